@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Disk images: what a file is (without trusting its name), the cache, and how an image gets into an
+ * instance directory. */
+#ifndef CIMA_IMAGE_IMAGE_H
+#define CIMA_IMAGE_IMAGE_H
+
+#include "base/enum.h"
+#include "config/config.h"
+#include "store/store.h"
+
+enum image_format { IMAGE_RAW, IMAGE_QCOW2, IMAGE_ISO, IMAGE_VMDK, IMAGE_VHDX, IMAGE_FORMAT_COUNT };
+ENUM_STRINGS_DECLARE(image_format);
+
+struct image_info {
+    enum image_format format;
+    uint64_t virtual_size;  /* bytes */
+    bool has_backing;       /* qcow2 backing file, vmdk extents */
+    bool has_external_data; /* qcow2 data file */
+    bool compressed;        /* gzip, xz, zstd, bzip2 by magic: not a disk image yet */
+};
+
+/* Reads only the header of the open file; opens nothing it names. Damaged headers are errors. */
+int image_inspect_fd(int fd, const char *name, struct image_info *ret, struct err *err);
+/* As above, and refuses what may not be adopted (S01): backing file, external data, vmdk extents. */
+int image_check_adoptable(int fd, const char *name, struct image_info *ret, struct err *err);
+
+/* What image_prepare put into the directory. */
+struct image_result {
+    struct image_info info;
+    bool has_kernel, has_initrd;
+};
+
+/* Chooses the images of the configuration's architecture in their order (DL-05), brings the first
+ * that works into the cache and from there into the instance directory: `image`, and `kernel`,
+ * `kernel.cmdline`, `initrd` when the entry has them. Files of our cache are hard-linked (reflinked,
+ * copied across file systems); a local file is copied once into the cache, keyed by device, inode,
+ * size and mtime. base_dir: where relative paths of the YAML start. The error lists every attempt. */
+int image_prepare(const struct store *s, const struct config_instance *cfg, const char *base_dir,
+                  const struct instance *inst, struct image_result *ret, struct err *err);
+
+#endif

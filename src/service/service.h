@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The stage line and what happens along it. Every concern of the host agent (ssh, mounts, forwards,
+ * dns, …) is a service in a room of its own; hostagent/ owns the line and knows services only as a
+ * table. What start() has done, stop() undoes; stops run in reverse order of the starts. */
+#ifndef CIMA_SERVICE_SERVICE_H
+#define CIMA_SERVICE_SERVICE_H
+
+#include "base/enum.h"
+#include "base/err.h"
+#include "config/config.h"
+#include "store/store.h"
+#include "sys/loop.h"
+
+enum stage {
+    STAGE_CREATED, STAGE_DISK_READY, STAGE_VM_RUNNING, STAGE_SSH_BANNER, STAGE_USER_SESSION,
+    STAGE_AGENT_HELLO, STAGE_BOOT_DONE, STAGE_RUNNING, STAGE_STOPPING, STAGE_GONE,
+    STAGE_COUNT,
+};
+ENUM_STRINGS_DECLARE(stage);
+
+/* What a service may see and do. Owned by the host agent, outlives every service. */
+struct service_host {
+    struct loop *loop;
+    const struct store *store;
+    const struct instance *inst;
+    const struct config_instance *cfg;
+    const struct host_facts *facts;
+    uint16_t ssh_port;      /* valid from STAGE_VM_RUNNING on */
+    const char *iid;        /* id of this boot of the guest; what its markers must hold */
+    /* The line reaches `stage` (never backwards; stages between are reached too). */
+    void (*reached)(struct service_host *h, enum stage stage);
+    /* The service can't do its work; the machine stays. Consumes the content of err. */
+    void (*degraded)(struct service_host *h, const char *service, struct err *err);
+    /* The start has failed. Consumes the content of err. */
+    void (*fatal)(struct service_host *h, const char *service, struct err *err);
+    /* Hold the line at `stage` until the service says `release` (counted): for a service whose work
+     * must be over before the instance counts as RUNNING. */
+    void (*hold)(struct service_host *h, enum stage stage);
+    void (*release)(struct service_host *h, enum stage stage);
+};
+
+struct service; /* each service's own state starts with this struct */
+
+struct service_type {
+    const char *name;
+    enum stage start_at;
+    /* NULL when the configuration does not ask for it; never blocks. */
+    struct service *(*create)(struct service_host *h);
+    void (*start)(struct service *s);
+    /* Called at every later stage; may be NULL. */
+    void (*stage)(struct service *s, enum stage stage);
+    /* Undo what start did; never blocks for long (< 5 s). */
+    void (*stop)(struct service *s);
+    void (*free)(struct service *s);
+};
+
+struct service {
+    const struct service_type *type;
+    struct service_host *host;
+};
+
+#endif
