@@ -6,8 +6,11 @@
 
 #include "base/macro.h"
 
-/* YAML 1.2 core integers: decimal, 0x, 0o; optional sign. Whole text or nothing. */
+/* Integers as YAML 1.2 writes them: decimal (a leading zero means nothing), 0x, 0o, also 0b;
+ * optional sign. Whole text or nothing. */
 int parse_int64(const char *s, int64_t *ret);
+/* As parse_int64, and a number with a point or an exponent whose value is an integer: 3.0, 6e3. */
+int parse_integral(const char *s, int64_t *ret);
 int parse_uint(const char *s, uint64_t max, uint64_t *ret);
 /* Port 1 to 65535. */
 int parse_port(const char *s, uint16_t *ret);
@@ -25,11 +28,16 @@ struct semver {
     char pre[64]; /* pre-release without the dash; build metadata is dropped */
 };
 
-/* MAJOR.MINOR.PATCH[-pre][+build] as semver.org 2.0.0; `v` in front is refused. */
+/* MAJOR.MINOR.PATCH[-pre][+build] as semver.org 2.0.0, but leading zeros are allowed; `v` in front
+ * is refused. */
 int parse_semver(const char *s, struct semver *ret);
+/* A version as `git describe` writes it: a `v` in front and everything from the first `-` on (and
+ * the mark ".m" of a modified tree) do not count: v1.2.3-16-gabcdef.m is 1.2.3. */
+int parse_described_version(const char *s, struct semver *ret);
+/* -1, 0, 1 by the precedence rules of semver.org. */
 int semver_cmp(const struct semver *a, const struct semver *b);
 
-/* Six octets, `:` or `-` between, two hex digits each. */
+/* Six octets of two hex digits with `:` or `-` between, or 0200.0000.0001, or no separators. */
 int parse_mac(const char *s, uint8_t ret[6]);
 char *format_mac(const uint8_t mac[6]);
 /* Family of a textual IP address: 4, 6 or 0 when it is none. */
