@@ -1,0 +1,48 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# summary.sh BUILD-DIR...: prints the closing line of every test program that ran there and a total.
+# Fails when a test failed or when nothing ran.
+set -eu
+
+total=0 bad=0 skipped=0
+for dir; do
+    printf -- '--- %s\n' "$(basename "$dir")"
+    for trs in "$dir"/*.trs "$dir"/test/*/*.trs "$dir"/test/*/*/*.trs; do
+        [ -f "$trs" ] || continue
+        log=${trs%.trs}.log
+        name=${trs#"$dir"/}
+        name=${name%.trs}
+        result=$(sed -n 's/^:global-test-result: //p' "$trs")
+        # Criterion closes with its synthesis, the other runners with "N passed, N failed".
+        line=$(sed 's/\x1b\[[0-9;]*m//g' "$log" |
+            grep -E 'Synthesis: Tested:|^([^ ]+: )?[0-9]+ passed, [0-9]+ failed' | tail -n 1) || line=
+        printf '%-5s %-28s %s\n' "$result" "$name" "$line"
+        case $line in
+        *Synthesis*)
+            n=$(printf '%s\n' "$line" | sed 's/.*Passing: *\([0-9]*\).*/\1/')
+            f=$(printf '%s\n' "$line" | sed 's/.*Failing: *\([0-9]*\).*Crashing: *\([0-9]*\).*/\1 + \2/')
+            total=$((total + n)) bad=$((bad + f))
+            ;;
+        *passed*)
+            n=$(printf '%s\n' "$line" | sed 's/.*\b\([0-9]*\) passed.*/\1/')
+            f=$(printf '%s\n' "$line" | sed 's/.*\b\([0-9]*\) failed.*/\1/')
+            s=$(printf '%s\n' "$line" | sed -n 's/.*\b\([0-9]*\) skipped.*/\1/p')
+            total=$((total + n)) bad=$((bad + f)) skipped=$((skipped + ${s:-0}))
+            ;;
+        esac
+        case $result in
+        SKIP)
+            skipped=$((skipped + 1))
+            tail -n 3 "$log" | sed 's/^/      /'
+            ;;
+        PASS) ;;
+        *)
+            # A program that failed without saying how many tests did.
+            [ -n "$line" ] && [ "$f" != 0 ] && [ "$f" != '0 + 0' ] || bad=$((bad + 1))
+            tail -n 40 "$log" | sed 's/^/      /'
+            ;;
+        esac
+    done
+done
+printf '%d passed, %d failed, %d skipped\n' "$total" "$bad" "$skipped"
+[ "$bad" -eq 0 ] && [ "$total" -gt 0 ]
