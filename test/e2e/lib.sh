@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh
+# For the end-to-end tests: a private home, real programs, and a count of what passed.
+#   . "$(dirname "$0")/lib.sh"
+# A test file calls `check NAME COMMAND...` (and friends) and ends with `finish`.
+
+set -u
+srcdir=${srcdir:-$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)}
+srcdir=$(CDPATH='' cd -- "$srcdir" && pwd)
+builddir=${builddir:-.}
+builddir=$(CDPATH='' cd -- "$builddir" && pwd)
+cima=$builddir/cima
+PATH=$builddir:$PATH
+
+passed=0 failed=0
+
+# Socket paths are limited to 107 bytes: a short scratch directory, whatever TMPDIR says.
+scratch=$(mktemp -d /tmp/cima-e2e.XXXXXX) || exit 99
+export CIMA_HOME="$scratch/home"
+export CIMA_LIBEXEC="$builddir"
+unset LIMA_HOME
+export PATH
+
+cleanup() {
+    # Ends what a failed test left running; only processes of this scratch home.
+    for pid in $(pgrep -f "$scratch/" 2>/dev/null); do
+        kill -9 "$pid" 2>/dev/null
+    done
+    rm -rf "$scratch"
+}
+trap cleanup EXIT
+trap 'exit 1' INT TERM
+
+skip() {
+    printf 'skipped: %s\n' "$*"
+    exit 77
+}
+
+ok() {
+    passed=$((passed + 1))
+    printf 'ok   %s\n' "$1"
+}
+
+not_ok() {
+    failed=$((failed + 1))
+    printf 'FAIL %s\n' "$1"
+    shift
+    for line; do
+        printf '     %s\n' "$line"
+    done
+}
+
+# run COMMAND...: keeps its standard output in $out, its standard error in $err, its code in $code.
+run() {
+    "$@" >"$scratch/out" 2>"$scratch/err" </dev/null
+    code=$?
+    out=$(cat "$scratch/out")
+    err=$(cat "$scratch/err")
+    return 0
+}
+
+# check NAME COMMAND...: the command (of the test itself: grep, [, a function) succeeds.
+check() {
+    name=$1
+    shift
+    if "$@"; then
+        ok "$name"
+    else
+        not_ok "$name" "failed: $*" "last exit code ${code-}" "stdout: ${out-}" "stderr: ${err-}"
+    fi
+}
+
+# succeeds NAME COMMAND... / fails NAME CODE COMMAND...: by exit code, output kept as `run` does.
+succeeds() {
+    name=$1
+    shift
+    run "$@"
+    if [ "$code" -eq 0 ]; then
+        ok "$name"
+    else
+        not_ok "$name" "exit code $code: $*" "stdout: $out" "stderr: $err"
+    fi
+}
+
+fails() {
+    name=$1 want=$2
+    shift 2
+    run "$@"
+    if [ "$code" -eq "$want" ]; then
+        ok "$name"
+    else
+        not_ok "$name" "exit code $code, not $want: $*" "stdout: $out" "stderr: $err"
+    fi
+}
+
+# says TEXT / prints TEXT: the last command's standard error / output holds the text.
+says() { printf '%s\n' "$err" | grep -qF -- "$1"; }
+prints() { printf '%s\n' "$out" | grep -qF -- "$1"; }
+is() { [ "$1" = "$2" ]; }
+absent() { ! [ -e "$1" ]; }
+
+# Waits until COMMAND succeeds, at most SECONDS.
+within() {
+    end=$(($(date +%s) + $1))
+    shift
+    until "$@"; do
+        [ "$(date +%s)" -lt "$end" ] || return 1
+        sleep 0.1
+    done
+}
+
+status_of() { "$cima" list --format json "$1" 2>/dev/null | sed -n 's/.*"status":"\([A-Za-z]*\)".*/\1/p'; }
+has_status() { [ "$(status_of "$1")" = "$2" ]; }
+
+# The mini guest, made once and kept in the user's cache; its directory is $guest.
+need_guest() {
+    command -v qemu-system-x86_64 >/dev/null || skip 'qemu-system-x86_64 is not installed'
+    guest=$builddir/guest/mini
+    "$srcdir/test/guest/mini/build.sh" --out "$guest" >"$scratch/guest.log" 2>&1 || {
+        cat "$scratch/guest.log"
+        skip 'the mini guest could not be made (see above)'
+    }
+}
+
+# mini_yaml FILE: an instance of the mini guest; what follows on standard input is appended.
+mini_yaml() {
+    cat >"$1" - <<YAML
+images:
+- location: $guest/disk.qcow2
+  kernel: {location: $guest/vmlinuz, cmdline: "console=ttyS0 quiet"}
+  initrd: {location: $guest/initrd.img}
+cpus: 2
+memory: 512MiB
+disk: 1GiB
+firmware: {legacyBIOS: true}
+containerd: {system: false, user: false}
+YAML
+}
+
+finish() {
+    printf '%d passed, %d failed\n' "$passed" "$failed"
+    [ "$failed" -eq 0 ]
+    exit
+}
