@@ -1,6 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Whatever dies, the next command finds its way (F01 to F06, F12).
+# shellcheck disable=SC2016,SC2317 # the guest's shell expands them; functions are called by name
+# shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 need_guest
 mini_yaml "$scratch/crash.yaml" </dev/null

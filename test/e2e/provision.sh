@@ -1,6 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Provision modes, parameters, probes, and failures that must be heard (GS-07, F25, wins 6).
+# shellcheck disable=SC2016,SC2317 # the guest's shell expands them; functions are called by name
+# shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 need_guest
 
