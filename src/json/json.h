@@ -6,6 +6,10 @@
 #include "base/err.h"
 #include "base/sbuf.h"
 
+/* libjansson exports functions of these names; ours must not stand in for them. */
+#define json_copy  cima_json_copy
+#define json_equal cima_json_equal
+
 struct json; /* a json_t */
 
 void json_free(struct json *j); /* NULL is allowed */
