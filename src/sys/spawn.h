@@ -55,6 +55,8 @@ int child_kill(const struct child *c, int sig);
 /* Waits for its end at most timeout_ms (-1: for ever). Returns 1 when ended (status as of
  * waitpid), 0 at the timeout, -1 with errno. */
 int child_wait(struct child *c, int timeout_ms, int *ret_status);
+/* Reaps the child behind pidfd if it has ended. 1 reaped, 0 still running, -1 errno. */
+int pidfd_reap(int pidfd, int *ret_status);
 /* "exited with status 1", "was killed by signal 9 (Killed)". Caller frees. */
 char *wait_status_text(int status);
 /* 0-255 for an exit, 128 + signal for a signal. */
