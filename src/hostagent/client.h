@@ -12,9 +12,10 @@
 int agent_spawn(const char *self, const struct instance *i, bool debug, struct err *err);
 /* Follows ha.stdout.log from its beginning by inotify until fn returns non-zero (passed on), the agent
  * dies (-1, ERR_STATE with what ha.stderr.log says) or the deadline passes (-1, ERR_TIMEOUT).
- * tick is called every tick_ms for a progress display; may be NULL. */
+ * tick is called every tick_ms, and at once when a signal interrupts the wait, for a progress display;
+ * what it returns other than 0 ends the wait as fn's does (Ctrl-C). May be NULL. */
 typedef int event_fn(void *arg, const struct event *e);
-int agent_follow(const struct instance *i, int64_t timeout_ms, event_fn *fn, void (*tick)(void *),
+int agent_follow(const struct instance *i, int64_t timeout_ms, event_fn *fn, int (*tick)(void *),
                  int tick_ms, void *arg, struct err *err);
 /* GET /v1/info over ha.sock; at most timeout_ms. */
 int agent_info(const struct instance *i, int timeout_ms, uint16_t *ret_ssh_port, struct err *err);
