@@ -6,14 +6,20 @@
 #include "base/err.h"
 #include "store/store.h"
 
+struct driver;
+
 struct hostagent_options {
     const char *pidfile;  /* default <dir>/ha.pid */
     const char *socket;   /* default <dir>/ha.sock */
-    bool foreground;      /* events and logs go to the terminal too */
+    bool foreground;      /* log lines keep their format, SIGHUP ends it; events go to ha.stdout.log */
+    const struct driver *driver; /* NULL: by vmType. For tests */
 };
 
-/* Runs until the machine has ended or a signal asked for the end. Events go to stdout, log lines to
- * stderr: the caller has put them where they belong. */
+/* Runs until the machine has ended or a signal asked for the end. Events go to stdout (in the
+ * foreground: to ha.stdout.log), log lines to stderr, as JSON unless in the foreground: the caller
+ * has put them where they belong. The last event says what this function returns: `exiting`, with
+ * the error. Returns 0 for an end that was asked for and for a guest that powered itself off.
+ * ERR_BUSY when another agent has the instance: then nothing was touched and no event written. */
 int hostagent_run(const struct store *s, const struct instance *i, const struct host_facts *host,
                   const struct hostagent_options *o, struct err *err);
 

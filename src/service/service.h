@@ -18,7 +18,17 @@ enum stage {
 };
 ENUM_STRINGS_DECLARE(stage);
 
-/* What a service may see and do. Owned by the host agent, outlives every service. */
+/* What happens to the guest besides the stages. */
+enum guest_event {
+    GUEST_RESET,   /* it boots again: nothing that was set up inside it holds any more */
+    GUEST_PAUSED,  /* its CPUs stand still (by the monitor, or the host's disk is full) */
+    GUEST_RESUMED,
+    GUEST_EVENT_COUNT,
+};
+ENUM_STRINGS_DECLARE(guest_event);
+
+/* What a service may see and do. Its functions may be called from anywhere in the loop, also from
+ * within the service's own functions. Owned by the host agent, outlives every service. */
 struct service_host {
     struct loop *loop;
     const struct store *store;
@@ -26,15 +36,19 @@ struct service_host {
     const struct config_instance *cfg;
     const struct host_facts *facts;
     uint16_t ssh_port;      /* valid from STAGE_VM_RUNNING on */
-    const char *iid;        /* id of this boot of the guest; what its markers must hold */
-    /* The line reaches `stage` (never backwards; stages between are reached too). */
+    const char *iid;        /* id of this boot of the guest; what its markers must hold. NULL when it
+                             * is not known (a machine that another program started) */
+    bool troubled;          /* somebody has reported degraded(): don't make the user wait longer */
+    /* The line may go on to `stage` (never backwards; stages between are reached too). After
+     * STAGE_BOOT_DONE the line goes on to STAGE_RUNNING by itself. */
     void (*reached)(struct service_host *h, enum stage stage);
     /* The service can't do its work; the machine stays. Consumes the content of err. */
     void (*degraded)(struct service_host *h, const char *service, struct err *err);
     /* The start has failed. Consumes the content of err. */
     void (*fatal)(struct service_host *h, const char *service, struct err *err);
-    /* Hold the line at `stage` until the service says `release` (counted): for a service whose work
-     * must be over before the instance counts as RUNNING. */
+    /* The line does not enter `stage` until the service says `release` (counted): for a service
+     * whose work must be over before the instance counts as RUNNING. To be called from create(), or
+     * from start() for a stage after start_at. */
     void (*hold)(struct service_host *h, enum stage stage);
     void (*release)(struct service_host *h, enum stage stage);
 };
@@ -49,8 +63,11 @@ struct service_type {
     void (*start)(struct service *s);
     /* Called at every later stage; may be NULL. */
     void (*stage)(struct service *s, enum stage stage);
-    /* Undo what start did; never blocks for long (< 5 s). */
+    /* Between start and stop; may be NULL. */
+    void (*event)(struct service *s, enum guest_event ev);
+    /* Undo what start did, without waiting: the loop runs on for children to end. */
     void (*stop)(struct service *s);
+    /* After stop, or without a start at all. Ends what is still there. */
     void (*free)(struct service *s);
 };
 

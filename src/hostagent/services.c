@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hostagent/agent.h"
+#include "ssh/probes.h"
+#include "ssh/ssh_service.h"
+
+const struct service_type *const agent_services[] = {
+    &ssh_service,
+    &probe_service,
+    NULL,
+};

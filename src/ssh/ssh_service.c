@@ -1,0 +1,570 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ssh/ssh_service.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "service/job.h"
+#include "service/serial.h"
+#include "ssh/banner.h"
+#include "ssh/failure.h"
+#include "ssh/report.h"
+#include "ssh/requirements.h"
+#include "ssh/ssh.h"
+#include "sys/sock.h"
+#include <errno.h>
+#include <sys/stat.h>
+
+#define LINE_CAP 2048
+/* How long one requirement may take (HA-21: 200 tries, 3 s apart). */
+#define REQUIREMENT_MS (600 * 1000)
+/* A login that hangs: the guest has gone away in the middle of it. Generous, for emulated guests. */
+#define LOGIN_MS (60 * 1000)
+/* Tries for a banner: quickly while the guest is expected to come up, then more slowly. */
+#define BANNER_RETRY_MS 100
+#define BANNER_SLOW_AFTER_MS (30 * 1000)
+#define BANNER_SLOW_MS 1000
+#define RETRY_FIRST_MS 200
+#define RETRY_LAST_MS 5000
+
+enum ssh_state { SSH_OFF, SSH_BANNER, SSH_LOGIN, SSH_MASTER, SSH_UP, SSH_STOPPED };
+
+enum requirement { REQ_SSH, REQ_SESSION, REQ_MASTER, REQ_BOOT, REQ_NONE };
+
+static const struct {
+    const char *group, *label;
+} requirements[] = {
+    [REQ_SSH] = {"essential", "ssh"},
+    [REQ_SESSION] = {"essential", "user session is ready for ssh"},
+    [REQ_MASTER] = {"essential", "Explicitly start ssh ControlMaster"},
+    [REQ_BOOT] = {"final", "boot scripts must have finished"},
+};
+
+struct ssh_service {
+    struct service base;
+    struct ssh_target target;
+    bool plain;
+    enum ssh_state state;
+    enum requirement waiting; /* what the log says we wait for */
+    struct banner *banner;
+    struct job *job;          /* login or master */
+    struct loop_source *timer;    /* next try, or the limit of a login */
+    struct loop_source *deadline; /* of the requirement */
+    int64_t since;            /* of the present phase of banners */
+    int64_t retry_ms;
+    int64_t up_since;
+    bool over;                /* the start is over: all is up, or was given up */
+    bool login_needed;        /* the guest has booted (again): all requirements are to be checked */
+    bool reset;               /* it boots again: the job that ends now is no failure */
+    bool in_report, boot_done;
+    struct report report;
+    char *problem;            /* what the last try failed with */
+    char *errors;             /* and the last lines of its stderr */
+};
+
+static void try_banner(struct ssh_service *s);
+
+/* ---- requirements: what the log and the time-out talk about -------------------------------------- */
+
+static unsigned requirement_number(const struct ssh_service *s, enum requirement r, unsigned *ret_of)
+{
+    if (r == REQ_BOOT) {
+        *ret_of = 1;
+        return 1;
+    }
+    *ret_of = s->plain ? 2 : 3;
+    return s->plain && r == REQ_MASTER ? 2 : (unsigned)r + 1;
+}
+
+/* The time is over: say what we were waiting for, why the last try failed, and what the guest shows
+ * on its console. */
+static void describe_timeout(struct ssh_service *s, struct err *err)
+{
+    static const int minutes = REQUIREMENT_MS / 60000;
+    const char *problem = s->problem ? s->problem : "no answer";
+
+    switch (s->waiting) {
+    case REQ_SSH:
+        err_set(err, ERR_TIMEOUT, "could not log in to the guest within %d minutes: %s", minutes,
+                problem);
+        break;
+    case REQ_SESSION:
+        err_set(err, ERR_TIMEOUT,
+                "the guest has not made the user session ready within %d minutes "
+                "(/run/lima-ssh-ready)", minutes);
+        break;
+    case REQ_MASTER:
+        err_set(err, ERR_TIMEOUT, "the ssh master did not start within %d minutes: %s", minutes,
+                problem);
+        break;
+    case REQ_BOOT:
+    case REQ_NONE:
+        err_set(err, ERR_TIMEOUT, "the boot scripts have not finished within %d minutes", minutes);
+        break;
+    }
+    if (s->waiting != REQ_BOOT && !str_empty(s->errors))
+        err_detail(err, s->errors);
+    serial_add_tail(s->base.host->inst, err);
+    if (s->waiting == REQ_SESSION || s->waiting == REQ_BOOT)
+        err_hint(err, "`cima shell %s` to look at /var/log/cloud-init-output.log; the machine is "
+                      "left running", s->base.host->inst->name);
+    else
+        err_hint(err, "the guest's console is in %s/serial.log; the machine is left running",
+                 s->base.host->inst->dir);
+}
+
+static void on_deadline(void *arg)
+{
+    struct ssh_service *s = arg;
+    struct service_host *h = s->base.host;
+    struct err err = ERR_INIT;
+
+    s->deadline = loop_source_free(s->deadline);
+    describe_timeout(s, &err);
+    s->over = true; /* it is still tried, in case the guest is only slow */
+    h->degraded(h, ssh_service.name, &err);
+    h->reached(h, STAGE_BOOT_DONE);
+}
+
+static void wait_for(struct ssh_service *s, enum requirement r)
+{
+    unsigned of, number = requirement_number(s, r, &of);
+
+    if (s->over || s->waiting == r)
+        return;
+    s->waiting = r;
+    log_info("Waiting for the %s requirement %u of %u: `%s`", requirements[r].group, number, of,
+             requirements[r].label);
+    s->deadline = loop_source_free(s->deadline);
+    s->deadline = loop_add_timer(s->base.host->loop, REQUIREMENT_MS, on_deadline, s);
+}
+
+static void satisfied(struct ssh_service *s, enum requirement r)
+{
+    unsigned of, number = requirement_number(s, r, &of);
+
+    if (s->over || s->waiting != r)
+        return;
+    log_info("The %s requirement %u of %u is satisfied", requirements[r].group, number, of);
+}
+
+/* Nothing more to wait for. */
+static void start_is_over(struct ssh_service *s)
+{
+    s->waiting = REQ_NONE;
+    s->deadline = loop_source_free(s->deadline);
+    s->over = true;
+    s->base.host->reached(s->base.host, STAGE_BOOT_DONE);
+}
+
+/* ---- tries ------------------------------------------------------------------------------------- */
+
+static struct ssh_service *self(struct service *base)
+{
+    return (struct ssh_service *)base;
+}
+
+static void set_problem_consume(struct ssh_service *s, char *problem, const char *errors)
+{
+    if (!streq0(problem, s->problem))
+        log_debug("ssh: %s", problem);
+    free(s->problem);
+    free(s->errors);
+    s->problem = problem;
+    s->errors = xstrdup(errors);
+}
+
+/* Our side is at fault (no ssh program, no memory for a process): trying again changes nothing. */
+static void give_up(struct ssh_service *s, struct err *err)
+{
+    s->state = SSH_OFF;
+    s->base.host->degraded(s->base.host, ssh_service.name, err);
+    start_is_over(s);
+}
+
+static void on_retry(void *arg)
+{
+    struct ssh_service *s = arg;
+
+    s->timer = loop_source_free(s->timer);
+    try_banner(s);
+}
+
+static void retry_in(struct ssh_service *s, int64_t ms)
+{
+    s->state = SSH_BANNER;
+    loop_source_free(s->timer);
+    s->timer = loop_add_timer(s->base.host->loop, ms, on_retry, s);
+}
+
+static void retry_later(struct ssh_service *s)
+{
+    retry_in(s, s->retry_ms);
+    s->retry_ms = s->retry_ms * 2 < RETRY_LAST_MS ? s->retry_ms * 2 : RETRY_LAST_MS;
+    s->since = monotonic_ms();
+}
+
+/* The guest boots: everything from the start. */
+static void begin(struct ssh_service *s)
+{
+    s->login_needed = true;
+    s->reset = false;
+    s->in_report = false;
+    s->retry_ms = RETRY_FIRST_MS;
+    s->since = monotonic_ms();
+    s->waiting = REQ_NONE;
+    wait_for(s, REQ_SSH);
+    retry_in(s, 0);
+}
+
+/* Starts the one job of this time; script goes to its stdin. */
+static int start_job(struct ssh_service *s, const struct strv *options, enum ssh_master master,
+                     const struct job_spec *spec)
+{
+    _cleanup_strv_ struct strv argv = STRV_INIT;
+    struct job_spec full = *spec;
+    struct err err = ERR_INIT;
+
+    if (ssh_base_argv(&s->target, master, &argv, &err) == 0) {
+        strv_extend(&argv, options);
+        strv_push(&argv, s->target.host);
+        if (spec->input)
+            strv_pushl(&argv, "sh", "-s", NULL);
+        full.argv = (const char *const *)strv_argv(&argv);
+        full.line_cap = LINE_CAP;
+        full.arg = s;
+        s->job = job_start(s->base.host->loop, &full, &err);
+        if (s->job)
+            return 0;
+    }
+    give_up(s, &err);
+    return -1;
+}
+
+static bool line_is(const char *line, size_t len, const char *text)
+{
+    while (len && line[len - 1] == '\r')
+        len--;
+    return len == strlen(text) && memcmp(line, text, len) == 0;
+}
+
+/* ---- master ------------------------------------------------------------------------------------ */
+
+static void check_report(struct ssh_service *s)
+{
+    struct service_host *h = s->base.host;
+    struct err err = ERR_INIT;
+    bool first = !s->boot_done;
+
+    s->boot_done = true;
+    if (report_check(&s->report, &err)) {
+        if (first) {
+            err_hint(&err, "the machine is left running; `cima shell %s` to look around",
+                     h->inst->name);
+            h->degraded(h, ssh_service.name, &err);
+        } else {
+            _cleanup_free_ char *text = err_line(&err);
+
+            log_warn("after the guest has booted again: %s", text);
+            err_clear(&err);
+        }
+    }
+    report_release(&s->report);
+}
+
+static void on_boot_done(struct ssh_service *s)
+{
+    s->in_report = false;
+    satisfied(s, REQ_BOOT);
+    check_report(s);
+    start_is_over(s);
+}
+
+static void on_master_up(struct ssh_service *s)
+{
+    s->state = SSH_UP;
+    s->up_since = monotonic_ms();
+    s->login_needed = false;
+    satisfied(s, REQ_MASTER);
+    if (s->over)
+        log_info("The ssh master connection is up");
+    if (s->plain)
+        start_is_over(s);
+    else
+        wait_for(s, REQ_BOOT);
+}
+
+static void on_master_line(void *arg, const char *line, size_t len)
+{
+    struct ssh_service *s = arg;
+
+    if (s->state == SSH_MASTER && line_is(line, len, REMOTE_MASTER))
+        on_master_up(s);
+    else if (s->in_report && line_is(line, len, REMOTE_REPORT_END))
+        on_boot_done(s);
+    else if (s->in_report)
+        report_line(&s->report, line, len);
+    else if (s->state == SSH_UP && line_is(line, len, REMOTE_BOOT_DONE)) {
+        report_release(&s->report);
+        s->in_report = true;
+    }
+}
+
+static void on_master_ended(void *arg, int wait_status, const char *errors)
+{
+    struct ssh_service *s = arg;
+    bool was_up = s->state == SSH_UP;
+
+    s->job = NULL;
+    s->in_report = false;
+    unlink(s->target.control_path); /* killed, it could not do that itself */
+    if (s->state == SSH_STOPPED)
+        return;
+    if (s->reset) {
+        begin(s);
+        return;
+    }
+    set_problem_consume(s, ssh_exit_problem(&s->target, wait_status, errors), errors);
+    if (was_up)
+        log_warn("The ssh master connection has ended (%s); making a new one", s->problem);
+    if (was_up && monotonic_ms() - s->up_since > RETRY_LAST_MS)
+        s->retry_ms = RETRY_FIRST_MS;
+    retry_later(s);
+}
+
+static void spawn_master(struct ssh_service *s)
+{
+    _cleanup_free_ char *script = remote_master_script(s->base.host->iid, s->plain);
+    _cleanup_strv_ struct strv none = STRV_INIT;
+    struct job_spec spec = {
+        .input = script,
+        .keep_stdin_open = true,
+        .line = on_master_line,
+        .ended = on_master_ended,
+    };
+
+    start_job(s, &none, SSH_MASTER_FOREGROUND, &spec);
+}
+
+static void on_old_master_ended(void *arg, int wait_status, const char *errors)
+{
+    struct ssh_service *s = arg;
+
+    (void)wait_status;
+    (void)errors;
+    s->job = NULL;
+    if (s->state == SSH_STOPPED)
+        return;
+    if (s->reset) {
+        begin(s);
+        return;
+    }
+    unlink(s->target.control_path);
+    spawn_master(s);
+}
+
+/* The control socket may be there already: dead, from an agent that was killed; or that of a living
+ * master which somebody's ssh has made in the meantime. That one keeps its sessions, and gives the
+ * socket up. */
+static void start_master(struct ssh_service *s)
+{
+    const char *path = s->target.control_path;
+    _cleanup_strv_ struct strv options = STRV_INIT;
+    struct err err = ERR_INIT;
+    struct stat st;
+
+    s->state = SSH_MASTER;
+    wait_for(s, REQ_MASTER);
+    if (lstat(path, &st)) {
+        spawn_master(s);
+        return;
+    }
+    if (!S_ISSOCK(st.st_mode)) {
+        err_set(&err, ERR_EXISTS, "'%s' is in the way of the ssh control socket: it is no socket",
+                path);
+        err_hint(&err, "remove it and restart the instance");
+        give_up(s, &err);
+        return;
+    }
+    _cleanup_close_ int fd = unix_connect(path, /* timeout_ms= */ 200, &err);
+    if (fd < 0) {
+        err_clear(&err);
+        unlink(path);
+        spawn_master(s);
+        return;
+    }
+    strv_pushl(&options, "-O", "stop", NULL);
+    start_job(s, &options, SSH_MASTER_AUTO, &(struct job_spec){.ended = on_old_master_ended});
+}
+
+/* ---- login ------------------------------------------------------------------------------------- */
+
+static void on_login_line(void *arg, const char *line, size_t len)
+{
+    struct ssh_service *s = arg;
+    struct service_host *h = s->base.host;
+
+    if (line_is(line, len, REMOTE_LOGIN)) {
+        s->timer = loop_source_free(s->timer);
+        satisfied(s, REQ_SSH);
+        if (!s->plain)
+            wait_for(s, REQ_SESSION);
+    } else if (line_is(line, len, REMOTE_SESSION)) {
+        satisfied(s, REQ_SESSION);
+        s->login_needed = false;
+        h->reached(h, STAGE_USER_SESSION);
+    }
+}
+
+static void on_login_ended(void *arg, int wait_status, const char *errors)
+{
+    struct ssh_service *s = arg;
+
+    s->job = NULL;
+    s->timer = loop_source_free(s->timer);
+    if (s->state == SSH_STOPPED)
+        return;
+    if (s->reset) {
+        begin(s);
+        return;
+    }
+    if (!s->login_needed) {
+        start_master(s);
+        return;
+    }
+    set_problem_consume(s, ssh_exit_problem(&s->target, wait_status, errors), errors);
+    retry_later(s);
+}
+
+static void on_login_timeout(void *arg)
+{
+    struct ssh_service *s = arg;
+
+    s->timer = loop_source_free(s->timer);
+    log_debug("ssh: the login takes too long, trying again");
+    job_terminate(s->job);
+}
+
+static void start_login(struct ssh_service *s)
+{
+    _cleanup_free_ char *script = remote_login_script(s->base.host->iid, s->plain);
+    _cleanup_strv_ struct strv none = STRV_INIT;
+    struct job_spec spec = {.input = script, .line = on_login_line, .ended = on_login_ended};
+
+    s->state = SSH_LOGIN;
+    if (start_job(s, &none, SSH_MASTER_NONE, &spec) == 0)
+        s->timer = loop_add_timer(s->base.host->loop, LOGIN_MS, on_login_timeout, s);
+}
+
+/* ---- banner ------------------------------------------------------------------------------------ */
+
+static int64_t banner_interval(const struct ssh_service *s)
+{
+    int64_t waited = monotonic_ms() - s->since;
+
+    if (s->retry_ms > BANNER_SLOW_MS && s->over)
+        return s->retry_ms;
+    return waited < BANNER_SLOW_AFTER_MS ? BANNER_RETRY_MS : BANNER_SLOW_MS;
+}
+
+static void on_banner(void *arg, enum banner_result result, const char *text)
+{
+    struct ssh_service *s = arg;
+    struct service_host *h = s->base.host;
+
+    s->banner = NULL;
+    if (result != BANNER_OK) {
+        set_problem_consume(s, ssh_banner_problem(&s->target, result, text), "");
+        retry_in(s, banner_interval(s));
+        return;
+    }
+    h->reached(h, STAGE_SSH_BANNER);
+    if (s->state != SSH_BANNER)
+        return; /* the line has stopped us */
+    if (s->login_needed)
+        start_login(s);
+    else
+        start_master(s);
+}
+
+static void try_banner(struct ssh_service *s)
+{
+    s->banner = banner_start(s->base.host->loop, s->target.port, on_banner, s);
+}
+
+/* ---- as a service ------------------------------------------------------------------------------ */
+
+static struct service *ssh_create(struct service_host *h)
+{
+    struct ssh_service *s = xcalloc(1, sizeof(*s));
+
+    s->base = (struct service){.type = &ssh_service, .host = h};
+    s->waiting = REQ_NONE;
+    /* Other systems than Linux have no boot scripts of ours. */
+    s->plain = h->cfg->plain == TRI_TRUE || (h->cfg->os && !streq(h->cfg->os, "Linux"));
+    return &s->base;
+}
+
+static void ssh_start(struct service *base)
+{
+    struct ssh_service *s = self(base);
+    struct service_host *h = base->host;
+    struct err err = ERR_INIT;
+
+    ssh_target_init(&s->target, h->store, h->inst, h->cfg, h->ssh_port);
+    if (ssh_write_config(&s->target, h->inst, &err))
+        h->degraded(h, ssh_service.name, &err);
+    begin(s);
+}
+
+static void ssh_event(struct service *base, enum guest_event ev)
+{
+    struct ssh_service *s = self(base);
+
+    if (ev != GUEST_RESET || s->state == SSH_OFF)
+        return;
+    s->reset = true;
+    if (s->job) {
+        job_terminate(s->job);
+        return;
+    }
+    s->banner = banner_free(s->banner);
+    begin(s);
+}
+
+static void ssh_stop(struct service *base)
+{
+    struct ssh_service *s = self(base);
+
+    s->state = SSH_STOPPED;
+    s->timer = loop_source_free(s->timer);
+    s->deadline = loop_source_free(s->deadline);
+    s->banner = banner_free(s->banner);
+    if (s->job)
+        job_terminate(s->job);
+}
+
+static void ssh_free(struct service *base)
+{
+    struct ssh_service *s = self(base);
+
+    if (s->job && s->target.control_path)
+        unlink(s->target.control_path);
+    job_free(s->job);
+    banner_free(s->banner);
+    loop_source_free(s->timer);
+    loop_source_free(s->deadline);
+    report_release(&s->report);
+    ssh_target_release(&s->target);
+    free(s->problem);
+    free(s->errors);
+    free(s);
+}
+
+const struct service_type ssh_service = {
+    .name = "ssh",
+    .start_at = STAGE_VM_RUNNING,
+    .create = ssh_create,
+    .start = ssh_start,
+    .event = ssh_event,
+    .stop = ssh_stop,
+    .free = ssh_free,
+};
