@@ -32,6 +32,7 @@ struct cidata_input {
     const char *boot_id;             /* unique per start; becomes iid */
     const char *const *proxy_env;    /* NAME=value of the host, NULL-terminated; may be NULL */
     uint16_t udp_dns_port, tcp_dns_port; /* 0: no DNS service on the host */
+    bool debug;                      /* the boot scripts trace what they do */
 };
 
 /* All files of the seed, in order. No I/O but the caCerts files of the host that cfg names. */

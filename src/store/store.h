@@ -34,6 +34,7 @@ enum inst_file {
     INST_SERIAL_LOG, INST_SERIAL_SOCK, INST_SERIALP_LOG, INST_SERIALP_SOCK, INST_SERIALV_LOG,
     INST_SERIALV_SOCK,
     INST_HA_PID, INST_HA_SOCK, INST_HA_STDOUT, INST_HA_STDERR, INST_HA_LOCK,
+    INST_BOOT, /* cima-boot.json: the boot that the running machine is in */
     INST_OP_LOCK, /* held by the command that changes the instance: start, stop, delete, edit */
     INST_SSH_SOCK, INST_SSH_CONFIG, INST_GA_SOCK, INST_SOCK_DIR, INST_PROTECTED, INST_VNC_DISPLAY,
     INST_VNC_PASSWORD, INST_SWTPM_SOCK, INST_SWTPM_DIR,

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the configuration's list of images to files in the instance directory (DL-05). */
+#include "image/image.h"
+#include "image/internal.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include <ctype.h>
+#include <pwd.h>
+
+struct job {
+    const struct store *store;
+    const struct config_instance *cfg;
+    const char *base_dir;
+    const struct instance *inst;
+    struct sbuf attempts; /* one line per image that was not used */
+    unsigned tried;
+    struct err last;      /* of the last one that was tried */
+};
+
+/* "scheme" when the location is scheme:…, else NULL. Caller frees. */
+static char *url_scheme(const char *location)
+{
+    size_t n = strspn(location, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-");
+    if (n < 2 || location[n] != ':' || !isalpha((unsigned char)location[0]))
+        return NULL;
+    /* A file called "a:b" is a path; a scheme that we know, or "//" behind it, makes it a URL. */
+    static const char *const known[] = {"http", "https", "file", "oci", "template", "github"};
+    _cleanup_free_ char *scheme = xstrndup(location, n);
+    if (str_starts(location + n, "://"))
+        return TAKE_PTR(scheme);
+    for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+        if (streq(known[i], scheme))
+            return TAKE_PTR(scheme);
+    return NULL;
+}
+
+static char *home_path(const char *rest)
+{
+    const char *home = getenv("HOME");
+    if (str_empty(home)) {
+        const struct passwd *pw = getpwuid(getuid());
+        home = pw ? pw->pw_dir : "/";
+    }
+    return path_join(home, *rest ? rest : ".");
+}
+
+/* The path of a location, or NULL with err when it is no local file. */
+static char *local_path(const char *location, const char *base_dir, struct err *err)
+{
+    if (str_empty(location)) {
+        err_set(err, ERR_CONFIG, "`location` is empty");
+        return NULL;
+    }
+    if (str_starts(location, "file:///"))
+        return path_normalise("/", location + strlen("file://"));
+    _cleanup_free_ char *scheme = url_scheme(location);
+    if (scheme) {
+        if (streq(scheme, "http") || streq(scheme, "https")) {
+            err_set(err, ERR_UNSUPPORTED, "'%s': downloads are not supported by this version yet",
+                    location);
+            err_hint(err, "fetch the file yourself and write its path into `location`");
+        } else {
+            err_set(err, ERR_UNSUPPORTED, "'%s': locations with '%s:' are not supported", location,
+                    scheme);
+            err_hint(err, "use a path (absolute, or starting with ~/) or file:///PATH");
+        }
+        return NULL;
+    }
+    if (location[0] == '~' && (!location[1] || location[1] == '/'))
+        return home_path(location[1] ? location + 2 : "");
+    return path_normalise(base_dir ? base_dir : ".", location);
+}
+
+static int fetch(const struct job *j, const char *location, const char *digest, bool is_disk,
+                 struct image_cached *ret, struct err *err)
+{
+    _cleanup_free_ char *path = local_path(location, j->base_dir, err);
+    if (!path)
+        return -1;
+    return image_cache_local(j->store, path, str_empty(digest) ? NULL : digest, is_disk, ret, err);
+}
+
+static int place(const struct job *j, const struct image_cached *c, enum inst_file f,
+                 struct err *err)
+{
+    _cleanup_free_ char *to = instance_path(j->inst, f);
+    return image_place(c->path, to, err);
+}
+
+static void remove_file(const struct job *j, enum inst_file f)
+{
+    _cleanup_free_ char *path = instance_path(j->inst, f);
+    (void)unlink(path);
+}
+
+static int write_cmdline(const struct job *j, const char *cmdline, struct err *err)
+{
+    if (!cmdline)
+        return 0;
+    _cleanup_free_ char *path = instance_path(j->inst, INST_KERNEL_CMDLINE);
+    return file_write_atomic(path, cmdline, strlen(cmdline), 0600, err);
+}
+
+/* Everything of one entry is fetched before anything is placed: a missing kernel must not leave its
+ * image behind for the next entry's. */
+static int use_image(const struct job *j, const struct config_image *im, struct image_result *ret,
+                     struct err *err)
+{
+    _cleanup_image_cached_ struct image_cached disk = {.lock_fd = -1}, kernel = {.lock_fd = -1},
+                                               initrd = {.lock_fd = -1};
+    bool has_kernel = !str_empty(im->kernel.location), has_initrd = !str_empty(im->initrd.location);
+    if (fetch(j, im->location, im->digest, true, &disk, err) < 0)
+        return -1;
+    if (has_kernel && fetch(j, im->kernel.location, im->kernel.digest, false, &kernel, err) < 0)
+        return err_wrap(err, "kernel");
+    if (has_initrd && fetch(j, im->initrd.location, im->initrd.digest, false, &initrd, err) < 0)
+        return err_wrap(err, "initrd");
+    remove_file(j, INST_KERNEL);
+    remove_file(j, INST_KERNEL_CMDLINE);
+    remove_file(j, INST_INITRD);
+    if ((has_kernel && (place(j, &kernel, INST_KERNEL, err) < 0 ||
+                        write_cmdline(j, im->kernel.cmdline, err) < 0)) ||
+        (has_initrd && place(j, &initrd, INST_INITRD, err) < 0) ||
+        place(j, &disk, INST_IMAGE, err) < 0)
+        return -1;
+    *ret = (struct image_result){disk.info, has_kernel, has_initrd};
+    return 0;
+}
+
+/* ---- choice --------------------------------------------------------------------------------------- */
+
+static const char *image_arch(const struct config_instance *cfg, const struct config_image *im)
+{
+    return str_empty(im->arch) ? cfg->arch : im->arch;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return streq(a ? a : "", b ? b : "");
+}
+
+static void note(struct job *j, unsigned index, const char *fmt, ...) PRINTF_FORMAT(3, 4);
+static void note(struct job *j, unsigned index, const char *fmt, ...)
+{
+    const struct config_image *im = &j->cfg->images[index];
+    va_list ap;
+    va_start(ap, fmt);
+    if (j->attempts.len)
+        sbuf_addch(&j->attempts, '\n');
+    sbuf_addf(&j->attempts, "images[%u] %s: ", index, im->location ? im->location : "");
+    sbuf_vaddf(&j->attempts, fmt, ap);
+    va_end(ap);
+}
+
+/* NULL when the image is a candidate; else why not. *first is the first image of the architecture. */
+static char *skip_reason(const struct config_instance *cfg, const struct config_image *im,
+                         const struct config_image **first)
+{
+    const char *arch = image_arch(cfg, im);
+    if (!same_text(arch, cfg->arch))
+        return xasprintf("skipped: it is for %s, the instance is %s", arch, cfg->arch);
+    if (!*first)
+        *first = im;
+    if (!same_text(im->variant, (*first)->variant))
+        return xasprintf("skipped: its variant is `%s`, the first choice is `%s`",
+                         im->variant ? im->variant : "",
+                         (*first)->variant ? (*first)->variant : "");
+    if (!same_text(im->arch_variant, (*first)->arch_variant))
+        return xasprintf("skipped: its archVariant is `%s`, the first choice is `%s`",
+                         im->arch_variant ? im->arch_variant : "",
+                         (*first)->arch_variant ? (*first)->arch_variant : "");
+    return NULL;
+}
+
+/* 0 when an image was used. */
+static int try_all(struct job *j, struct image_result *ret)
+{
+    const struct config_image *first = NULL;
+    for (unsigned i = 0; i < j->cfg->images_count; i++) {
+        const struct config_image *im = &j->cfg->images[i];
+        _cleanup_free_ char *skip = skip_reason(j->cfg, im, &first);
+        if (skip) {
+            note(j, i, "%s", skip);
+            continue;
+        }
+        _cleanup_err_ struct err e = ERR_INIT;
+        if (use_image(j, im, ret, &e) == 0)
+            return 0;
+        _cleanup_free_ char *line = err_line(&e);
+        note(j, i, "%s", line);
+        j->tried++;
+        err_clear(&j->last);
+        err_move(&j->last, &e);
+    }
+    return -1;
+}
+
+static int report(struct job *j, struct err *err)
+{
+    if (j->cfg->images_count == 0) {
+        err_set(err, ERR_CONFIG, "no images are configured (did you set --image-variant or "
+                                 "--arch-variant to a value not present in the template?)");
+        return err_hint(err, "give the YAML an `images` list with a `location`");
+    }
+    if (j->tried == 1 && j->cfg->images_count == 1) {
+        err_move(err, &j->last);
+        return err_wrap(err, "images[0]");
+    }
+    if (j->tried == 0)
+        err_set(err, ERR_CONFIG, "no image for the architecture `%s`",
+                j->cfg->arch ? j->cfg->arch : "");
+    else
+        err_set(err, j->last.kind, "none of the %u images for `%s` can be used", j->tried,
+                j->cfg->arch ? j->cfg->arch : "");
+    return err_detail(err, sbuf_str(&j->attempts));
+}
+
+int image_prepare(const struct store *s, const struct config_instance *cfg, const char *base_dir,
+                  const struct instance *inst, struct image_result *ret, struct err *err)
+{
+    struct job j = {s, cfg, base_dir, inst, SBUF_INIT, 0, ERR_INIT};
+    int r = try_all(&j, ret);
+    if (r < 0)
+        report(&j, err);
+    sbuf_release(&j.attempts);
+    err_clear(&j.last);
+    return r;
+}
