@@ -107,12 +107,20 @@ static int check_user(const char *user, struct err *err)
 static void add_control(struct options *o, const struct ssh_target *t, enum ssh_master master,
                         struct err *err, int *r)
 {
+    static const struct {
+        const char *control_master, *persist;
+    } modes[] = {
+        [SSH_MASTER_AUTO] = {"auto", "yes"},
+        /* Not -M beside it: given twice, it asks for a confirmation of every session. */
+        [SSH_MASTER_FOREGROUND] = {"yes", "no"},
+        [SSH_MASTER_USE] = {"no", "no"},
+    };
+
     if (master == SSH_MASTER_NONE)
         return;
-    bool foreground = master == SSH_MASTER_FOREGROUND;
-    add_const(o, "ControlMaster", foreground ? "yes" : "auto");
+    add_const(o, "ControlMaster", modes[master].control_master);
     *r = add_path(o, "ControlPath", t->control_path, err);
-    add_const(o, "ControlPersist", foreground ? "no" : "yes");
+    add_const(o, "ControlPersist", modes[master].persist);
 }
 
 static int make_options(const struct ssh_target *t, enum ssh_master master, struct options *o,
@@ -177,8 +185,6 @@ int ssh_base_argv(const struct ssh_target *t, enum ssh_master master, struct str
     }
     strv_push(&argv, "-p");
     strv_pushf(&argv, "%u", t->port);
-    if (master == SSH_MASTER_FOREGROUND)
-        strv_pushl(&argv, "-M", "-N", NULL);
     strv_extend(ret, &argv);
     return 0;
 }

@@ -30,8 +30,8 @@ int ssh_public_keys(const struct store *s, const struct config_instance *cfg,
 enum ssh_master {
     SSH_MASTER_AUTO,       /* use the master; without one become one that stays (ControlPersist) */
     SSH_MASTER_NONE,       /* a connection of its own, which nobody shares */
-    SSH_MASTER_FOREGROUND, /* -M, ControlPersist=no: be the master while the session lasts. The caller
-                            * adds a command or -N */
+    SSH_MASTER_FOREGROUND, /* be the master, while the session lasts. The caller adds a command or
+                            * -N */
     SSH_MASTER_USE,        /* use the master if there is one, never become one: for our own jobs */
 };
 /* The ssh program ($SSH split as a shell would, else "ssh") and `-F /dev/null -o … -p PORT`. */
