@@ -141,6 +141,7 @@ static int write_seed(struct hostagent *a, struct err *err)
         .ssh_keys = (const char *const *)strv_argv(&keys),
         .n_ssh_keys = keys.n,
         .boot_id = boot_id,
+        .debug = log_get_level() <= LOG_DEBUG,
         .proxy_env = (const char *const *)strv_argv(&proxy),
     };
     if (cidata_plan(&in, &seed, err))

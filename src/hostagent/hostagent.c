@@ -294,6 +294,7 @@ static void agent_init(struct hostagent *a, const struct store *s, const struct 
         .host = {.store = s,
                  .inst = i,
                  .facts = host,
+                 .patience_ms = o->patience_ms ? o->patience_ms : SERVICE_PATIENCE_MS,
                  .reached = host_reached,
                  .degraded = host_degraded,
                  .fatal = host_fatal,

@@ -3,6 +3,7 @@
 #include "hostagent/agent.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "json/json.h"
 #include "service/serial.h"
 
 static void on_running(void *arg, uint16_t ssh_port)
@@ -101,25 +102,33 @@ static void explain_end(struct hostagent *a, const struct err *cause)
     }
 }
 
+static void log_end(int wait_status)
+{
+    _cleanup_free_ char *text = wait_status == -1 ? NULL : wait_status_text(wait_status);
+
+    log_info("The machine has ended%s%s", text ? ": its process " : "", text ? text : "");
+}
+
+/* We have asked for the end, and it was not as it should be: the guest had to be forced. */
+static void note_forced_end(struct hostagent *a, const struct err *cause)
+{
+    _cleanup_json_ struct json *copy = err_to_json(cause);
+    struct err err = ERR_INIT;
+
+    if (err_from_json(copy, &err) == 0)
+        agent_fail(a, &err);
+}
+
 static void on_exited(void *arg, int wait_status, const struct err *cause)
 {
     struct hostagent *a = arg;
 
-    if (wait_status == -1)
-        log_info("The machine has ended");
-    else {
-        _cleanup_free_ char *text = wait_status_text(wait_status);
-
-        log_info("The machine has ended: its process %s", text);
-    }
+    log_end(wait_status);
     a->vm_lives = false;
     if (!a->stopping)
         explain_end(a, cause);
-    else if (cause) {
-        _cleanup_free_ char *text = err_line(cause);
-
-        log_warn("%s", text);
-    }
+    else if (cause)
+        note_forced_end(a, cause);
     if (a->stopping)
         loop_quit(a->loop);
     else

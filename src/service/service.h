@@ -27,6 +27,9 @@ enum guest_event {
 };
 ENUM_STRINGS_DECLARE(guest_event);
 
+/* HA-21: 200 tries, 3 s apart. */
+#define SERVICE_PATIENCE_MS (600 * 1000)
+
 /* What a service may see and do. Its functions may be called from anywhere in the loop, also from
  * within the service's own functions. Owned by the host agent, outlives every service. */
 struct service_host {
@@ -38,6 +41,7 @@ struct service_host {
     uint16_t ssh_port;      /* valid from STAGE_VM_RUNNING on */
     const char *iid;        /* id of this boot of the guest; what its markers must hold. NULL when it
                              * is not known (a machine that another program started) */
+    int64_t patience_ms;    /* how long a requirement or a probe may take */
     bool troubled;          /* somebody has reported degraded(): don't make the user wait longer */
     /* The line may go on to `stage` (never backwards; stages between are reached too). After
      * STAGE_BOOT_DONE the line goes on to STAGE_RUNNING by itself. */

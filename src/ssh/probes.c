@@ -9,7 +9,6 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#define PROBE_MS (600 * 1000)
 #define RETRY_FIRST_MS 200
 #define RETRY_LAST_MS 3000
 
@@ -96,7 +95,8 @@ static void on_ended(void *arg, int wait_status, const char *errors)
     log_debug("probe '%s': %s", description(current(s)), reason);
     if (s->timed_out) {
         _cleanup_free_ char *text =
-            xasprintf("%s, tried for %d minutes", reason, PROBE_MS / 60000);
+            xasprintf("%s, tried for %lld s", reason,
+                      (long long)(s->base.host->patience_ms / 1000));
 
         fail_probe(s, text, errors);
     } else if (s->base.host->troubled) {
@@ -170,7 +170,7 @@ static void begin_probe(struct probe_service *s)
     }
     s->retry_ms = RETRY_FIRST_MS;
     s->timed_out = false;
-    s->deadline = loop_add_timer(h->loop, PROBE_MS, on_deadline, s);
+    s->deadline = loop_add_timer(h->loop, h->patience_ms, on_deadline, s);
     try_probe(s);
 }
 

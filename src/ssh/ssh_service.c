@@ -14,8 +14,6 @@
 #include <sys/stat.h>
 
 #define LINE_CAP 2048
-/* How long one requirement may take (HA-21: 200 tries, 3 s apart). */
-#define REQUIREMENT_MS (600 * 1000)
 /* A login that hangs: the guest has gone away in the middle of it. Generous, for emulated guests. */
 #define LOGIN_MS (60 * 1000)
 /* Tries for a banner: quickly while the guest is expected to come up, then more slowly. */
@@ -78,26 +76,27 @@ static unsigned requirement_number(const struct ssh_service *s, enum requirement
  * on its console. */
 static void describe_timeout(struct ssh_service *s, struct err *err)
 {
-    static const int minutes = REQUIREMENT_MS / 60000;
+    const int64_t seconds = s->base.host->patience_ms / 1000;
     const char *problem = s->problem ? s->problem : "no answer";
 
     switch (s->waiting) {
     case REQ_SSH:
-        err_set(err, ERR_TIMEOUT, "could not log in to the guest within %d minutes: %s", minutes,
-                problem);
+        err_set(err, ERR_TIMEOUT, "could not log in to the guest within %lld s: %s",
+                (long long)seconds, problem);
         break;
     case REQ_SESSION:
         err_set(err, ERR_TIMEOUT,
-                "the guest has not made the user session ready within %d minutes "
-                "(/run/lima-ssh-ready)", minutes);
+                "the guest has not made the user session ready within %lld s "
+                "(/run/lima-ssh-ready)", (long long)seconds);
         break;
     case REQ_MASTER:
-        err_set(err, ERR_TIMEOUT, "the ssh master did not start within %d minutes: %s", minutes,
-                problem);
+        err_set(err, ERR_TIMEOUT, "the ssh master did not start within %lld s: %s",
+                (long long)seconds, problem);
         break;
     case REQ_BOOT:
     case REQ_NONE:
-        err_set(err, ERR_TIMEOUT, "the boot scripts have not finished within %d minutes", minutes);
+        err_set(err, ERR_TIMEOUT, "the boot scripts have not finished within %lld s",
+                (long long)seconds);
         break;
     }
     if (s->waiting != REQ_BOOT && !str_empty(s->errors))
@@ -134,7 +133,7 @@ static void wait_for(struct ssh_service *s, enum requirement r)
     log_info("Waiting for the %s requirement %u of %u: `%s`", requirements[r].group, number, of,
              requirements[r].label);
     s->deadline = loop_source_free(s->deadline);
-    s->deadline = loop_add_timer(s->base.host->loop, REQUIREMENT_MS, on_deadline, s);
+    s->deadline = loop_add_timer(s->base.host->loop, s->base.host->patience_ms, on_deadline, s);
 }
 
 static void satisfied(struct ssh_service *s, enum requirement r)
