@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cli.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include "cli/progress.h"
+#include <sys/ioctl.h>
+
+void cli_release(struct cli *cli)
+{
+    if (!cli->ready)
+        return;
+    host_facts_release(&cli->host);
+    store_release(&cli->store);
+    free(cli->self);
+    *cli = (struct cli){0};
+}
+
+const struct inst_env *cli_env(struct cli *cli, struct err *err)
+{
+    if (cli->ready)
+        return &cli->env;
+    host_facts_gather(&cli->host);
+    if (store_open(&cli->store, &cli->host, err) < 0) {
+        host_facts_release(&cli->host);
+        return NULL;
+    }
+    cli->self = realpath("/proc/self/exe", NULL);
+    if (!cli->self)
+        cli->self = xstrdup("cima");
+    cli->env = (struct inst_env){
+        .store = &cli->store, .host = &cli->host, .self = cli->self, .debug = cli->debug,
+    };
+    cli->ready = true;
+    return &cli->env;
+}
+
+unsigned cli_columns(int fd)
+{
+    struct winsize size;
+
+    if (ioctl(fd, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
+        return 0;
+    return size.ws_col;
+}
+
+int64_t cli_timeout(const struct args *args)
+{
+    int64_t ms = (int64_t)10 * 60 * 1000;
+    const char *text = args_str(args, "timeout");
+
+    if (text)
+        (void)parse_duration_ms(text, &ms); /* the parser has checked it */
+    return ms;
+}
+
+/* ---- what operations report ------------------------------------------------------------------ */
+
+static void note(void *arg, enum log_level level, const char *text)
+{
+    (void)arg;
+    log_at(level, "%s", text);
+}
+
+void cli_warn_diag(void *arg, const struct diag *d)
+{
+    _cleanup_sbuf_ struct sbuf s = SBUF_INIT;
+
+    (void)arg;
+    if (d->file && d->line)
+        sbuf_addf(&s, "%s:%u:%u: ", d->file, d->line, d->col);
+    sbuf_addstr(&s, d->msg);
+    if (d->hint)
+        sbuf_addf(&s, "; hint: %s", d->hint);
+    log_at(d->severity == DIAG_ERROR ? LOG_ERROR : LOG_WARN, "%s", sbuf_str(&s));
+}
+
+static void step(void *arg, const char *what)
+{
+    (void)arg;
+    if (progress_active())
+        progress_step(0, what);
+    else
+        log_debug("%s", what);
+}
+
+const struct inst_report cli_report = {
+    .note = note,
+    .warning = cli_warn_diag,
+    .step = step,
+};
+
+int cli_for_each(const struct strv *words, const struct inst_env *env, bool flag, cli_each_fn *fn,
+                 struct err *err)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < words->n; i++) {
+        _cleanup_err_ struct err why = ERR_INIT;
+
+        if (fn(env, words->v[i], flag, &why) == 0)
+            continue;
+        if (r == 0) {
+            r = err_move(err, &why);
+        } else {
+            _cleanup_free_ char *text = err_text(&why);
+
+            err_detail(err, text);
+        }
+    }
+    return r;
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/log.h"
+#include "base/mem.h"
+#include "cli/cli.h"
+#include "cli/list.h"
+
+/* Asking host agents may take this long in all, however many hang. */
+enum { ASK_BUDGET_MS = 600 };
+
+enum list_format { LIST_TABLE, LIST_JSON, LIST_YAML };
+
+struct list {
+    const struct inst_env *env;
+    struct inst_info *infos;
+    size_t n;
+    bool missing; /* a name on the command line is no instance */
+};
+
+#define _cleanup_list_ _cleanup_(list_release)
+
+static void list_release(struct list *l)
+{
+    for (size_t i = 0; i < l->n; i++)
+        inst_info_release(&l->infos[i]);
+    free(l->infos);
+}
+
+static int conflict(const char *what, struct err *err)
+{
+    err_set(err, ERR_USAGE, "%s", what);
+    return err_hint(err, "see `cima list --help`");
+}
+
+static int choose_format(const struct args *args, enum list_format *ret, struct err *err)
+{
+    const char *format = args_str(args, "format");
+
+    if (args_flag(args, "json") && format)
+        return conflict("option --json conflicts with option --format", err);
+    if (args_flag(args, "quiet") && (args_flag(args, "json") || (format && !streq(format, "table"))))
+        return conflict("option --quiet can only be used with '--format table'", err);
+    if (args_flag(args, "json") || streq0(format, "json")) {
+        *ret = LIST_JSON;
+    } else if (streq0(format, "yaml")) {
+        *ret = LIST_YAML;
+    } else if (!format || streq(format, "table")) {
+        *ret = LIST_TABLE;
+    } else if (strstr(format, "{{")) {
+        err_set(err, ERR_UNSUPPORTED, "cannot list as '%s': templates come later", format);
+        return err_hint(err, "--format json has every field");
+    } else {
+        err_set(err, ERR_USAGE, "invalid argument \"%s\" for \"-f, --format\" flag: must be one of: "
+                                "table, json, yaml", format);
+        return err_hint(err, "see `cima list --help`");
+    }
+    return 0;
+}
+
+/* Names to show, sorted: all of them, or those asked for. */
+static void select_names(struct list *l, const struct strv *all, const struct strv *asked,
+                         struct strv *ret)
+{
+    for (size_t i = 0; i < asked->n; i++)
+        if (!strv_contains(all, asked->v[i])) {
+            log_warn("No instance matching %s found.", asked->v[i]);
+            l->missing = true;
+        }
+    for (size_t i = 0; i < all->n; i++)
+        if (!asked->n || strv_contains(asked, all->v[i]))
+            strv_push(ret, all->v[i]);
+}
+
+static void gather(struct list *l, const struct strv *names)
+{
+    int budget_ms = ASK_BUDGET_MS;
+
+    l->infos = xcalloc(names->n + 1, sizeof(*l->infos));
+    for (size_t i = 0; i < names->n; i++) {
+        _cleanup_instance_ struct instance inst = INSTANCE_INIT;
+
+        /* One that was deleted since we looked is no news. */
+        if (store_find(l->env->store, names->v[i], &inst, NULL) == 0)
+            inst_info_read(l->env, &inst, &budget_ms, &l->infos[l->n++]);
+    }
+}
+
+static void print(const struct list *l, enum list_format format, bool tty, bool all_fields)
+{
+    _cleanup_sbuf_ struct sbuf out = SBUF_INIT;
+
+    if (format == LIST_TABLE && l->n)
+        list_table(l->infos, l->n, l->env->host, tty ? cli_columns(STDOUT_FILENO) : 0, all_fields,
+                   &out);
+    for (size_t i = 0; format != LIST_TABLE && i < l->n; i++) {
+        _cleanup_json_ struct json *o = list_json(&l->infos[i], l->env);
+
+        if (format == LIST_JSON) {
+            _cleanup_free_ char *text = json_dump(o);
+
+            sbuf_addf(&out, "%s\n", text);
+        } else {
+            if (i)
+                sbuf_addstr(&out, "---\n");
+            yaml_from_json(o, &out);
+        }
+    }
+    fputs(sbuf_str(&out), stdout);
+}
+
+/* The reasons behind a row, for people: the table has no room for them. */
+static void print_errors(const struct list *l)
+{
+    fflush(stdout);
+    for (size_t i = 0; i < l->n; i++) {
+        const struct instance_state *st = &l->infos[i].state;
+
+        /* On its way up or down, one process of the two is not there for a moment. */
+        if (streq0(st->condition, "starting") || streq0(st->condition, "stopping"))
+            continue;
+        for (size_t k = 0; k < st->errors.n; k++)
+            log_warn("The instance `%s` is %s: %s", l->infos[i].name,
+                     inst_status_to_string(st->status), st->errors.v[k]);
+    }
+}
+
+static int run(struct cli *cli, const struct args *args, struct err *err)
+{
+    _cleanup_list_ struct list l = {.env = cli_env(cli, err)};
+    _cleanup_strv_ struct strv all = STRV_INIT, names = STRV_INIT;
+    enum list_format format;
+
+    if (!l.env || choose_format(args, &format, err) < 0 || store_list(l.env->store, &all, err) < 0)
+        return -1;
+    if (!all.n && !args->positional.n && format == LIST_TABLE && !args_flag(args, "quiet"))
+        log_warn("No instance found. Run `cima create` to create an instance.");
+    select_names(&l, &all, &args->positional, &names);
+    if (args_flag(args, "quiet")) {
+        for (size_t i = 0; i < names.n; i++)
+            printf("%s\n", names.v[i]);
+    } else {
+        gather(&l, &names);
+        print(&l, format, cli->tty, args_flag(args, "all-fields"));
+        if (format == LIST_TABLE)
+            print_errors(&l);
+    }
+    return l.missing ? err_set(err, ERR_NOT_FOUND, "unmatched instances") : 0;
+}
+
+static const struct cli_positional positional[] = {
+    {"INST", VALUE_INSTANCE, 0, 0},
+    {NULL, VALUE_TEXT, 0, 0},
+};
+
+static const struct cli_option options[] = {
+    {.name = "all-fields", .kind = VALUE_BOOL,
+     .help = "Show every column of the table, however narrow the terminal is"},
+    {.name = "format", .short_name = 'f', .kind = VALUE_TEXT, .metavar = "FORMAT",
+     .default_text = "table", .help = "Form of the output: table, json, yaml"},
+    {.name = "json", .kind = VALUE_BOOL, .help = "Same as --format json"},
+    {.name = "quiet", .short_name = 'q', .kind = VALUE_BOOL, .help = "Only names"},
+    {.name = NULL},
+};
+
+static const char *const aliases[] = {"ls", NULL};
+
+const struct command cmd_list = {
+    .name = "list",
+    .aliases = aliases,
+    .group = GROUP_BASIC,
+    .summary = "List instances",
+    .description =
+        "List instances: all of them, or those named.\n\n"
+        "On a terminal the table leaves out columns that would not fit and say little. JSON is one "
+        "object per line. A broken instance is listed with what is wrong with it.",
+    .examples = "cima list\n"
+                "cima list --format json mini\n",
+    .positional = positional,
+    .options = options,
+    .run = run,
+};

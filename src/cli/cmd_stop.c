@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cli.h"
+
+static int stop_one(const struct inst_env *env, const char *name, bool force, struct err *err)
+{
+    _cleanup_instance_ struct instance inst = INSTANCE_INIT;
+
+    if (store_find(env->store, name, &inst, err) < 0)
+        return -1;
+    return inst_stop(env, &inst, force, &cli_report, err);
+}
+
+static int run(struct cli *cli, const struct args *args, struct err *err)
+{
+    const struct inst_env *env = cli_env(cli, err);
+    bool force = args_flag(args, "force");
+
+    if (!env)
+        return -1;
+    if (!args->positional.n)
+        return stop_one(env, "default", force, err);
+    return cli_for_each(&args->positional, env, force, stop_one, err);
+}
+
+static const struct cli_positional positional[] = {
+    {"INST", VALUE_INSTANCE, 0, 0},
+    {NULL, VALUE_TEXT, 0, 0},
+};
+
+static const struct cli_option options[] = {
+    {.name = "force", .short_name = 'f', .kind = VALUE_BOOL,
+     .help = "Kill the machine instead of asking its guest to shut down"},
+    {.name = NULL},
+};
+
+const struct command cmd_stop = {
+    .name = "stop",
+    .group = GROUP_BASIC,
+    .summary = "Stop an instance",
+    .description =
+        "Stop instances (`default` when none is named).\n\n"
+        "The guest is asked to shut down, as by its power button; a guest that does not follow "
+        "is ended after three minutes. With --force the machine is killed at once: what the guest "
+        "has not written to its disk is lost.",
+    .examples = "cima stop mini\n"
+                "cima stop -f mini\n",
+    .positional = positional,
+    .options = options,
+    .run = run,
+};

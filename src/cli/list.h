@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The forms that `list` prints. Pure: from facts to text. */
+#ifndef CIMA_CLI_LIST_H
+#define CIMA_CLI_LIST_H
+
+#include "cli/output.h"
+#include "instance/instance.h"
+
+/* The table. columns: width of the terminal, 0 when it is none; then, and with all_fields, every
+ * column is there. Otherwise VMTYPE, ARCH and DIR give way in narrow terminals (spec row `list`). */
+void list_table(const struct inst_info *infos, size_t n, const struct host_facts *host,
+                unsigned columns, bool all_fields, struct sbuf *out);
+/* One instance as an object, keys in Lima's order; `condition` is ours. */
+struct json *list_json(const struct inst_info *info, const struct inst_env *env);
+
+#endif

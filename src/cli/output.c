@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/output.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "yaml/emit.h"
+
+enum { CELL_MIN = 4, CELL_GAP = 4 };
+
+void table_release(struct table *t)
+{
+    for (size_t i = 0; i < t->n; i++)
+        strv_release(&t->rows[i]);
+    free(t->rows);
+    *t = (struct table)TABLE_INIT;
+}
+
+struct strv *table_row(struct table *t)
+{
+    GROW_ARRAY(t->rows, t->n, t->cap);
+    t->rows[t->n] = (struct strv)STRV_INIT;
+    return &t->rows[t->n++];
+}
+
+static size_t width(const char *s)
+{
+    size_t len = strlen(s), columns = 0;
+    uint32_t c = 0;
+
+    for (size_t i = 0, n; i < len; i += n) {
+        n = utf8_decode(s + i, len - i, &c);
+        columns += n ? utf8_width(c) : 1;
+        n = n ? n : 1;
+    }
+    return columns;
+}
+
+static char *printable(const char *s)
+{
+    struct sbuf out = SBUF_INIT;
+
+    sbuf_add_printable(&out, s, strlen(s));
+    return sbuf_detach(&out);
+}
+
+static size_t column_width(const struct table *t, size_t column)
+{
+    size_t widest = 0;
+
+    for (size_t i = 0; i < t->n; i++) {
+        if (column >= t->rows[i].n)
+            continue;
+        _cleanup_free_ char *cell = printable(t->rows[i].v[column]);
+        size_t w = width(cell);
+
+        widest = w > widest ? w : widest;
+    }
+    widest += CELL_GAP;
+    return widest < CELL_MIN ? CELL_MIN : widest;
+}
+
+void table_format(const struct table *t, struct sbuf *out)
+{
+    size_t columns = t->n ? t->rows[0].n : 0;
+    _cleanup_free_ size_t *widths = xcalloc(columns + 1, sizeof(*widths));
+
+    for (size_t c = 0; c + 1 < columns; c++)
+        widths[c] = column_width(t, c);
+    for (size_t i = 0; i < t->n; i++) {
+        for (size_t c = 0; c < t->rows[i].n; c++) {
+            _cleanup_free_ char *cell = printable(t->rows[i].v[c]);
+
+            sbuf_addstr(out, cell);
+            if (c + 1 < t->rows[i].n)
+                for (size_t w = width(cell); w < widths[c]; w++)
+                    sbuf_addch(out, ' ');
+        }
+        sbuf_addch(out, '\n');
+    }
+}
+
+/* ---- YAML ------------------------------------------------------------------------------------ */
+
+static void write_value(struct yaml_writer *w, const struct json *j)
+{
+    bool list = json_is_array(j);
+
+    if (json_is_string(j)) {
+        yaml_write_text(w, json_str(j));
+        return;
+    }
+    if ((!list && !json_is_object(j)) || json_len(j) == 0) {
+        _cleanup_free_ char *text = json_dump(j);
+
+        yaml_write_raw(w, text);
+        return;
+    }
+    yaml_write_open(w, list);
+    for (size_t i = 0; list && i < json_len(j); i++) {
+        yaml_write_item(w);
+        write_value(w, json_at(j, i));
+    }
+    for (void *it = list ? NULL : json_iter(j); it; it = json_iter_next(j, it)) {
+        yaml_write_key(w, json_iter_key(it));
+        write_value(w, json_iter_value(it));
+    }
+    yaml_write_close(w);
+}
+
+void yaml_from_json(const struct json *j, struct sbuf *out)
+{
+    struct yaml_writer w = YAML_WRITER_INIT(false);
+
+    write_value(&w, j);
+    _cleanup_free_ char *text = yaml_writer_finish(&w);
+    sbuf_addstr(out, text);
+}

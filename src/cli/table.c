@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/command.h"
+
+static const char *const value_kind_names[] = {
+    [VALUE_BOOL] = "bool",
+    [VALUE_TEXT] = "text",
+    [VALUE_ENUM] = "enum",
+    [VALUE_DURATION] = "duration",
+    [VALUE_FILE] = "file",
+    [VALUE_DIR] = "directory",
+    [VALUE_INSTANCE] = "instance",
+    [VALUE_STOPPED_INSTANCE] = "stopped instance",
+    [VALUE_TEMPLATE] = "template",
+    [VALUE_INSTANCE_OR_TEMPLATE] = "instance or template",
+    [VALUE_COMMAND] = "command",
+};
+ENUM_STRINGS_DEFINE(value_kind, VALUE_KIND_COUNT)
+
+/* Sorted by name (a test checks it). */
+const struct command *const commands[] = {
+    &cmd_create, &cmd_delete,  &cmd_help,  &cmd_hostagent, &cmd_list, &cmd_restart,
+    &cmd_shell,  &cmd_start,   &cmd_stop,  &cmd_validate,  NULL,
+};
+
+static const char *const log_levels[] = {"trace", "debug", "info", "warn", "error", NULL};
+static const char *const log_formats[] = {"text", "json", NULL};
+
+const struct cli_option global_options[] = {
+    {.name = "debug", .kind = VALUE_BOOL, .help = "Short for --log-level debug"},
+    {.name = "help", .short_name = 'h', .kind = VALUE_BOOL, .help = "Show help"},
+    {.name = "log-format", .kind = VALUE_ENUM, .metavar = "FORMAT", .choices = log_formats,
+     .default_text = "text", .help = "Form of the log lines on standard error"},
+    {.name = "log-level", .kind = VALUE_ENUM, .metavar = "LEVEL", .choices = log_levels,
+     .default_text = "info", .help = "Least important log lines to show"},
+    {.name = "tty", .kind = VALUE_BOOL, .default_text = "standard output is a terminal",
+     .help = "Live progress and questions"},
+    {.name = "version", .short_name = 'v', .kind = VALUE_BOOL, .help = "Print the version"},
+    {.name = "yes", .short_name = 'y', .kind = VALUE_BOOL, .help = "Same as --tty=false"},
+    {.name = NULL},
+};
+
+const struct command *command_find(const char *name)
+{
+    for (size_t i = 0; commands[i]; i++) {
+        if (streq(commands[i]->name, name))
+            return commands[i];
+        for (const char *const *alias = commands[i]->aliases; alias && *alias; alias++)
+            if (streq(*alias, name))
+                return commands[i];
+    }
+    return NULL;
+}

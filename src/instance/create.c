@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "instance/instance.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "image/image.h"
+#include "instance/absolute.h"
+#include "instance/internal.h"
+
+static int write_text(const struct instance *i, enum inst_file f, const char *text, size_t len,
+                      struct err *err)
+{
+    _cleanup_free_ char *path = instance_path(i, f);
+
+    return file_write_atomic(path, text, len, f == INST_LIMA_YAML ? 0644 : 0600, err);
+}
+
+static int write_files(const struct instance *i, const struct inst_template *t, struct err *err)
+{
+    _cleanup_sbuf_ struct sbuf yaml = SBUF_INIT;
+
+    if (template_make_absolute(t, &yaml, err) < 0 ||
+        write_text(i, INST_LIMA_YAML, sbuf_str(&yaml), yaml.len, err) < 0 ||
+        write_text(i, INST_LIMA_VERSION, LIMA_VERSION, strlen(LIMA_VERSION), err) < 0)
+        return -1;
+    return write_text(i, INST_CIMA_VERSION, PACKAGE_VERSION, strlen(PACKAGE_VERSION), err);
+}
+
+/* Everything that can fail: the image, the disk, the plan. */
+static int fill_draft(const struct inst_env *env, const struct instance *i,
+                      const struct inst_template *t, const struct config_instance *cfg,
+                      const struct inst_report *r, struct err *err)
+{
+    struct driver_ctx ctx = {.store = env->store, .inst = i, .cfg = cfg, .host = env->host};
+    const struct driver *driver = inst_driver(cfg, err);
+    _cleanup_json_ struct json *facts = json_object_new();
+    struct image_result image;
+
+    if (!driver || write_files(i, t, err) < 0)
+        return -1;
+    inst_step(r, "preparing the image");
+    if (image_prepare(env->store, cfg, t->base_dir, i, &image, err) < 0)
+        return -1;
+    inst_step(r, "making the disk");
+    if (driver->create_disk(&ctx, &image, facts, err) < 0 ||
+        instance_facts_write(i, facts, err) < 0)
+        return -1;
+    inst_step(r, "checking that the machine can start");
+    return inst_try_plan(&ctx, &(struct inst_report){0}, err);
+}
+
+int inst_create(const struct inst_env *env, const char *name, const struct inst_template *t,
+                const struct inst_report *r, struct instance *ret, struct err *err)
+{
+    _cleanup_draft_ struct instance_draft draft = {.lock_fd = -1};
+    _cleanup_config_ struct config config = CONFIG_INIT;
+    _cleanup_diags_ struct diags warnings = DIAGS_INIT;
+    _cleanup_instance_ struct instance taken = INSTANCE_INIT;
+    struct config_layer layer = {t->path, t->text, t->len};
+
+    if (store_check_name(env->store, name, err) < 0)
+        return -1;
+    /* A taken name first: nobody wants to mend a file for a name that is taken. */
+    if (store_find(env->store, name, &taken, NULL) == 0) {
+        err_set(err, ERR_EXISTS, "instance `%s` already exists", name);
+        return err_hint(err, "`cima start %s` starts it; or choose another name with --name", name);
+    }
+    int loaded = store_load_template(env->store, name, &layer, env->host, &config, &warnings, err);
+    inst_warnings(r, &warnings);
+    if (loaded < 0 || store_create_begin(env->store, name, &draft, err) < 0)
+        return -1;
+    if (fill_draft(env, &draft.inst, t, &config.v, r, err) < 0)
+        return err_wrap(err, "cannot create instance `%s`", name);
+    return store_create_commit(&draft, ret, err);
+}

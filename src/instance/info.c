@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "instance/instance.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "hostagent/client.h"
+#include "instance/internal.h"
+#include "sys/clock.h"
+#include <errno.h>
+#include <fcntl.h>
+
+/* The last event is in the last of the file, however long the agent has run. */
+#define TAIL_MAX (2 * EVENT_LINE_MAX)
+#define VERSION_MAX 4096
+/* An agent that is well answers in far less. */
+enum { ANSWER_MS = 200 };
+
+bool inst_has_agent(const struct instance_state *st)
+{
+    return st->agent_pid > 0 || st->status == INST_RUNNING || streq0(st->condition, "starting") ||
+           streq0(st->condition, "stopping");
+}
+
+bool inst_is_alive(const struct instance_state *st)
+{
+    return st->driver_pid > 0 || inst_has_agent(st);
+}
+
+/* ---- the last event -------------------------------------------------------------------------- */
+
+/* Up to TAIL_MAX bytes from the end of the file. NULL when there is nothing. */
+static char *read_tail(const char *path, size_t *ret_len)
+{
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size == 0)
+        return NULL;
+    size_t want = st.st_size > TAIL_MAX ? TAIL_MAX : (size_t)st.st_size;
+    _cleanup_free_ char *text = xmalloc(want);
+    ssize_t n = pread(fd, text, want, st.st_size - (off_t)want);
+    if (n <= 0)
+        return NULL;
+    *ret_len = (size_t)n;
+    return TAKE_PTR(text);
+}
+
+int inst_last_event(const struct instance *i, struct event *ret)
+{
+    _cleanup_free_ char *path = instance_path(i, INST_HA_STDOUT);
+    size_t len = 0;
+    _cleanup_free_ char *text = read_tail(path, &len);
+
+    /* Lines from the last one on: what follows the last line end was never finished. */
+    while (text && len > 0) {
+        const char *end = memrchr(text, '\n', len);
+        if (!end)
+            return -1;
+        const char *before = memrchr(text, '\n', (size_t)(end - text));
+        const char *line = before ? before + 1 : text;
+
+        if (event_parse(line, (size_t)(end - line), ret, NULL) == 0)
+            return 0;
+        len = (size_t)(line - text);
+    }
+    return -1;
+}
+
+/* ---- the row --------------------------------------------------------------------------------- */
+
+void inst_info_release(struct inst_info *info)
+{
+    free(info->name);
+    free(info->dir);
+    instance_state_release(&info->state);
+    if (info->has_config)
+        config_release(&info->config);
+    free(info->lima_version);
+    *info = (struct inst_info){0};
+}
+
+static void set_condition(struct instance_state *st, const char *condition)
+{
+    free(st->condition);
+    st->condition = xstrdup(condition);
+}
+
+static void read_config(const struct inst_env *env, const struct instance *i, struct inst_info *info)
+{
+    _cleanup_err_ struct err err = ERR_INIT;
+    struct config config = CONFIG_INIT;
+
+    /* Empty, missing or unreadable: the state says so already. */
+    if (info->state.status == INST_BROKEN && !inst_is_alive(&info->state))
+        return;
+    if (instance_load_config(env->store, i, env->host, &config, NULL, &err) == 0) {
+        info->config = config;
+        info->has_config = true;
+        return;
+    }
+    info->state.status = INST_BROKEN;
+    strv_push_consume(&info->state.errors, err_line(&err));
+}
+
+/* What the agent has written about itself, and whether it answers. */
+static void ask_agent(const struct instance *i, int *budget_ms, struct inst_info *info)
+{
+    _cleanup_event_ struct event e = EVENT_INIT;
+    _cleanup_err_ struct err err = ERR_INIT;
+    bool known = inst_last_event(i, &e) == 0;
+    uint16_t port = 0;
+
+    if (known) {
+        info->ssh_port = e.ssh_local_port;
+        if (e.degraded && e.running)
+            set_condition(&info->state, "degraded");
+        else if (!e.running && !e.exiting && e.stage < STAGE_RUNNING && info->state.driver_pid)
+            set_condition(&info->state, "starting");
+        for (size_t k = 0; k < e.errors.n; k++)
+            strv_push(&info->state.errors, e.errors.v[k]);
+    }
+    if (info->state.agent_foreign || !info->state.driver_pid || *budget_ms <= 0)
+        return;
+    int64_t start = monotonic_ms();
+    int wait = *budget_ms < ANSWER_MS ? *budget_ms : ANSWER_MS;
+    if (agent_info(i, wait, &port, &err) == 0) {
+        if (port)
+            info->ssh_port = port;
+    } else if (err.kind == ERR_TIMEOUT) {
+        set_condition(&info->state, "not responding");
+    }
+    *budget_ms -= (int)(monotonic_ms() - start);
+}
+
+static char *read_version(const struct instance *i)
+{
+    _cleanup_free_ char *path = instance_path(i, INST_LIMA_VERSION);
+    char *text = file_read(path, VERSION_MAX, NULL, NULL);
+
+    if (!text)
+        return xstrdup("");
+    text[strcspn(text, " \t\r\n")] = '\0';
+    return text;
+}
+
+void inst_info_read(const struct inst_env *env, const struct instance *i, int *budget_ms,
+                    struct inst_info *ret)
+{
+    struct inst_info info = {.name = xstrdup(i->name), .dir = xstrdup(i->dir)};
+    _cleanup_free_ char *protected_path = instance_path(i, INST_PROTECTED);
+
+    instance_state_read(i, &info.state);
+    read_config(env, i, &info);
+    if (inst_has_agent(&info.state))
+        ask_agent(i, budget_ms, &info);
+    info.protected_ = path_exists(protected_path);
+    info.lima_version = read_version(i);
+    *ret = info;
+}

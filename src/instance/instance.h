@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What commands do to instances: create, start, stop, delete, inspect. Each operation takes the
+ * operation lock for as long as it changes something, returns a struct err, and tells what happens
+ * through callbacks; it never prints. */
+#ifndef CIMA_INSTANCE_INSTANCE_H
+#define CIMA_INSTANCE_INSTANCE_H
+
+#include "base/log.h"
+#include "hostagent/event.h"
+#include "instance/template.h"
+#include "store/store.h"
+
+/* What every operation needs; borrowed. */
+struct inst_env {
+    const struct store *store;
+    const struct host_facts *host;
+    const char *self; /* path of the cima program: host agents are started from it */
+    bool debug;       /* host agents log debug lines */
+};
+
+/* How an operation talks to its caller. Every function may be NULL. */
+struct inst_report {
+    /* A line worth a log message. */
+    void (*note)(void *arg, enum log_level level, const char *text);
+    /* A problem of the configuration or the plan that does not stop us. */
+    void (*warning)(void *arg, const struct diag *d);
+    /* What is being done now: "preparing the disk". */
+    void (*step)(void *arg, const char *what);
+    /* An event of the host agent while we wait for it. */
+    void (*event)(void *arg, const struct event *e);
+    /* Several times a second while we wait. */
+    void (*tick)(void *arg);
+    /* Has the person asked to stop waiting? */
+    bool (*interrupted)(void *arg);
+    void *arg;
+};
+
+void inst_note(const struct inst_report *r, enum log_level level, const char *fmt, ...)
+    PRINTF_FORMAT(3, 4);
+void inst_step(const struct inst_report *r, const char *what);
+void inst_warnings(const struct inst_report *r, const struct diags *d);
+
+/* ---- create ---------------------------------------------------------------------------------- */
+
+/* Makes the instance, all or nothing: configuration checked, image adopted, disk made, the plan of
+ * the machine tried. Relative locations of images start at the template's directory and become
+ * absolute in lima.yaml, which otherwise is the template byte for byte. */
+int inst_create(const struct inst_env *env, const char *name, const struct inst_template *t,
+                const struct inst_report *r, struct instance *ret, struct err *err);
+
+/* ---- start ----------------------------------------------------------------------------------- */
+
+enum inst_start_result { INST_START_STARTED, INST_START_READOPTED, INST_START_ALREADY_RUNNING };
+
+/* Brings the instance up and waits until it is RUNNING:
+ *   nothing alive           leftovers are swept, the plan is checked, the agent started
+ *   machine without agent   a new agent takes it over (F01)
+ *   still starting          waits for that start
+ *   running                 INST_START_ALREADY_RUNNING
+ * A failure after the machine has come up leaves it running. ERR_INTERRUPTED when the caller's
+ * interrupted() said so: the start goes on without us. */
+int inst_start(const struct inst_env *env, const struct instance *i, int64_t timeout_ms,
+               const struct inst_report *r, enum inst_start_result *ret, struct err *err);
+/* The first part of a start alone, for a host agent in the foreground: checks that there is no agent,
+ * sweeps leftovers, checks the plan. From then on the agent's own lock decides who is the one. */
+int inst_start_prepare(const struct inst_env *env, const struct instance *i,
+                       const struct inst_report *r, struct err *err);
+/* Gives a machine that has lost its agent a new one, and waits (at most 30 s) until the agent knows
+ * it. Does nothing when there is an agent or no machine. */
+int inst_readopt(const struct inst_env *env, const struct instance *i, const struct inst_report *r,
+                 struct err *err);
+
+/* ---- stop and delete ------------------------------------------------------------------------- */
+
+/* Graceful: through the agent (a lost one is replaced first). ERR_STATE when it does not run.
+ * force: SIGKILL for the machine and its agent, then leftovers are swept; fine when stopped. */
+int inst_stop(const struct inst_env *env, const struct instance *i, bool force,
+              const struct inst_report *r, struct err *err);
+/* force: also a running, broken or half-present one. A protected one never. Empties *i. */
+int inst_delete(const struct inst_env *env, struct instance *i, bool force,
+                const struct inst_report *r, struct err *err);
+
+/* ---- inspect --------------------------------------------------------------------------------- */
+
+/* What `list` shows. */
+struct inst_info {
+    char *name, *dir;
+    struct instance_state state; /* Broken, with the reason in errors, when the YAML is */
+    bool has_config;
+    struct config config;
+    uint16_t ssh_port;           /* 0: unknown, not running */
+    bool protected_;
+    char *lima_version;          /* "" when there is no such file */
+};
+
+#define _cleanup_inst_info_ _cleanup_(inst_info_release)
+void inst_info_release(struct inst_info *info);
+/* Never fails and never blocks: locks, files, and at most *budget_ms of asking the agent (what was
+ * used is taken off). An agent that does not answer makes the condition "not responding". */
+void inst_info_read(const struct inst_env *env, const struct instance *i, int *budget_ms,
+                    struct inst_info *ret);
+/* The last event that the host agent of this run wrote; -1 when there is none. */
+int inst_last_event(const struct instance *i, struct event *ret);
+
+#endif

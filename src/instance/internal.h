@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of this room share. */
+#ifndef CIMA_INSTANCE_INTERNAL_H
+#define CIMA_INSTANCE_INTERNAL_H
+
+#include "driver/driver.h"
+#include "instance/instance.h"
+
+/* A host agent lives, known by its pid or not yet. */
+bool inst_has_agent(const struct instance_state *st);
+/* Anything of the instance lives. */
+bool inst_is_alive(const struct instance_state *st);
+/* Ends everything that lives, with SIGKILL where it must. Needs no lock. */
+int inst_kill(const struct instance *i, const struct inst_report *r, struct err *err);
+/* The same, silent when nothing lives. */
+int inst_kill_if_alive(const struct instance *i, const struct inst_report *r, struct err *err);
+/* inst_readopt for a caller that holds the operation lock. */
+int inst_readopt_locked(const struct inst_env *env, const struct instance *i,
+                        const struct inst_report *r, struct err *err);
+/* Would the machine start? Plans it, tells the notes, and throws the plan away. */
+int inst_try_plan(const struct driver_ctx *ctx, const struct inst_report *r, struct err *err);
+/* By the configuration's vmType. NULL and err when there is none. */
+const struct driver *inst_driver(const struct config_instance *cfg, struct err *err);
+/* A copy of src in the empty dst. Returns -1. */
+int inst_copy_err(struct err *dst, const struct err *src);
+
+#endif

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "instance/instance.h"
+#include "base/mem.h"
+#include "hostagent/client.h"
+#include "instance/internal.h"
+#include "sys/clock.h"
+#include "sys/lock.h"
+#include "sys/proc.h"
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+
+/* HA-90: the agent gives the guest three minutes, then ends the machine itself. */
+enum { AGENT_STOP_MS = 190 * 1000, GONE_MS = 10 * 1000 };
+/* With force: an agent whose machine was killed may still clean up after itself. */
+enum { AGENT_GRACE_MS = 2000, KILL_MS = 5000 };
+
+static int not_running(const struct instance *i, struct err *err)
+{
+    err_set(err, ERR_STATE,
+            "instance `%s`: expected status `Running`, got `Stopped` (maybe use `cima stop -f`?)",
+            i->name);
+    return err_hint(err, "nothing of it is running; `cima start %s` starts it", i->name);
+}
+
+/* Waits until neither machine nor agent lives. */
+static bool wait_gone(const struct instance *i, int timeout_ms)
+{
+    int64_t deadline = deadline_in(timeout_ms);
+
+    for (;;) {
+        _cleanup_instance_state_ struct instance_state st = {0};
+
+        instance_state_read(i, &st);
+        if (!inst_is_alive(&st))
+            return true;
+        if (monotonic_ms() >= deadline)
+            return false;
+        poll(NULL, 0, 20);
+    }
+}
+
+/* ---- graceful -------------------------------------------------------------------------------- */
+
+/* What the agent had to do differently: its last words. */
+static void tell_last_event(const struct instance *i, const struct inst_report *r)
+{
+    _cleanup_event_ struct event e = EVENT_INIT;
+
+    if (inst_last_event(i, &e) < 0 || !e.exiting || !e.error)
+        return;
+    _cleanup_free_ char *text = err_line(e.error);
+    inst_note(r, LOG_WARN, "%s", text);
+}
+
+static int stop_by_agent(const struct inst_env *env, const struct instance *i,
+                         const struct inst_report *r, struct err *err)
+{
+    _cleanup_instance_state_ struct instance_state st = {0};
+
+    instance_state_read(i, &st);
+    if (!inst_is_alive(&st))
+        return not_running(i, err);
+    if (!inst_has_agent(&st) && inst_readopt_locked(env, i, r, err) < 0)
+        return err_hint(err, "`cima stop -f %s` kills the machine", i->name);
+    inst_step(r, "waiting for the guest to shut down");
+    if (agent_stop(i, AGENT_STOP_MS, err) < 0) {
+        if (!err->hint)
+            err_hint(err, "`cima stop -f %s` kills the machine", i->name);
+        return -1;
+    }
+    if (!wait_gone(i, GONE_MS)) {
+        err_set(err, ERR_TIMEOUT, "the host agent of instance `%s` has ended, its machine has not",
+                i->name);
+        return err_hint(err, "`cima stop -f %s` kills the machine", i->name);
+    }
+    tell_last_event(i, r);
+    return 0;
+}
+
+/* Somebody holds the lock. When that is a start that waits for its machine, we may end the start:
+ * its agent tells it. Otherwise it is busy. */
+static int interrupt_start(const struct instance *i, struct err *busy, struct err *err)
+{
+    _cleanup_event_ struct event e = EVENT_INIT;
+    _cleanup_instance_state_ struct instance_state st = {0};
+
+    instance_state_read(i, &st);
+    if (!inst_has_agent(&st) || st.agent_foreign || inst_last_event(i, &e) < 0 || e.running ||
+        e.exiting || e.stage >= STAGE_STOPPING)
+        return err_move(err, busy);
+    return agent_stop(i, AGENT_STOP_MS, err);
+}
+
+static int stop_graceful(const struct inst_env *env, const struct instance *i,
+                         const struct inst_report *r, struct err *err)
+{
+    _cleanup_err_ struct err busy = ERR_INIT;
+    _cleanup_close_ int lock = instance_lock(i, 0, &busy);
+
+    if (lock < 0 && busy.kind == ERR_BUSY) {
+        if (interrupt_start(i, &busy, err) < 0)
+            return -1;
+        /* The start ends now that its agent has. */
+        lock = instance_lock(i, GONE_MS, err);
+        if (lock < 0)
+            return -1;
+    } else if (lock < 0) {
+        return err_move(err, &busy);
+    } else if (stop_by_agent(env, i, r, err) < 0) {
+        return -1;
+    }
+    instance_sweep_runtime(i);
+    inst_note(r, LOG_INFO, "The instance %s has shut down", i->name);
+    return 0;
+}
+
+/* ---- force ----------------------------------------------------------------------------------- */
+
+static pid_t driver_pid(const struct instance *i)
+{
+    _cleanup_free_ char *path = instance_path(i, INST_QEMU_PID);
+    pid_t pid = lock_posix_holder(path);
+
+    return pid > 0 ? pid : 0;
+}
+
+/* The pidfd is opened before the lock is looked at again: a pid that was reused in between holds no
+ * lock, and is left alone (F04). 0 also when there is no machine. */
+static int kill_machine(const struct instance *i, struct err *err)
+{
+    pid_t pid = driver_pid(i);
+    _cleanup_close_ int pidfd = pid > 0 ? pidfd_open_(pid) : -1;
+
+    if (pidfd < 0 || driver_pid(i) != pid)
+        return 0;
+    if (pidfd_signal(pidfd, SIGKILL) < 0 && errno != ESRCH)
+        return err_set_errno(err, ERR_PERMISSION, "cannot kill the machine of `%s` (pid %d)", i->name,
+                             (int)pid);
+    if (pidfd_wait(pidfd, KILL_MS) > 0)
+        return 0;
+    err_set(err, ERR_TIMEOUT, "the machine of `%s` (pid %d) does not end, even when killed", i->name,
+            (int)pid);
+    return err_hint(err, "it hangs in the kernel, mostly on its disk");
+}
+
+/* Its machine gone, an agent ends by itself and cleans up; that is worth a moment. */
+static int kill_agent(const struct instance *i, int grace_ms, struct err *err)
+{
+    _cleanup_close_ int pidfd = agent_open(i);
+
+    if (pidfd < 0 || (grace_ms > 0 && pidfd_wait(pidfd, grace_ms) > 0))
+        return 0;
+    return agent_kill(i, KILL_MS, err);
+}
+
+int inst_kill(const struct instance *i, const struct inst_report *r, struct err *err)
+{
+    _cleanup_instance_state_ struct instance_state st = {0};
+
+    instance_state_read(i, &st);
+    if (!st.driver_pid)
+        inst_note(r, LOG_INFO, "The machine of `%s` is not running", i->name);
+    /* Without a machine the agent is about to start one: it goes first. Twice, because it may have
+     * got that far between our looks. */
+    for (int round = 0; round < 2; round++) {
+        int grace_ms = driver_pid(i) ? AGENT_GRACE_MS : 0;
+
+        if (kill_machine(i, err) < 0 || kill_agent(i, grace_ms, err) < 0)
+            return -1;
+    }
+    if (!wait_gone(i, KILL_MS)) {
+        err_set(err, ERR_STATE, "instance `%s` still has a running process", i->name);
+        return err_hint(err, "is somebody else starting it? try again");
+    }
+    return 0;
+}
+
+int inst_kill_if_alive(const struct instance *i, const struct inst_report *r, struct err *err)
+{
+    _cleanup_instance_state_ struct instance_state st = {0};
+
+    instance_state_read(i, &st);
+    return inst_is_alive(&st) ? inst_kill(i, r, err) : 0;
+}
+
+/* Force does not respect a lock whose holder only waits, but it does not work beside another force or
+ * a start that is about to spawn: killing the processes ends the waiting, then the lock is free. */
+static int stop_force(const struct instance *i, const struct inst_report *r, struct err *err)
+{
+    _cleanup_close_ int lock = instance_lock(i, 0, NULL);
+
+    if (inst_kill(i, r, err) < 0)
+        return -1;
+    if (lock < 0) {
+        lock = instance_lock(i, KILL_MS, err);
+        if (lock < 0 || inst_kill(i, r, err) < 0)
+            return -1;
+    }
+    instance_sweep_runtime(i);
+    inst_note(r, LOG_INFO, "The instance %s has been stopped by force", i->name);
+    return 0;
+}
+
+int inst_stop(const struct inst_env *env, const struct instance *i, bool force,
+              const struct inst_report *r, struct err *err)
+{
+    return force ? stop_force(i, r, err) : stop_graceful(env, i, r, err);
+}
