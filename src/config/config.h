@@ -4,7 +4,10 @@
  *
  * Each struct starts with two bit sets over its rows (CFG_BIT): `set`, the key is there with a
  * value, and `null`, it is there and null. A filled configuration has every scalar set that has a
- * default; consumers then read the members plainly and need no bits. */
+ * default; consumers then read the members plainly and need no bits. What the driver decides
+ * (vmType, mountType, video.vnc.display, mounts[].virtiofs.queueSize) has its value but no bit when
+ * the YAML does not say it: then it is not written out. `src` is the place in the YAML (origin.c),
+ * 0 when there is none. */
 #ifndef CIMA_CONFIG_CONFIG_H
 #define CIMA_CONFIG_CONFIG_H
 
@@ -33,12 +36,16 @@ struct config_kv {
 #define CFG_MEMBER_BOOL(m, t) enum tristate m;
 #define CFG_MEMBER_INT(m, t)  int64_t m;
 #define CFG_MEMBER_ENUM(m, t) enum t m;
+#define CFG_MEMBER_UINT(m, t) int64_t m;
+#define CFG_MEMBER_IP(m, t)   char *m;
 #define CFG_MEMBER_STRS(m, t) char **m; unsigned m##_count;
+#define CFG_MEMBER_IPS(m, t)  char **m; unsigned m##_count;
+#define CFG_MEMBER_PORTS(m, t) char **m; unsigned m##_count;
 #define CFG_MEMBER_MAP(m, t)  struct config_kv *m; unsigned m##_count;
 #define CFG_MEMBER_SUB(m, t)  struct config_##t m;
 #define CFG_MEMBER_LIST(m, t) struct config_##t *m; unsigned m##_count;
 
-#define MAPPING_BEGIN(st) struct config_##st { uint64_t set, null;
+#define MAPPING_BEGIN(st) struct config_##st { uint64_t set, null; unsigned src;
 #define FIELD(st, m, key, kind, t, merge, def, sum) CFG_MEMBER_##kind(m, t)
 #define MAPPING_END(st) };
 #include "config/config.def"
@@ -78,6 +85,9 @@ struct config_context {
      * directory exists without a lima-version (older than any release). S1-23. */
     const char *existing_version;
     const char *networks_yaml;  /* text of _config/networks.yaml, NULL when there is none */
+    /* Where the YAML is, for the MAC addresses of networks[]; NULL: instance_dir/lima.yaml. */
+    const char *yaml_path;
+    const char *ssh_over_vsock; /* LIMA_SSH_OVER_VSOCK of the environment, NULL when unset */
 };
 
 struct config_layer {
@@ -113,6 +123,9 @@ char *config_to_json(const struct config_instance *c);
 /* Derived values of a filled and valid configuration. */
 uint64_t config_memory_bytes(const struct config_instance *c);
 uint64_t config_disk_bytes(const struct config_instance *c);
+/* CPU model the YAML asks for: vmOpts.qemu.cpuType, else the deprecated top-level cpuType (S1-16 to
+ * S1-19); NULL when it does not. */
+const char *config_cpu_type(const struct config_instance *c, enum arch arch);
 enum arch config_arch(const struct config_instance *c);
 /* MAC address of an interface (NW-07): unique_id is the instance directory for eth0,
  * "<dir>/lima.yaml#<i>" for networks[i]. Caller frees. */
@@ -127,7 +140,7 @@ const char *config_instance_name_problem(const char *name);
 /* One row of config.def, for everything that walks the fields. */
 enum config_kind {
     KIND_STR, KIND_BOOL, KIND_INT, KIND_SIZE, KIND_ENUM, KIND_STRS, KIND_MAP, KIND_SUB, KIND_LIST,
-    KIND_ANY,
+    KIND_ANY, KIND_UINT, KIND_IP, KIND_IPS, KIND_PORTS,
 };
 enum config_merge {
     MERGE_S, MERGE_L, MERGE_K, MERGE_H, MERGE_KEY, MERGE_SUBM, MERGE_U, MERGE_NONE,
@@ -140,6 +153,13 @@ struct config_field {
     const char *summary;
     size_t offset, count_offset; /* of the member; of its _count */
     const struct config_mapping *sub; /* KIND_SUB, KIND_LIST */
+    const struct config_enum *words;  /* KIND_ENUM */
+};
+/* The words of an enum: see base/enum.h; values are those of the enum. */
+struct config_enum {
+    const char *(*to_string)(int value);
+    int (*from_string)(const char *s, int *ret);
+    int count;
 };
 struct config_mapping {
     const char *name;

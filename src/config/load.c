@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/internal.h"
+#include "base/mem.h"
+
+void config_release(struct config *c)
+{
+    config_arena_free(c->arena);
+    config_origin_free(c->origin);
+    *c = (struct config)CONFIG_INIT;
+}
+
+/* The stream is our own work: an error of libcyaml's is a mistake of ours, but it still says which
+ * line of the user's file it was about. */
+static int load_stream(const struct yaml_doc *doc, const struct normalised *n, struct config *c,
+                       struct diags *d)
+{
+    _cleanup_free_ char *text = NULL;
+    size_t line = 0;
+    struct diag *p;
+
+    if (config_schema_load(n, c->arena, &c->v, &line, &text) == 0)
+        return 0;
+    p = diags_add(d, DIAG_ERROR, NULL, "the value can't be loaded: %s", text);
+    if (line && line <= n->n_lines)
+        yaml_doc_place(doc, n->lines[line - 1], p);
+    else
+        diag_set_position(p, yaml_doc_name(doc), 0, 0, NULL);
+    return -1;
+}
+
+static int parse_doc(struct yaml_doc *doc, struct config *c, struct diags *d)
+{
+    const struct yaml_node *root = yaml_doc_root(doc);
+    struct normalised n;
+    unsigned index;
+    int r;
+
+    if (root->type != YAML_MAP && !yaml_is_null(root)) {
+        struct diag *p = diags_add(d, DIAG_ERROR, NULL,
+                                   "the file must hold a mapping (`key: value` lines), but this is %s",
+                                   yaml_describe(root));
+
+        yaml_doc_place(doc, root, p);
+        return -1;
+    }
+    index = config_origin_add_doc(c->origin, doc, LAYER_INSTANCE);
+    config_normalise(doc, index, c->origin, d, &n);
+    r = load_stream(doc, &n, c, d);
+    normalised_release(&n);
+    return r;
+}
+
+int config_parse(const struct config_layer *layer, struct config *ret, struct diags *d,
+                 struct err *err)
+{
+    _cleanup_yaml_doc_ struct yaml_doc *doc = NULL;
+    _cleanup_config_ struct config c = {.arena = config_arena_new(),
+                                        .origin = config_origin_new()};
+
+    doc = yaml_doc_parse(layer->name, layer->text, layer->len, d);
+    if (!doc || parse_doc(doc, &c, d) < 0)
+        return err_set(err, ERR_CONFIG, "'%s' is not valid", layer->name);
+    *ret = c;
+    c = (struct config)CONFIG_INIT;
+    return 0;
+}
+
+static int parse_layer(const struct config_layer *layer, struct config *ret, struct diags *d)
+{
+    _cleanup_err_ struct err ignored = ERR_INIT; /* all of it is in d */
+
+    return config_parse(layer, ret, d, &ignored);
+}
+
+/* Warnings go to the caller; when there are errors all go into err, warnings first as they came. */
+static int split(const struct config_input *in, struct diags *d, struct diags *ret_warnings,
+                 struct err *err)
+{
+    size_t errors = diags_count(d, DIAG_ERROR);
+
+    if (errors) {
+        err_set(err, ERR_CONFIG, "'%s' is not valid: %zu problem%s", in->instance.name, errors,
+                errors == 1 ? "" : "s");
+        if (err) {
+            diags_release(&err->diags);
+            err->diags = *d;
+            *d = (struct diags)DIAGS_INIT;
+        }
+        return -1;
+    }
+    if (ret_warnings) {
+        diags_release(ret_warnings);
+        *ret_warnings = *d;
+        *d = (struct diags)DIAGS_INIT;
+    }
+    return 0;
+}
+
+int config_load(const struct config_input *in, const struct config_context *ctx, struct config *ret,
+                struct diags *ret_warnings, struct err *err)
+{
+    _cleanup_config_ struct config c = CONFIG_INIT, over = CONFIG_INIT, under = CONFIG_INIT;
+    _cleanup_diags_ struct diags d = DIAGS_INIT;
+    int r = parse_layer(&in->instance, &c, &d);
+
+    /* The other layers are read also when this one is broken: all mistakes in one run. */
+    if (in->override.text)
+        r |= parse_layer(&in->override, &over, &d);
+    if (in->default_.text)
+        r |= parse_layer(&in->default_, &under, &d);
+    if (r == 0) {
+        config_merge(&c, in->override.text ? &over : NULL, in->default_.text ? &under : NULL, &d);
+        config_fill(&c, ctx, &d);
+        config_validate(&c, ctx, &d);
+        /* The driver of an instance is settled: it is part of what it is. */
+        c.v.set |= CFG_BIT(instance, vm_type);
+    }
+    if (split(in, &d, ret_warnings, err) < 0)
+        return -1;
+    *ret = c;
+    c = (struct config)CONFIG_INIT;
+    return 0;
+}

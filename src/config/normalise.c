@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The document beside the rows of config.def: every value is checked and written in its canonical
+ * form, one per line, as a stream that libcyaml loads. What is wrong is reported with its place and
+ * left out, so that one run shows every mistake. Unions (a text instead of a mapping) become
+ * mappings, free-form mappings become lists of key and value. */
+#include "config/internal.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include "base/utf8.h"
+#include "yaml/emit.h"
+#include <strings.h>
+
+/* More problems than anybody reads; a hostile file could make as many as it has bytes. */
+enum { MAX_PROBLEMS = 200 };
+
+struct norm {
+    const struct yaml_doc *doc;
+    unsigned doc_index;
+    struct config_origin *origin;
+    struct diags *d;
+    size_t problems;
+    struct sbuf path;
+    struct normalised *out;
+};
+
+static void put_mapping(struct norm *n, const struct config_mapping *m,
+                        const struct yaml_node *node);
+
+/* ---- problems -------------------------------------------------------------------------------- */
+
+static struct diag *problem(struct norm *n, enum diag_severity severity,
+                            const struct yaml_node *at, const char *fmt, ...) PRINTF_FORMAT(4, 5);
+
+/* NULL when there are too many already. */
+static struct diag *problem(struct norm *n, enum diag_severity severity,
+                            const struct yaml_node *at, const char *fmt, ...)
+{
+    _cleanup_free_ char *msg = NULL;
+    struct diag *p;
+    va_list ap;
+
+    if (n->problems++ >= MAX_PROBLEMS)
+        return NULL;
+    if (n->problems == MAX_PROBLEMS) {
+        diag_set_position(diags_add(n->d, severity, NULL, "too many problems, not showing more"),
+                          yaml_doc_name(n->doc), 0, 0, NULL);
+        return NULL;
+    }
+    va_start(ap, fmt);
+    msg = xvasprintf(fmt, ap);
+    va_end(ap);
+    p = diags_add(n->d, severity, sbuf_str(&n->path), "%s", msg);
+    yaml_doc_place(n->doc, at, p);
+    return p;
+}
+
+static const char *const kind_words[] = {
+    [KIND_STR] = "a text",           [KIND_BOOL] = "true or false",
+    [KIND_INT] = "a whole number",   [KIND_SIZE] = "a size such as `4GiB`",
+    [KIND_ENUM] = "one word",        [KIND_STRS] = "a list of texts",
+    [KIND_MAP] = "a mapping",        [KIND_SUB] = "a mapping",
+    [KIND_LIST] = "a list of mappings", [KIND_ANY] = "a mapping",
+    [KIND_UINT] = "a whole number from 0 to 4294967295",
+    [KIND_IP] = "an IP address",     [KIND_IPS] = "a list of IP addresses",
+    [KIND_PORTS] = "a list of two ports, [first, last]",
+};
+
+static const char *word_for_yes_no(const char *s)
+{
+    static const char *const yes[] = {"yes", "on", "y", "1", "true"};
+    static const char *const no[] = {"no", "off", "n", "0", "false"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(yes); i++) {
+        if (strcasecmp(s, yes[i]) == 0)
+            return "true";
+        if (strcasecmp(s, no[i]) == 0)
+            return "false";
+    }
+    return NULL;
+}
+
+static void wrong_type(struct norm *n, const struct yaml_node *node, const struct yaml_node *at,
+                       const char *wanted, bool wants_bool)
+{
+    const char *path = sbuf_str(&n->path), *word;
+    struct diag *p;
+
+    if (node->type != YAML_SCALAR || yaml_is_null(node)) {
+        problem(n, DIAG_ERROR, at, "field `%s` must be %s, but this is %s", path, wanted,
+                yaml_describe(node));
+        return;
+    }
+    p = problem(n, DIAG_ERROR, at, "field `%s` must be %s, got `%s`", path, wanted, node->value);
+    word = wants_bool ? word_for_yes_no(node->value) : NULL;
+    if (p && word)
+        diag_set_hint(p, "write %s%s", word, node->style == YAML_PLAIN ? "" : " without quotes");
+}
+
+static size_t path_push(struct norm *n, const char *key)
+{
+    size_t len = n->path.len;
+
+    sbuf_addf(&n->path, "%s%s", len ? "." : "", key);
+    return len;
+}
+
+static void path_pop(struct norm *n, size_t len)
+{
+    n->path.len = len;
+    if (n->path.buf)
+        n->path.buf[len] = '\0';
+}
+
+/* ---- the stream ------------------------------------------------------------------------------ */
+
+static void end_line(struct norm *n, const struct yaml_node *node)
+{
+    struct normalised *o = n->out;
+
+    sbuf_addch(&o->stream, '\n');
+    GROW_ARRAY(o->lines, o->n_lines, o->cap_lines);
+    o->lines[o->n_lines++] = node;
+}
+
+/* Double-quoted, everything that is not plain ASCII escaped. */
+static void put_text(struct norm *n, const char *s)
+{
+    struct sbuf *out = &n->out->stream;
+    size_t len = strlen(s);
+
+    sbuf_addch(out, '"');
+    for (size_t i = 0; i < len;) {
+        uint32_t c = 0;
+        size_t step = utf8_decode(s + i, len - i, &c);
+
+        if (c == '"' || c == '\\')
+            sbuf_addf(out, "\\%c", (char)c);
+        else if (c >= 0x20 && c < 0x7f)
+            sbuf_addch(out, (char)c);
+        else if (c == '\n')
+            sbuf_addstr(out, "\\n");
+        else
+            sbuf_addf(out, c < 0x10000 ? "\\u%04x" : "\\U%08x", c);
+        i += step ? step : 1;
+    }
+    sbuf_addch(out, '"');
+}
+
+static void put_key(struct norm *n, const char *key)
+{
+    sbuf_addf(&n->out->stream, "\"%s\": ", key);
+}
+
+static void put_line_text(struct norm *n, const struct yaml_node *node, const char *s)
+{
+    put_text(n, s);
+    sbuf_addch(&n->out->stream, ',');
+    end_line(n, node);
+}
+
+static void put_line_int(struct norm *n, const struct yaml_node *node, int64_t v)
+{
+    sbuf_addf(&n->out->stream, "%lld,", (long long)v);
+    end_line(n, node);
+}
+
+static void put_raw(struct norm *n, const struct yaml_node *node, const char *s)
+{
+    sbuf_addstr(&n->out->stream, s);
+    end_line(n, node);
+}
+
+/* ---- scalars --------------------------------------------------------------------------------- */
+
+/* Reads a number field: digits in quotes are a number too, fractions only if they are whole. */
+static int read_int(struct norm *n, const struct yaml_node *node, const struct yaml_node *at,
+                    enum config_kind kind, int64_t *ret)
+{
+    const char *path = sbuf_str(&n->path);
+    enum yaml_core core = node->type == YAML_SCALAR ? yaml_core_type(node) : YAML_NULL;
+    int r = -1;
+
+    if (node->type == YAML_SCALAR && core != YAML_NULL && core != YAML_BOOL)
+        r = config_parse_int(node->value, node->style == YAML_PLAIN, ret);
+    if (r != -1 && node->tag && (core == YAML_INT || core == YAML_FLOAT)) {
+        problem(n, DIAG_ERROR, at, "field `%s` must be %s without a tag", path, kind_words[kind]);
+        return -1;
+    }
+    if (r == 0 && kind == KIND_UINT && (*ret < 0 || *ret > UINT32_MAX))
+        r = -3;
+    if (r == -1) {
+        wrong_type(n, node, at, kind_words[kind], false);
+    } else if (r == -2) {
+        problem(n, DIAG_ERROR, at, "field `%s` must be %s, got the fraction `%s`", path,
+                kind_words[kind], node->value);
+    } else if (r == -3) {
+        problem(n, DIAG_ERROR, at, "field `%s` must be %s; `%s` is out of range", path,
+                kind_words[kind], node->value);
+    }
+    return r < 0 ? -1 : 0;
+}
+
+static int put_ip(struct norm *n, const struct yaml_node *node, const struct yaml_node *at,
+                  const char *key)
+{
+    _cleanup_free_ char *ip = NULL;
+
+    if (node->type == YAML_SCALAR && !*node->value)
+        return -1;
+    ip = node->type == YAML_SCALAR ? config_canonical_ip(node->value) : NULL;
+    if (!ip) {
+        wrong_type(n, node, at, kind_words[KIND_IP], false);
+        return -1;
+    }
+    if (key)
+        put_key(n, key);
+    put_line_text(n, node, ip);
+    return 0;
+}
+
+/* One value that is a single word, number or text. */
+static int put_scalar(struct norm *n, const struct config_field *f, const struct yaml_node *node,
+                      const struct yaml_node *at)
+{
+    int64_t v = 0;
+    int word = 0;
+
+    if (f->kind == KIND_IP)
+        return put_ip(n, node, at, f->key);
+    if (config_kind_is_int(f->kind)) {
+        if (read_int(n, node, at, f->kind, &v) < 0)
+            return -1;
+        put_key(n, f->key);
+        put_line_int(n, node, v);
+        return 0;
+    }
+    if (node->type != YAML_SCALAR || (f->kind == KIND_BOOL && yaml_core_type(node) != YAML_BOOL)) {
+        wrong_type(n, node, at, kind_words[f->kind], f->kind == KIND_BOOL);
+        return -1;
+    }
+    if (f->kind == KIND_BOOL) {
+        v = *node->value == 't' || *node->value == 'T' ? TRI_TRUE : TRI_FALSE;
+    } else if (f->kind == KIND_ENUM) {
+        if (f->words->from_string(node->value, &word) < 0) {
+            _cleanup_sbuf_ struct sbuf words = SBUF_INIT;
+
+            for (int i = 1; i < f->words->count; i++)
+                sbuf_addf(&words, "%s`%s`", i > 1 ? ", " : "", f->words->to_string(i));
+            problem(n, DIAG_ERROR, at, "field `%s` must be one of %s; got `%s`",
+                    sbuf_str(&n->path), sbuf_str(&words), node->value);
+            return -1;
+        }
+        v = word;
+    } else {
+        put_key(n, f->key);
+        put_line_text(n, node, node->value);
+        return 0;
+    }
+    put_key(n, f->key);
+    put_line_int(n, node, v);
+    return 0;
+}
+
+/* ---- lists and mappings ---------------------------------------------------------------------- */
+
+static void put_list_item(struct norm *n, const struct config_field *f,
+                          const struct yaml_node *item, const struct yaml_node *at)
+{
+    int64_t port;
+
+    if (f->kind == KIND_IPS) {
+        if (item->type == YAML_SCALAR && (yaml_is_null(item) || !*item->value))
+            problem(n, DIAG_ERROR, at, "field `%s` must be an IP address, but it is empty",
+                    sbuf_str(&n->path));
+        else
+            put_ip(n, item, at, NULL);
+    } else if (f->kind == KIND_PORTS) {
+        if (yaml_is_null(item))
+            put_line_text(n, item, "0");
+        else if (read_int(n, item, at, KIND_INT, &port) == 0) {
+            _cleanup_free_ char *text = xasprintf("%lld", (long long)port);
+
+            put_line_text(n, item, text);
+        }
+    } else if (item->type == YAML_SCALAR) {
+        put_line_text(n, item, yaml_is_null(item) ? "" : item->value);
+    } else {
+        wrong_type(n, item, at, "a text", false);
+    }
+}
+
+static int put_texts(struct norm *n, const struct config_field *f, const struct yaml_node *node,
+                     const struct yaml_node *at)
+{
+    if (node->type != YAML_SEQ) {
+        struct diag *p;
+        size_t before = n->d->n;
+
+        wrong_type(n, node, at, kind_words[f->kind], false);
+        p = n->d->n > before ? &n->d->v[n->d->n - 1] : NULL;
+        if (p && node->type == YAML_SCALAR && f->kind != KIND_PORTS)
+            diag_set_hint(p, "write it as a list: [%s]", node->value);
+        return -1;
+    }
+    if (f->kind == KIND_PORTS && node->n > 2) {
+        problem(n, DIAG_ERROR, at, "field `%s` must be %s, but it has %zu entries",
+                sbuf_str(&n->path), kind_words[f->kind], node->n);
+        return -1;
+    }
+    put_key(n, f->key);
+    put_raw(n, node, "[");
+    for (size_t i = 0; i < node->n; i++) {
+        size_t len = n->path.len;
+
+        sbuf_addf(&n->path, "[%zu]", i);
+        put_list_item(n, f, node->items[i],
+                      node->items[i]->start == node->items[i]->end ? at : node->items[i]);
+        path_pop(n, len);
+    }
+    put_raw(n, node, "],");
+    return 0;
+}
+
+/* These may be written as a single text, that of their first field: `base: x`, `file: x`,
+ * `additionalDisks: [x]`. */
+static bool has_short_form(const struct config_mapping *m)
+{
+    return m == &config_base_ref_mapping || m == &config_disk_mapping;
+}
+
+static void put_entry(struct norm *n, const struct config_mapping *m, const struct yaml_node *node)
+{
+    if (node->type == YAML_MAP || yaml_is_null(node)) {
+        put_mapping(n, m, node);
+    } else if (node->type == YAML_SCALAR && has_short_form(m)) {
+        unsigned src = config_origin_add_src(n->origin, node, n->doc_index, 0);
+
+        put_raw(n, node, "{");
+        put_key(n, m->fields[0].key);
+        put_line_text(n, node, node->value);
+        sbuf_addf(&n->out->stream, "\"%s\": 1, \"%s\": %u", CONFIG_KEY_SET, CONFIG_KEY_SRC, src);
+        put_raw(n, node, "},");
+    } else {
+        wrong_type(n, node, node,
+                   has_short_form(m) ? "a text or a mapping" : kind_words[KIND_SUB], false);
+    }
+}
+
+static int put_list(struct norm *n, const struct config_field *f, const struct yaml_node *node,
+                    const struct yaml_node *at)
+{
+    /* `base: x` and `base: {url: x}` are lists of one. */
+    bool single = f->sub == &config_base_ref_mapping && node->type != YAML_SEQ;
+
+    if (node->type != YAML_SEQ && !single) {
+        wrong_type(n, node, at, has_short_form(f->sub) ? "a list" : kind_words[f->kind], false);
+        return -1;
+    }
+    put_key(n, f->key);
+    put_raw(n, node, "[");
+    if (single)
+        put_entry(n, f->sub, node);
+    for (size_t i = 0; !single && i < node->n; i++) {
+        size_t len = n->path.len;
+
+        sbuf_addf(&n->path, "[%zu]", i);
+        put_entry(n, f->sub, node->items[i]);
+        path_pop(n, len);
+    }
+    put_raw(n, node, "],");
+    return 0;
+}
+
+static int put_map(struct norm *n, const struct config_field *f, const struct yaml_node *node,
+                   const struct yaml_node *at)
+{
+    if (node->type != YAML_MAP) {
+        wrong_type(n, node, at, kind_words[f->kind], false);
+        return -1;
+    }
+    put_key(n, f->key);
+    put_raw(n, node, "[");
+    for (size_t i = 0; i < node->n; i++) {
+        const struct yaml_pair *pair = &node->pairs[i];
+        bool no_name = yaml_is_null(pair->key), null = yaml_is_null(pair->value);
+        size_t len = path_push(n, pair->key->value);
+
+        if (pair->value->type != YAML_SCALAR) {
+            wrong_type(n, pair->value, pair->value, "a text", false);
+        } else {
+            sbuf_addstr(&n->out->stream, "{\"k\": ");
+            put_text(n, no_name ? "" : pair->key->value);
+            sbuf_addstr(&n->out->stream, ", \"v\": ");
+            put_text(n, null ? "" : pair->value->value);
+            put_raw(n, pair->value, "},");
+        }
+        path_pop(n, len);
+    }
+    put_raw(n, node, "],");
+    return 0;
+}
+
+/* A field: 0 when something was written for it. */
+static int put_field(struct norm *n, const struct config_field *f, const struct yaml_pair *pair)
+{
+    const struct yaml_node *node = pair->value;
+    const struct yaml_node *at = node->start == node->end ? pair->key : node;
+
+    switch (f->kind) {
+    case KIND_SUB:
+        if (node->type != YAML_MAP && !(node->type == YAML_SCALAR && has_short_form(f->sub))) {
+            wrong_type(n, node, at, kind_words[f->kind], false);
+            return -1;
+        }
+        put_key(n, f->key);
+        put_entry(n, f->sub, node);
+        return 0;
+    case KIND_LIST:
+        return put_list(n, f, node, at);
+    case KIND_MAP:
+        return put_map(n, f, node, at);
+    case KIND_STRS:
+    case KIND_IPS:
+    case KIND_PORTS:
+        return put_texts(n, f, node, at);
+    case KIND_ANY: {
+        _cleanup_free_ char *json = NULL;
+
+        if (node->type != YAML_MAP) {
+            wrong_type(n, node, at, kind_words[f->kind], false);
+            return -1;
+        }
+        json = config_node_to_json(node);
+        put_key(n, f->key);
+        put_line_text(n, node, json);
+        return 0;
+    }
+    default:
+        return put_scalar(n, f, node, at);
+    }
+}
+
+static void unknown_key(struct norm *n, const struct config_mapping *m,
+                        const struct yaml_node *key)
+{
+    _cleanup_free_ const char **names = xreallocarray(NULL, m->n_fields, sizeof(*names));
+    const char *near;
+    struct diag *p;
+
+    for (size_t i = 0; i < m->n_fields; i++)
+        names[i] = m->fields[i].key;
+    near = str_nearest(key->value, names, m->n_fields);
+    p = problem(n, DIAG_WARNING, key,
+                "unknown field `%s` is ignored (Non-strict YAML detected; please check for typos)",
+                sbuf_str(&n->path));
+    if (p && near)
+        diag_set_hint(p, "did you mean `%s`?", near);
+}
+
+/* The keys that have no row of their own, as one JSON object. */
+static bool put_rest(struct norm *n, const struct config_mapping *m, const struct yaml_node *node,
+                     const struct config_field *rest)
+{
+    struct yaml_writer w = YAML_WRITER_INIT(true);
+    _cleanup_free_ char *json = NULL;
+    bool any = false;
+
+    yaml_write_open(&w, false);
+    for (size_t i = 0; i < node->n; i++) {
+        const struct yaml_pair *pair = &node->pairs[i];
+
+        if (config_field_find(m, pair->key->value))
+            continue;
+        yaml_write_key(&w, pair->key->value);
+        yaml_write_node(&w, pair->value);
+        any = true;
+    }
+    yaml_write_close(&w);
+    json = sbuf_detach(&w.out);
+    if (any) {
+        put_key(n, rest->key);
+        put_line_text(n, node, json);
+    }
+    return any;
+}
+
+static void put_mapping(struct norm *n, const struct config_mapping *m,
+                        const struct yaml_node *node)
+{
+    uint64_t set = 0, null = 0;
+    int rest = config_field_rest(m);
+    unsigned src = config_origin_add_src(n->origin, node, n->doc_index, 0);
+
+    put_raw(n, node, "{");
+    for (size_t i = 0; i < node->n; i++) {
+        const struct yaml_pair *pair = &node->pairs[i];
+        const struct config_field *f = config_field_find(m, pair->key->value);
+        size_t len = path_push(n, pair->key->value);
+
+        if (!f || streq(f->key, "*")) {
+            if (rest < 0)
+                unknown_key(n, m, pair->key);
+        } else if (yaml_is_null(pair->value)) {
+            null |= UINT64_C(1) << (f - m->fields);
+        } else if (put_field(n, f, pair) == 0) {
+            set |= UINT64_C(1) << (f - m->fields);
+        }
+        path_pop(n, len);
+    }
+    if (rest >= 0 && put_rest(n, m, node, &m->fields[rest]))
+        set |= UINT64_C(1) << rest;
+    sbuf_addf(&n->out->stream, "\"%s\": %llu, \"%s\": %llu, \"%s\": %u", CONFIG_KEY_SET,
+              (unsigned long long)set, CONFIG_KEY_NULL, (unsigned long long)null, CONFIG_KEY_SRC,
+              src);
+    put_raw(n, node, n->path.len ? "}," : "}");
+}
+
+void config_normalise(const struct yaml_doc *doc, unsigned doc_index, struct config_origin *origin,
+                      struct diags *d, struct normalised *ret)
+{
+    struct norm n = {
+        .doc = doc, .doc_index = doc_index, .origin = origin, .d = d, .out = ret};
+
+    *ret = (struct normalised){0};
+    put_mapping(&n, &config_instance_mapping, yaml_doc_root(doc));
+    sbuf_release(&n.path);
+}
+
+void normalised_release(struct normalised *n)
+{
+    sbuf_release(&n->stream);
+    free(n->lines);
+    *n = (struct normalised){0};
+}
