@@ -10,10 +10,10 @@
 static const char *const stage_texts[] = {
     [STAGE_CREATED] = "preparing disk and seed",
     [STAGE_DISK_READY] = "starting the machine",
-    [STAGE_VM_RUNNING] = "booting, waiting for its ssh server",
+    [STAGE_VM_RUNNING] = "booting, waiting for ssh",
     [STAGE_SSH_BANNER] = "waiting for the user session",
-    [STAGE_USER_SESSION] = "waiting for the boot scripts",
-    [STAGE_AGENT_HELLO] = "waiting for the boot scripts",
+    [STAGE_USER_SESSION] = "waiting for boot scripts",
+    [STAGE_AGENT_HELLO] = "waiting for boot scripts",
     [STAGE_BOOT_DONE] = "finishing",
     [STAGE_RUNNING] = "ready",
     [STAGE_STOPPING] = "shutting down",

@@ -45,6 +45,12 @@ unsigned cli_columns(int fd)
     return size.ws_col;
 }
 
+void cli_warn_root(void)
+{
+    if (geteuid() == 0)
+        log_warn("running as root: the guest's user is `lima` with uid 1000");
+}
+
 int64_t cli_timeout(const struct args *args)
 {
     int64_t ms = (int64_t)10 * 60 * 1000;

@@ -22,6 +22,9 @@ void cli_release(struct cli *cli);
 /* Home, host facts and our own path. NULL and err when the home can't be used. */
 const struct inst_env *cli_env(struct cli *cli, struct err *err);
 
+/* One warning when we run as root, which is allowed. */
+void cli_warn_root(void);
+
 /* Report functions of the commands: notes become log lines, warnings show their place. */
 extern const struct inst_report cli_report;
 /* One warning as a log line: "file:line:col: message; hint: …". */

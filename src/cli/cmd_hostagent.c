@@ -14,6 +14,7 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
 
     if (!env || store_find(env->store, args_pos(args, 0), &inst, err) < 0)
         return -1;
+    cli_warn_root();
     return hostagent_run(env->store, &inst, env->host, &options, err);
 }
 
@@ -38,6 +39,6 @@ const struct command cmd_hostagent = {
                    "this in the background. Events go to standard output as JSON lines.",
     .positional = positional,
     .options = options,
-    .flags = COMMAND_HIDDEN | COMMAND_WARN_ROOT,
+    .flags = COMMAND_HIDDEN,
     .run = run,
 };

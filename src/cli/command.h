@@ -51,7 +51,6 @@ enum command_group { GROUP_BASIC, GROUP_ADVANCED, GROUP_COUNT };
 enum command_flags {
     COMMAND_HIDDEN = 1 << 0,
     COMMAND_OPTIONS_FIRST = 1 << 1, /* options end at the first positional argument */
-    COMMAND_WARN_ROOT = 1 << 2,     /* one warning when it runs as root */
 };
 
 struct cli;

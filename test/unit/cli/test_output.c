@@ -63,10 +63,10 @@ Test(output, yaml)
 
 Test(output, yaml_quotes_what_would_be_something_else)
 {
-    expect_yaml("[\"true\",\"No\",\"1\",\"\",\"a: b\",\"- x\",\"~/x\",\"/dir/x\",\"a b\",\"2026-01-01\"]",
+    expect_yaml("[\"true\",\"No\",\"1\",\"\",\"a: b\",\"- x\",\"~/x\",\"/dir/x\",\"2026-01-01\"]",
                 "- \"true\"\n- \"No\"\n- \"1\"\n- \"\"\n- \"a: b\"\n- \"- x\"\n- \"~/x\"\n- /dir/x\n"
-                "- \"a b\"\n- \"2026-01-01\"\n");
-    expect_yaml("{\"on\":\"x\\ny\",\"a#b\":\"\\u0001\"}", "\"on\": \"x\\ny\"\n\"a#b\": \"\\u0001\"\n");
+                "- \"2026-01-01\"\n");
+    expect_yaml("{\"on\":\"a: b\",\"a #b\":\"\\u0001\"}", "\"on\": \"a: b\"\n\"a #b\": \"\\u0001\"\n");
 }
 
 /* ---- progress -------------------------------------------------------------------------------- */
@@ -90,7 +90,7 @@ Test(progress, wide_and_narrow)
 {
     expect_line(&view, 80, "mini: [3/8] booting, waiting for its ssh server 12s");
     expect_line(&view, 50, "mini: booting, waiting for its ssh server 12s");
-    expect_line(&view, 40, "mini: booting, waiting for its ss... 12s");
+    expect_line(&view, 40, "mini: booting, waiting for its s... 12s");
     expect_line(&view, 20, "booting, wai... 12s");
 }
 
