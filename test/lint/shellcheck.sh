@@ -9,12 +9,24 @@ if ! command -v shellcheck >/dev/null 2>&1; then
 fi
 passed=0
 failed=0
-# What git tracks or would track; in a tarball, what is there.
-list=$(git ls-files -co --exclude-standard -- '*.sh' bootstrap .ci/run 2>/dev/null) ||
-    list=$(find . -name '*.sh' -o -name bootstrap -type f)
+# What git tracks or would track; in an unpacked release, what is there. Scripts are known by
+# their first line, files for sourcing by their name.
+if [ -e .git ]; then
+    git ls-files -co --exclude-standard
+else
+    find . -path ./build-aux -prune -o -type f -print
+fi >"${TMPDIR:-/tmp}/shellcheck.$$"
+list=$(while read -r file; do
+    read -r line 2>/dev/null <"$file"
+    case $file:$line in
+        */configure:* | */config.status:* | */libtool:* | *-aux/*) ;;
+        *.sh:* | *:'#!/bin/sh'* | *:'#!/bin/busybox sh'*) echo "$file" ;;
+    esac
+done <"${TMPDIR:-/tmp}/shellcheck.$$")
+rm -f "${TMPDIR:-/tmp}/shellcheck.$$"
 for file in $list; do
     [ -f "$file" ] || continue
-    if shellcheck -x "$file"; then
+    if shellcheck -x -s sh "$file"; then
         passed=$((passed + 1))
     else
         failed=$((failed + 1))

@@ -1,0 +1,2 @@
+# Commands given to ssh don't read /etc/profile; they need the environment, too.
+. /usr/lib/mini/environment
