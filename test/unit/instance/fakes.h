@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stand-ins for the rooms around instance/: a driver, the client side of the host agent, images. What
+ * counts as alive is real: processes of the test that hold the real locks. */
+#ifndef CIMA_TEST_INSTANCE_FAKES_H
+#define CIMA_TEST_INSTANCE_FAKES_H
+
+#include "../tmpdir.h"
+#include "instance/instance.h"
+#include <criterion/criterion.h>
+
+struct fakes {
+    /* What the fakes do. */
+    const char *image_error, *disk_error, *plan_error; /* NULL: success */
+    const char *plan_note;
+    const char *spawn_error;
+    const struct event *events; /* handed out by agent_follow, then… */
+    size_t n_events;
+    unsigned ticks;             /* … so many ticks, then a time-out */
+    bool info_hangs;
+    /* What was asked of them. */
+    unsigned spawned, followed, stopped;
+    void (*on_spawn)(void);
+    char base_dir[256];
+};
+extern struct fakes fakes;
+
+/* A home with nothing in it, and an environment for operations. */
+struct world {
+    char *dir;
+    struct store store;
+    struct host_facts host;
+    struct inst_env env;
+    struct inst_report report; /* collects: */
+    struct sbuf notes, warnings;
+    unsigned events;
+    bool interrupt; /* what interrupted() says */
+};
+
+void world_init(struct world *w);
+void world_release(struct world *w);
+#define _cleanup_world_ _cleanup_(world_release)
+
+/* A template with one image, at base_dir = the world's directory. */
+void world_template(const struct world *w, const char *yaml, struct inst_template *ret);
+/* Creates an instance by inst_create. */
+void world_create(struct world *w, const char *name, struct instance *ret);
+/* "" or the names in the home, blank between, without _config. */
+char *world_ls(const struct world *w);
+
+/* A process that holds what a living agent or machine (POSIX lock) holds; until the test ends. */
+pid_t live_agent(const struct instance *i);
+pid_t live_machine(const struct instance *i);
+/* One that holds the operation lock. */
+pid_t live_command(const struct instance *i);
+void end_process(pid_t pid);
+bool is_alive(pid_t pid);
+
+/* Writes ha.stdout.log. */
+void write_events(const struct instance *i, const char *lines);
+
+#define SIMPLE_YAML "images:\n- location: disk.img # ours\n  arch: x86_64\n"
+
+#endif
