@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "driver/qemu/gather.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "driver/qemu/arch.h"
+#include "sys/spawn.h"
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#define CMDLINE_MAX 65536
+
+void qemu_facts_release(struct qemu_facts *f)
+{
+    free(f->exe);
+    free(f->env_name);
+    strv_release(&f->env_args);
+    qemu_features_release(&f->features);
+    qemu_firmware_release(&f->firmware);
+    free(f->kvm_reason);
+    free(f->kernel_cmdline);
+    free(f->machine);
+    free(f->disk_format);
+    free(f->virtiofsd);
+    free(f->swtpm);
+    json_free(f->frozen);
+    *f = (struct qemu_facts)QEMU_FACTS_INIT;
+}
+
+/* ---- the binary -------------------------------------------------------------------------------------- */
+
+/* "QEMU_SYSTEM_X86_64" */
+static char *env_name_of(const struct qemu_arch *a)
+{
+    char *name = xasprintf("QEMU_SYSTEM_%s", a->exe);
+
+    for (char *c = name; *c; c++)
+        *c = (char)toupper((unsigned char)*c);
+    return name;
+}
+
+/* Words of the environment variable: the program, then arguments for debugging (SD-01). Returns the
+ * program's name or NULL with err. Caller frees. */
+static char *program_name(struct qemu_facts *f, const struct qemu_arch *a, struct err *err)
+{
+    const char *value = getenv(f->env_name);
+    _cleanup_strv_ struct strv words = STRV_INIT;
+
+    if (str_empty(value))
+        return xasprintf("qemu-system-%s", a->exe);
+    if (strv_split_shell(&words, value) < 0 || words.n == 0) {
+        err_set(err, ERR_USAGE, "failed to parse %s value '%s': unbalanced quotes or empty",
+                f->env_name, value);
+        return NULL;
+    }
+    for (size_t i = 1; i < words.n; i++)
+        strv_push(&f->env_args, words.v[i]);
+    return xstrdup(words.v[0]);
+}
+
+static int find_binary(struct qemu_facts *f, const struct qemu_arch *a, struct err *err)
+{
+    _cleanup_free_ char *name = program_name(f, a, err);
+
+    if (!name)
+        return -1;
+    f->exe = find_program(name);
+    if (f->exe)
+        return 0;
+    err_set(err, ERR_NOT_FOUND, "the QEMU binary '%s' was not found or can't be executed", name);
+    if (getenv(f->env_name))
+        return err_hint(err, "the name comes from $%s", f->env_name);
+    return err_hint(err, "install the package '%s', or set $%s to the path of the binary", a->package,
+                    f->env_name);
+}
+
+static int read_frozen(const struct driver_ctx *ctx, struct qemu_facts *f, struct err *err)
+{
+    _cleanup_json_ struct json *all = instance_facts_read(ctx->inst, err);
+    struct json *mine;
+
+    if (!all)
+        return -1;
+    mine = json_get(all, "qemu");
+    f->frozen = json_is_object(mine) ? json_copy(mine) : json_object_new();
+    f->machine = xstrdup0(json_get_str(f->frozen, "machine"));
+    f->disk_format = xstrdup0(json_get_str(f->frozen, "diskFormat"));
+    return 0;
+}
+
+int qemu_gather_binary(const struct driver_ctx *ctx, struct qemu_facts *f, struct diags *notes,
+                       struct err *err)
+{
+    enum arch arch = config_arch(ctx->cfg);
+    const struct qemu_arch *a = qemu_arch(arch);
+
+    f->env_name = env_name_of(a);
+    if (find_binary(f, a, err) < 0 || read_frozen(ctx, f, err) < 0 ||
+        qemu_probe(f->exe, arch, ctx->store->cache, &f->features, err) < 0)
+        return -1;
+    if (!f->machine) {
+        f->machine = xstrdup0(qemu_features_machine(&f->features, a->machine));
+        json_set_str(f->frozen, "machine", f->machine);
+        f->frozen_changed = true;
+    }
+    f->in = (struct qemu_plan_input){.cfg = ctx->cfg, .host = ctx->host, .inst = ctx->inst,
+                                     .features = &f->features, .exe = f->exe,
+                                     .env_args = &f->env_args, .env_name = f->env_name,
+                                     .machine = f->machine};
+    return qemu_plan_check_version(&f->in, notes, err);
+}
+
+/* ---- firmware ----------------------------------------------------------------------------------------- */
+
+/* The pair that was chosen before, while its code is still there: the variables belong to it. */
+static bool kept_firmware(struct qemu_facts *f)
+{
+    const char *code = json_get_str(f->frozen, "firmwareCode");
+    const char *vars = json_get_str(f->frozen, "firmwareVars");
+    const char *format = json_get_str(f->frozen, "firmwareFormat");
+
+    if (!code || !path_exists(code))
+        return false;
+    f->firmware = (struct qemu_firmware){.code = xstrdup(code),
+                                         .code_format = xstrdup(format ? format : "raw")};
+    if (vars && path_exists(vars)) {
+        f->firmware.vars = xstrdup(vars);
+        f->firmware.vars_format = xstrdup(format ? format : "raw");
+    }
+    return true;
+}
+
+int qemu_gather_firmware(const struct driver_ctx *ctx, struct qemu_facts *f, struct diags *notes,
+                         struct err *err)
+{
+    const struct qemu_firmware_search s = {.arch = config_arch(ctx->cfg), .home = ctx->host->home,
+                                           .exe = f->exe, .machine = f->machine, .inst = ctx->inst,
+                                           .cfg = ctx->cfg};
+    _cleanup_free_ char *own = instance_path(ctx->inst, INST_EFI_CODE);
+
+    if (!qemu_plan_wants_firmware(ctx->cfg))
+        return 0;
+    if (path_exists(own) || !kept_firmware(f)) {
+        if (qemu_firmware_find(&s, &f->firmware, notes, err) < 0)
+            return -1;
+        if (!streq(f->firmware.code, own)) {
+            json_set_str(f->frozen, "firmwareCode", f->firmware.code);
+            json_set_str(f->frozen, "firmwareVars", f->firmware.vars);
+            json_set_str(f->frozen, "firmwareFormat", f->firmware.code_format);
+            f->frozen_changed = true;
+        }
+    }
+    f->in.firmware = &f->firmware;
+    return 0;
+}
+
+/* ---- the directory -------------------------------------------------------------------------------------- */
+
+static bool has_file(const struct driver_ctx *ctx, enum inst_file file)
+{
+    _cleanup_free_ char *path = instance_path(ctx->inst, file);
+
+    return path_exists(path);
+}
+
+/* Format and size of `disk`. The format was kept at creation; a disk that Lima made is inspected once,
+ * and then kept too: later its content belongs to the guest (S02). */
+static int look_at_disk(const struct driver_ctx *ctx, struct qemu_facts *f, struct err *err)
+{
+    _cleanup_free_ char *path = instance_path(ctx->inst, INST_DISK);
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct image_info info;
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        err_set_errno(err, errno == ENOENT ? ERR_STATE : ERR_IO, "opening the disk '%s' failed", path);
+        return errno == ENOENT ? err_hint(err, "the instance is damaged: delete and create it again") : -1;
+    }
+    if (streq0(f->disk_format, "raw")) {
+        f->in.disk_size = (uint64_t)st.st_size;
+    } else {
+        if (image_inspect_fd(fd, path, &info, err) < 0)
+            return -1;
+        if (!f->disk_format) {
+            if (info.has_backing || info.has_external_data)
+                return err_set(err, ERR_PERMISSION,
+                               "the disk '%s' refers to another file; it was not made here", path);
+            f->disk_format = xstrdup(image_format_to_string(info.format));
+            json_set_str(f->frozen, "diskFormat", f->disk_format);
+            f->frozen_changed = true;
+        }
+        f->in.disk_size = info.virtual_size;
+    }
+    f->in.disk_format = f->disk_format;
+    f->in.disk_minimum = (uint64_t)json_get_int(f->frozen, "diskMinimum", 0);
+    return 0;
+}
+
+static int read_cmdline(const struct driver_ctx *ctx, struct qemu_facts *f, struct err *err)
+{
+    _cleanup_free_ char *path = instance_path(ctx->inst, INST_KERNEL_CMDLINE);
+    size_t len;
+
+    if (!path_exists(path))
+        return 0;
+    f->kernel_cmdline = file_read(path, CMDLINE_MAX, &len, err);
+    if (!f->kernel_cmdline)
+        return -1;
+    while (len && strchr("\r\n", f->kernel_cmdline[len - 1]))
+        f->kernel_cmdline[--len] = '\0';
+    f->in.kernel_cmdline = f->kernel_cmdline;
+    return 0;
+}
+
+static void look_at_host(const struct driver_ctx *ctx, struct qemu_facts *f)
+{
+    f->in.accel_env = getenv("CIMA_QEMU_ACCEL");
+    if (ctx->host->arch_known && ctx->host->arch == config_arch(ctx->cfg))
+        f->in.kvm_usable = host_kvm_usable(&f->kvm_reason);
+    f->in.kvm_reason = f->kvm_reason;
+    if (ctx->cfg->tpm == TRI_TRUE)
+        f->in.swtpm = f->swtpm = find_program("swtpm");
+    if (qemu_plan_wants_desktop(ctx->cfg))
+        qemu_probe_desktop(f->exe, &f->features);
+}
+
+static int refuse_unsupported(const struct driver_ctx *ctx, struct err *err)
+{
+    if (ctx->cfg->additional_disks_count)
+        return err_set(err, ERR_UNSUPPORTED, "field `additionalDisks[0]`: disk '%s': additional disks "
+                       "are not supported yet", ctx->cfg->additional_disks[0].name);
+    if (streq0(ctx->cfg->mount_type, "virtiofs") && ctx->cfg->mounts_count) {
+        err_set(err, ERR_UNSUPPORTED, "field `mountType`: virtiofs (virtiofsd) is not supported yet");
+        return err_hint(err, "use 9p or reverse-sshfs");
+    }
+    return 0;
+}
+
+int qemu_gather(const struct driver_ctx *ctx, struct qemu_facts *f, struct diags *notes,
+                struct err *err)
+{
+    if (refuse_unsupported(ctx, err) < 0 || qemu_gather_binary(ctx, f, notes, err) < 0 ||
+        look_at_disk(ctx, f, err) < 0 || read_cmdline(ctx, f, err) < 0 ||
+        qemu_gather_firmware(ctx, f, notes, err) < 0)
+        return -1;
+    f->in.has_iso = has_file(ctx, INST_ISO);
+    f->in.has_kernel = has_file(ctx, INST_KERNEL);
+    f->in.has_initrd = has_file(ctx, INST_INITRD);
+    f->in.has_vars = has_file(ctx, INST_EFI_VARS);
+    look_at_host(ctx, f);
+    return 0;
+}

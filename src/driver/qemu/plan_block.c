@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Disks, CD-ROMs, kernel: what the machine boots from. */
+#include "driver/qemu/plan_internal.h"
+#include "base/mem.h"
+
+#define SCSI_BUS "scsi0"
+
+static void blockdev(struct builder *b, const char *node, const char *format, const char *path,
+                     bool read_only)
+{
+    const struct qemu_block block = {.node = node, .format = format, .path = path,
+                                     .read_only = read_only, .discard = !read_only};
+
+    qemu_cmdline_opts(&b->plan->cmdline, "-blockdev", qemu_blockdev(&block));
+}
+
+static void device(struct builder *b, struct qemu_opts *opts)
+{
+    qemu_cmdline_opts(&b->plan->cmdline, "-device", opts);
+}
+
+static bool is_windows(const struct builder *b)
+{
+    return streq0(b->in->cfg->os, "Windows");
+}
+
+/* A drive that an installer finds without drivers of ours; number: 0, 1, … */
+static void cdrom(struct builder *b, const char *node, const char *path, int number, int boot_index)
+{
+    _cleanup_free_ char *ide_bus = xasprintf("ide.%d", number);
+
+    blockdev(b, node, "raw", path, true);
+    switch (b->arch->cd_bus) {
+    case QEMU_CD_IDE:
+        device(b, qemu_ide_cd(ide_bus, node, boot_index));
+        break;
+    case QEMU_CD_SCSI:
+        device(b, qemu_scsi_cd(SCSI_BUS ".0", node, boot_index));
+        break;
+    case QEMU_CD_VIRTIO:
+        device(b, qemu_virtio_blk(b->arch->transport, node, boot_index));
+        break;
+    }
+}
+
+/* The seed: on a bus of its own, so that it is no /dev/vd* and not the installer's first CD. */
+static void cidata(struct builder *b)
+{
+    _cleanup_free_ char *path = plan_path(b, INST_CIDATA_ISO);
+
+    device(b, qemu_virtio_scsi(b->arch->transport, SCSI_BUS));
+    blockdev(b, "cidata", "raw", path, true);
+    device(b, qemu_scsi_cd(SCSI_BUS ".0", "cidata", 0));
+}
+
+static void boot_disk(struct builder *b, int boot_index)
+{
+    _cleanup_free_ char *path = plan_path(b, INST_DISK);
+
+    blockdev(b, "boot-disk", b->in->disk_format, path, false);
+    device(b, qemu_virtio_blk(b->arch->transport, "boot-disk", boot_index));
+}
+
+static void installer(struct builder *b)
+{
+    _cleanup_free_ char *iso = plan_path(b, INST_ISO), *seed = plan_path(b, INST_CIDATA_ISO);
+
+    cdrom(b, "iso", iso, 0, 1);
+    if (is_windows(b)) /* knows no virtio before it is installed */
+        cdrom(b, "cidata", seed, 1, 0);
+    /* For firmware that does not look at boot indexes of such disks. */
+    if (b->arch->cd_bus == QEMU_CD_VIRTIO) {
+        struct qemu_opts *boot = qemu_opts_new(NULL, NULL);
+
+        qemu_opts_str(boot, "order", "d");
+        plan_opts(b, "-boot", boot);
+    }
+}
+
+static int data_disks(struct builder *b)
+{
+    for (size_t i = 0; i < b->in->n_disks; i++) {
+        _cleanup_free_ char *node = xasprintf("data-disk-%zu", i);
+
+        blockdev(b, node, b->in->disks[i].format, b->in->disks[i].path, false);
+        device(b, qemu_virtio_blk(b->arch->transport, node, 0));
+    }
+    return 0;
+}
+
+static void kernel(struct builder *b)
+{
+    _cleanup_free_ char *image = plan_path(b, INST_KERNEL), *initrd = plan_path(b, INST_INITRD);
+
+    if (!b->in->has_kernel)
+        return;
+    plan_text(b, "-kernel", image);
+    if (!str_empty(b->in->kernel_cmdline))
+        plan_text(b, "-append", b->in->kernel_cmdline);
+    if (b->in->has_initrd)
+        plan_text(b, "-initrd", initrd);
+}
+
+/* A larger `disk:` makes the disk grow at the next start; a smaller one can't be done (SD-64). */
+static int check_size(struct builder *b)
+{
+    uint64_t wanted = (config_disk_bytes(b->in->cfg) + 511) / 512 * 512, have = b->in->disk_size;
+    _cleanup_free_ char *path = plan_path(b, INST_DISK), *from = format_size(have);
+    _cleanup_free_ char *to = format_size(wanted);
+    struct qemu_step *s;
+
+    if (have == 0 || wanted == have)
+        return 0;
+    if (wanted < have) {
+        /* The image itself may be larger than what the YAML says: its size is the least. */
+        if (b->in->disk_minimum && have <= b->in->disk_minimum)
+            return 0;
+        err_set(b->err, ERR_CONFIG, "field `disk` says %s, the disk has %s: disk shrinking is not supported",
+                to, from);
+        return err_hint(b->err, "set `disk: %s`", from);
+    }
+    if (!streq(b->in->disk_format, "qcow2") && !streq(b->in->disk_format, "raw")) {
+        plan_note(b, "the disk stays at %s: its format %s can't be resized", from, b->in->disk_format);
+        return 0;
+    }
+    plan_note(b, "Resize instance %s's disk from %s to %s", b->in->inst->name, from, to);
+    s = plan_step(b, QEMU_STEP_GROW, path);
+    s->format = xstrdup(b->in->disk_format);
+    s->size = wanted;
+    return 0;
+}
+
+int plan_disks(struct builder *b)
+{
+    if (check_size(b) < 0)
+        return -1;
+    if (b->arch->usb && plan_device(b, "arch", qemu_usb_xhci("usb-bus")) < 0)
+        return -1;
+    if (b->in->has_iso) {
+        if (!is_windows(b))
+            cidata(b);
+        boot_disk(b, 2);
+        installer(b);
+    } else {
+        boot_disk(b, 1);
+        cidata(b);
+    }
+    if (data_disks(b) < 0)
+        return -1;
+    kernel(b);
+    return 0;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Networks, consoles, the monitor, TPM. */
+#include "driver/qemu/plan_internal.h"
+#include "base/mem.h"
+
+/* Lima's user network: guests and their scripts know these addresses. */
+#define USER_NET        "192.168.5.0/24"
+#define USER_DHCP_START "192.168.5.15"
+
+/* ---- networks --------------------------------------------------------------------------------------- */
+
+static int eth0(struct builder *b)
+{
+    const struct config_instance *cfg = b->in->cfg;
+    _cleanup_strv_ struct strv hostfwd = STRV_INIT;
+    _cleanup_free_ char *mac = config_mac_address(b->in->host, b->in->inst->dir);
+    const struct qemu_netdev_user net = {.id = "net0", .net = USER_NET,
+                                         .dhcp_start = USER_DHCP_START, .hostfwd = &hostfwd};
+    int64_t port = cfg->ssh.local_port ? cfg->ssh.local_port : b->in->ssh_port;
+
+    if (!b->in->features->netdev_user) {
+        err_set(b->err, ERR_UNSUPPORTED, "'%s' is built without user networking", b->in->exe);
+        return err_hint(b->err, "install a QEMU that has it (package '%s')", b->arch->package);
+    }
+    b->plan->ssh_port = (uint16_t)port;
+    /* Port 0: QEMU binds a free one and tells it; so nobody can take it in between. */
+    strv_pushf(&hostfwd, "tcp:127.0.0.1:%u-:22", b->plan->ssh_port);
+    qemu_cmdline_opts(&b->plan->cmdline, "-netdev", qemu_netdev_user(&net));
+    return plan_device(b, "networks", qemu_nic(b->arch->transport, net.id, mac));
+}
+
+static int network(struct builder *b, unsigned i)
+{
+    const struct config_network *n = &b->in->cfg->networks[i];
+    _cleanup_free_ char *field = xasprintf("networks[%u]", i), *id = xasprintf("net%u", i + 1);
+    _cleanup_free_ char *key = xasprintf("%s/lima.yaml#%u", b->in->inst->dir, i);
+    _cleanup_free_ char *mac = str_empty(n->mac_address) ? config_mac_address(b->in->host, key)
+                                                         : xstrdup(n->mac_address);
+
+    if (!str_empty(n->lima)) {
+        err_set(b->err, ERR_UNSUPPORTED, "field `%s`: network '%s': networks between instances are not supported yet",
+                field, n->lima);
+        return err_hint(b->err, "take it out; the instance has its user network without it");
+    }
+    if (str_empty(n->socket))
+        return err_set(b->err, ERR_CONFIG, "field `%s` names neither `lima` nor `socket`", field);
+    qemu_cmdline_opts(&b->plan->cmdline, "-netdev",
+                      qemu_netdev_socket_fd(id, plan_fd(b, n->socket, /* listen= */ false, field)));
+    return plan_device(b, field, qemu_nic(b->arch->transport, id, mac));
+}
+
+int plan_networks(struct builder *b)
+{
+    if (eth0(b) < 0)
+        return -1;
+    for (unsigned i = 0; i < b->in->cfg->networks_count; i++)
+        if (network(b, i) < 0)
+            return -1;
+    return plan_device(b, "arch", qemu_virtio(b->arch->transport, "rng"));
+}
+
+/* ---- consoles ---------------------------------------------------------------------------------------- */
+
+/* A character device on a socket that we make, with the log of what came out of it. */
+static void console(struct builder *b, const char *id, enum inst_file sock, enum inst_file log)
+{
+    _cleanup_free_ char *path = plan_path(b, sock), *log_path = plan_path(b, log);
+    int fd = plan_fd(b, path, /* listen= */ true, NULL);
+
+    plan_step(b, QEMU_STEP_REMOVE, log_path);
+    qemu_cmdline_opts(&b->plan->cmdline, "-chardev", qemu_chardev_listen_fd(id, fd, log_path));
+}
+
+static void monitor(struct builder *b)
+{
+    _cleanup_free_ char *path = plan_path(b, INST_QMP_SOCK);
+    int fd = plan_fd(b, path, /* listen= */ true, NULL);
+
+    qemu_cmdline_opts(&b->plan->cmdline, "-chardev", qemu_chardev_listen_fd("char-qmp", fd, NULL));
+    qemu_cmdline_opts(&b->plan->cmdline, "-mon", qemu_monitor_qmp("char-qmp"));
+}
+
+int plan_consoles(struct builder *b)
+{
+    console(b, "char-serial", INST_SERIAL_SOCK, INST_SERIAL_LOG);
+    qemu_cmdline_text(&b->plan->cmdline, "-serial", "chardev:char-serial");
+    if (b->arch->pci_serial) {
+        console(b, "char-serial-pci", INST_SERIALP_SOCK, INST_SERIALP_LOG);
+        if (plan_device(b, "arch", qemu_pci_serial("char-serial-pci")) < 0)
+            return -1;
+    }
+    if (!streq0(b->in->cfg->os, "Windows")) {
+        console(b, "char-serial-virtio", INST_SERIALV_SOCK, INST_SERIALV_LOG);
+        if (plan_device(b, "arch", qemu_virtio_serial(b->arch->transport, "virtio-serial0",
+                                                      b->arch->serial_ports)) < 0 ||
+            plan_device(b, "arch", qemu_virtconsole("console0", "char-serial-virtio")) < 0)
+            return -1;
+    }
+    monitor(b);
+    return 0;
+}
+
+/* ---- TPM ----------------------------------------------------------------------------------------------- */
+
+int plan_tpm(struct builder *b)
+{
+    _cleanup_free_ char *sock = plan_path(b, INST_SWTPM_SOCK), *dir = plan_path(b, INST_SWTPM_DIR);
+    struct qemu_helper *h;
+
+    if (b->in->cfg->tpm != TRI_TRUE)
+        return 0;
+    if (!b->arch->tpm)
+        return err_set(b->err, ERR_UNSUPPORTED, "field `tpm` is not supported for architecture `%s`",
+                       arch_to_string(b->arch_id));
+    if (!b->in->swtpm) {
+        err_set(b->err, ERR_NOT_FOUND, "field `tpm`: swtpm not found in PATH");
+        return err_hint(b->err, "install swtpm");
+    }
+    if (strchr(dir, ','))
+        return err_set(b->err, ERR_UNSUPPORTED,
+                       "field `tpm`: swtpm can't use a directory with a comma: '%s'", dir);
+    plan_step(b, QEMU_STEP_MKDIR, dir)->mode = 0700;
+    h = plan_helper(b, "swtpm", b->in->swtpm, sock);
+    strv_pushl(&h->argv, "socket", "--tpmstate", NULL);
+    strv_pushf(&h->argv, "dir=%s", dir);
+    strv_push(&h->argv, "--ctrl");
+    strv_pushf(&h->argv, "type=unixio,path=%s", sock);
+    strv_pushl(&h->argv, "--tpm2", "--terminate", "--log", "level=1", NULL);
+    qemu_cmdline_opts(&b->plan->cmdline, "-chardev", qemu_chardev_unix("chrtpm", sock));
+    qemu_cmdline_opts(&b->plan->cmdline, "-tpmdev", qemu_tpm_emulator("tpm0", "chrtpm"));
+    return plan_device(b, "tpm", qemu_tpm_device(b->arch->tpm, "tpm0"));
+}

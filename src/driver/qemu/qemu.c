@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The driver's table: gather facts, build the plan, execute it. */
+#include "driver/qemu/qemu.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "driver/qemu/disk.h"
+#include "driver/qemu/gather.h"
+#include "driver/qemu/start.h"
+
+struct driver_plan {
+    struct qemu_plan *qemu;
+    struct json *frozen; /* to be kept in cima.json at the start; NULL: it is there already */
+};
+
+static int create_disk(const struct driver_ctx *ctx, const struct image_result *image,
+                       struct json *facts, struct err *err)
+{
+    _cleanup_(diags_release) struct diags notes = DIAGS_INIT;
+    _cleanup_qemu_facts_ struct qemu_facts f = QEMU_FACTS_INIT;
+    uint64_t minimum = 0;
+    int made;
+
+    if (qemu_gather_binary(ctx, &f, &notes, err) < 0 ||
+        qemu_gather_firmware(ctx, &f, &notes, err) < 0)
+        return -1;
+    made = qemu_disk_create(ctx->inst, &image->info, config_disk_bytes(ctx->cfg), &minimum, err);
+    if (made < 0)
+        return -1;
+    if (made)
+        json_set_str(f.frozen, "diskFormat", "qcow2");
+    if (minimum)
+        json_set_int(f.frozen, "diskMinimum", (int64_t)minimum);
+    json_set(facts, "qemu", TAKE_PTR(f.frozen));
+    return 0;
+}
+
+static int plan(const struct driver_ctx *ctx, struct driver_plan **ret, struct diags *notes,
+                struct err *err)
+{
+    _cleanup_qemu_facts_ struct qemu_facts f = QEMU_FACTS_INIT;
+    struct qemu_plan *p;
+
+    if (qemu_gather(ctx, &f, notes, err) < 0 || qemu_plan_build(&f.in, &p, notes, err) < 0)
+        return -1;
+    *ret = xcalloc(1, sizeof(**ret));
+    (*ret)->qemu = p;
+    if (f.frozen_changed)
+        (*ret)->frozen = TAKE_PTR(f.frozen);
+    return 0;
+}
+
+static char *plan_text(const struct driver_plan *p)
+{
+    return strv_to_shell(&p->qemu->argv);
+}
+
+static void plan_free(struct driver_plan *p)
+{
+    if (!p)
+        return;
+    qemu_plan_free(p->qemu);
+    json_free(p->frozen);
+    free(p);
+}
+
+/* What was chosen now is what later starts find (an instance that Lima made has nothing kept). */
+static int keep(const struct driver_ctx *ctx, const struct json *frozen, struct err *err)
+{
+    _cleanup_json_ struct json *all = instance_facts_read(ctx->inst, err);
+
+    if (!all)
+        return -1;
+    json_set(all, "qemu", json_copy(frozen));
+    return instance_facts_write(ctx->inst, all, err);
+}
+
+static int start(const struct driver_ctx *ctx, const struct driver_plan *p, struct loop *loop,
+                 const struct vm_callbacks *cb, void *arg, struct vm **ret, struct err *err)
+{
+    if (p->frozen && keep(ctx, p->frozen, err) < 0)
+        return -1;
+    return qemu_start(ctx->inst, p->qemu, loop, cb, arg, ret, err);
+}
+
+static int adopt(const struct driver_ctx *ctx, struct loop *loop, const struct vm_callbacks *cb,
+                 void *arg, struct vm **ret, struct err *err)
+{
+    return qemu_adopt(ctx->inst, (uint16_t)ctx->cfg->ssh.local_port, loop, cb, arg, ret, err);
+}
+
+const struct driver qemu_driver = {
+    .name = "qemu",
+    .create_disk = create_disk,
+    .plan = plan,
+    .plan_text = plan_text,
+    .plan_free = plan_free,
+    .start = start,
+    .adopt = adopt,
+    .shutdown = qemu_vm_shutdown,
+    .kill = qemu_vm_kill,
+    .pid = qemu_vm_pid,
+    .vm_free = qemu_vm_free,
+};

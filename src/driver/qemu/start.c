@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "driver/qemu/start.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "driver/qemu/disk.h"
+#include "qemu/launch.h"
+#include "sys/clock.h"
+#include "sys/lock.h"
+#include "sys/proc.h"
+#include "sys/sock.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+
+#define HELPER_MS      5000
+#define HELPER_LOOK_MS 20
+#define CONNECT_MS     5000
+#define LOG_MAX        (4 << 20)
+
+/* ---- steps ----------------------------------------------------------------------------------------- */
+
+static int copy_file(const char *from, const char *to, struct err *err)
+{
+    _cleanup_free_ char *temp = xasprintf("%s.tmp", to);
+    _cleanup_close_ int in = open(from, O_RDONLY | O_CLOEXEC), out = -1;
+
+    if (in < 0)
+        return err_set_errno(err, ERR_IO, "opening '%s' failed", from);
+    unlink(temp);
+    out = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (out < 0)
+        return err_set_errno(err, ERR_IO, "making '%s' failed", temp);
+    if (fd_copy_content(in, out, err) < 0) {
+        unlink(temp);
+        return err_wrap(err, "copying '%s'", from);
+    }
+    if (rename(temp, to) < 0)
+        return err_set_errno(err, ERR_IO, "renaming '%s' to '%s' failed", temp, to);
+    return 0;
+}
+
+static int do_step(const struct qemu_step *s, struct err *err)
+{
+    switch (s->kind) {
+    case QEMU_STEP_MKDIR:
+        return dir_make(s->path, (mode_t)s->mode, err);
+    case QEMU_STEP_REMOVE:
+        if (unlink(s->path) < 0 && errno != ENOENT)
+            return err_set_errno(err, ERR_IO, "removing '%s' failed", s->path);
+        return 0;
+    case QEMU_STEP_COPY:
+        return copy_file(s->from, s->path, err);
+    case QEMU_STEP_VARS:
+        return qemu_disk_copy_vars(s->from, s->format, s->path, err);
+    case QEMU_STEP_GROW:
+        return qemu_disk_grow(s->path, s->format, s->size, err);
+    }
+    return 0;
+}
+
+/* ---- helpers ----------------------------------------------------------------------------------------- */
+
+struct running {
+    struct child *helpers;
+    size_t n_helpers;
+    int *fds; /* parallel to the plan's; -1: none */
+    size_t n_fds;
+    int log_fd;
+};
+
+/* Waits until the helper's socket is there (S1-34 to S1-37). */
+static int await_socket(const struct qemu_helper *h, struct child *c, struct err *err)
+{
+    int64_t until = deadline_in(HELPER_MS);
+    int status;
+
+    while (!path_exists(h->socket)) {
+        if (child_wait(c, HELPER_LOOK_MS, &status) == 1) {
+            _cleanup_free_ char *how = wait_status_text(status);
+
+            c->pid = 0;
+            return err_set(err, ERR_IO,
+                           "%s never created its socket: it %s", h->name, how);
+        }
+        if (monotonic_ms() >= until)
+            return err_set(err, ERR_TIMEOUT, "%s: its socket '%s' never appeared", h->name, h->socket);
+    }
+    return 0;
+}
+
+static int start_helper(const struct qemu_helper *h, int log_fd, struct child *ret, struct err *err)
+{
+    struct spawn s = SPAWN_INIT;
+
+    s.argv = (const char *const *)h->argv.v;
+    s.stdout_fd = s.stderr_fd = log_fd;
+    s.flags = SPAWN_NEW_SESSION | SPAWN_NO_CORE;
+    s.umask_ = 077;
+    if (spawn_child(&s, ret, err) < 0)
+        return err_wrap(err, "starting %s", h->name);
+    return await_socket(h, ret, err);
+}
+
+/* ---- sockets ------------------------------------------------------------------------------------------ */
+
+static int open_socket(const struct qemu_plan_fd *f, struct err *err)
+{
+    int fd;
+
+    if (f->listen)
+        return unix_listen(f->path, 1, err);
+    fd = unix_connect(f->path, CONNECT_MS, err);
+    if (fd < 0)
+        return err_wrap(err, "field `%s`: connecting to '%s'", f->field, f->path);
+    fd_set_nonblock(fd, false);
+    return fd;
+}
+
+/* ---- all of it ------------------------------------------------------------------------------------------ */
+
+/* Closes what QEMU has inherited; ends the helpers when there is no QEMU that needs them (with one,
+ * they end when it closes their sockets). */
+static void let_go(struct running *r, bool end_helpers)
+{
+    for (size_t i = 0; i < r->n_fds; i++)
+        if (r->fds[i] >= 0)
+            close(r->fds[i]);
+    for (size_t i = 0; i < r->n_helpers; i++) {
+        int status;
+
+        if (end_helpers && r->helpers[i].pid) {
+            child_kill(&r->helpers[i], SIGKILL);
+            child_wait(&r->helpers[i], -1, &status);
+        }
+        child_release(&r->helpers[i]);
+    }
+    if (r->log_fd >= 0)
+        close(r->log_fd);
+    free(r->helpers);
+    free(r->fds);
+}
+
+static int open_log(const struct instance *inst, int64_t *ret_offset, struct err *err)
+{
+    _cleanup_free_ char *path = instance_path(inst, INST_QEMU_LOG);
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    off_t end;
+
+    if (fd < 0)
+        return err_set_errno(err, ERR_IO, "opening '%s' failed", path);
+    end = lseek(fd, 0, SEEK_END);
+    if (end > LOG_MAX && ftruncate(fd, 0) == 0)
+        end = 0;
+    *ret_offset = end > 0 ? end : 0;
+    return fd;
+}
+
+static int prepare(const struct qemu_plan *plan, struct running *r, struct err *err)
+{
+    for (size_t i = 0; i < plan->n_steps; i++)
+        if (do_step(&plan->steps[i], err) < 0)
+            return -1;
+    for (; r->n_helpers < plan->n_helpers; r->n_helpers++) {
+        struct child *c = &r->helpers[r->n_helpers];
+
+        *c = (struct child)CHILD_INIT;
+        if (start_helper(&plan->helpers[r->n_helpers], r->log_fd, c, err) < 0) {
+            r->n_helpers++;
+            return -1;
+        }
+    }
+    for (; r->n_fds < plan->n_fds; r->n_fds++) {
+        r->fds[r->n_fds] = open_socket(&plan->fds[r->n_fds], err);
+        if (r->fds[r->n_fds] < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int launch(const struct instance *inst, const struct qemu_plan *plan, const struct running *r,
+                  struct child *ret, struct err *err)
+{
+    _cleanup_free_ struct spawn_fd *fds = xcalloc(plan->n_fds + 1, sizeof(*fds));
+    const struct qemu_launch l = {.argv = &plan->argv, .fds = fds, .n_fds = plan->n_fds,
+                                  .log_fd = r->log_fd, .cwd = inst->dir, .desktop = plan->desktop};
+    _cleanup_free_ char *line = strv_to_shell(&plan->argv);
+
+    for (size_t i = 0; i < plan->n_fds; i++)
+        fds[i] = (struct spawn_fd){.fd = r->fds[i], .target = plan->fds[i].fd};
+    log_info("Starting QEMU (hint: to watch the boot progress, see \"%s/serial*.log\")", inst->dir);
+    log_debug("QEMU: %s", line);
+    return qemu_launch(&l, ret, err);
+}
+
+int qemu_start(const struct instance *inst, const struct qemu_plan *plan, struct loop *loop,
+               const struct vm_callbacks *cb, void *arg, struct vm **ret, struct err *err)
+{
+    struct vm_start s = {.inst = inst, .loop = loop, .cb = cb, .arg = arg, .child = CHILD_INIT,
+                         .pidfd = -1, .ssh_port = plan->ssh_port};
+    struct running r = {.helpers = xcalloc(plan->n_helpers + 1, sizeof(*r.helpers)),
+                        .fds = xcalloc(plan->n_fds + 1, sizeof(*r.fds)), .log_fd = -1};
+    int failed;
+
+    r.log_fd = open_log(inst, &s.log_offset, err);
+    failed = r.log_fd < 0 || prepare(plan, &r, err) < 0 || launch(inst, plan, &r, &s.child, err) < 0;
+    let_go(&r, failed);
+    if (failed)
+        return err_wrap(err, "starting QEMU");
+    *ret = qemu_vm_new(&s, err);
+    return 0;
+}
+
+int qemu_adopt(const struct instance *inst, uint16_t ssh_port, struct loop *loop,
+               const struct vm_callbacks *cb, void *arg, struct vm **ret, struct err *err)
+{
+    _cleanup_free_ char *pidfile = instance_path(inst, INST_QEMU_PID);
+    pid_t pid = lock_posix_holder(pidfile);
+    struct vm_start s = {.inst = inst, .loop = loop, .cb = cb, .arg = arg, .child = CHILD_INIT,
+                         .pid = pid, .pidfd = -1, .ssh_port = ssh_port, .log_offset = INT64_MAX};
+    struct vm *vm;
+
+    if (pid <= 0)
+        return err_set(err, ERR_STATE, "no QEMU of '%s' is running", inst->name);
+    s.pidfd = pidfd_open_(pid);
+    /* Still the holder now: so the descriptor is that process. */
+    if (s.pidfd < 0 || lock_posix_holder(pidfile) != pid) {
+        if (s.pidfd >= 0)
+            close(s.pidfd);
+        return err_set(err, ERR_STATE, "QEMU of '%s' ended while it was looked at", inst->name);
+    }
+    vm = qemu_vm_new(&s, err);
+    if (!vm)
+        return err_wrap(err, "taking over the running QEMU of '%s'", inst->name);
+    *ret = vm;
+    return 0;
+}

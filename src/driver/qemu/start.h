@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a plan to a process, and back to a process that is there already. */
+#ifndef CIMA_DRIVER_QEMU_START_H
+#define CIMA_DRIVER_QEMU_START_H
+
+#include "driver/qemu/plan.h"
+#include "driver/qemu/vm.h"
+
+/* Executes the plan: steps, helpers, sockets, QEMU. What was started is ended when a later part
+ * fails. */
+int qemu_start(const struct instance *inst, const struct qemu_plan *plan, struct loop *loop,
+               const struct vm_callbacks *cb, void *arg, struct vm **ret, struct err *err);
+/* The process that holds the pid file's lock. ERR_STATE when there is none; otherwise what keeps its
+ * monitor from answering. ssh_port: of the YAML, 0 to ask. */
+int qemu_adopt(const struct instance *inst, uint16_t ssh_port, struct loop *loop,
+               const struct vm_callbacks *cb, void *arg, struct vm **ret, struct err *err);
+
+#endif

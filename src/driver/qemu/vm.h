@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A machine that runs: its process, its monitor, and how it comes to an end.
+ *
+ *   STARTING ──greeting, capabilities, status, ssh port──► UP ──shutdown()──► POWERDOWN
+ *      │                                                    │                    │ time limit
+ *      │                                                    │                    ▼
+ *      └──────────────── process ends, any time ────────────┴──► GONE ◄── KILL ◄── QUIT
+ *
+ * kill() leads to KILL from everywhere. GONE is the process's end and nothing else: exited() is called
+ * then, once. */
+#ifndef CIMA_DRIVER_QEMU_VM_H
+#define CIMA_DRIVER_QEMU_VM_H
+
+#include "driver/driver.h"
+#include "qemu/qmp.h"
+
+/* Milliseconds. */
+struct qemu_vm_limits {
+    int greeting;        /* from the start of the process to the monitor's greeting */
+    int powerdown_first; /* until the power button is pressed again */
+    int powerdown_again; /* and again */
+    int powerdown;       /* until `quit` (S1-42) */
+    int quit;            /* from there to SIGKILL */
+};
+
+struct vm_start {
+    const struct instance *inst;
+    struct loop *loop;
+    const struct vm_callbacks *cb;
+    void *arg;
+    struct child child;   /* taken over; pid 0: not ours */
+    int pidfd;            /* of a process that is not our child, taken over; -1 */
+    pid_t pid;
+    int64_t log_offset;   /* where its words begin in its log */
+    uint16_t ssh_port;    /* fixed by the YAML; 0: to be asked for */
+};
+
+/* Takes over s->child and s->pidfd, also when it fails: that it can only for a process that is not our
+ * child and whose monitor does not answer. running() or exited() follow from the loop. */
+struct vm *qemu_vm_new(const struct vm_start *s, struct err *err);
+void qemu_vm_set_limits(struct vm *vm, const struct qemu_vm_limits *limits);
+void qemu_vm_shutdown(struct vm *vm);
+void qemu_vm_kill(struct vm *vm);
+pid_t qemu_vm_pid(const struct vm *vm);
+void qemu_vm_free(struct vm *vm);
+
+#endif

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "qemu/opts.h"
+#include "base/mem.h"
+#include <ctype.h>
+#include <inttypes.h>
+
+enum opt_kind { OPT_STR, OPT_INT, OPT_SIZE, OPT_BOOL, OPT_LIST, OPT_NESTED };
+
+struct opt {
+    char *key;
+    enum opt_kind kind;
+    bool implied; /* only the first one: the key need not be written */
+    char *str;
+    int64_t num;
+    bool on;
+    struct strv list;
+    struct qemu_opts *nested;
+};
+
+struct qemu_opts {
+    struct opt *v;
+    size_t n, cap;
+    char *problem; /* the first thing that can't be written */
+};
+
+static void opt_release(struct opt *p)
+{
+    free(p->key);
+    free(p->str);
+    strv_release(&p->list);
+    qemu_opts_free(p->nested);
+}
+
+void qemu_opts_free(struct qemu_opts *o)
+{
+    if (!o)
+        return;
+    for (size_t i = 0; i < o->n; i++)
+        opt_release(&o->v[i]);
+    free(o->v);
+    free(o->problem);
+    free(o);
+}
+
+static void latch(struct qemu_opts *o, const char *key, const char *why)
+{
+    if (!o->problem)
+        o->problem = xasprintf("option '%s': %s", key, why);
+}
+
+static bool key_valid(const char *key)
+{
+    if (!*key || *key == '.' || *key == '-')
+        return false;
+    for (const char *c = key; *c; c++)
+        if (!isalnum((unsigned char)*c) && !strchr("-_.", *c))
+            return false;
+    return true;
+}
+
+/* QEMU would take a newline; logs and people would not. */
+static const char *text_problem(const char *s)
+{
+    if (!*s)
+        return "its value is empty";
+    for (; *s; s++)
+        if ((unsigned char)*s < 0x20 || *s == 0x7f)
+            return *s == '\n' ? "its value has a line break" : "its value has a control character";
+    return NULL;
+}
+
+static struct opt *find(const struct qemu_opts *o, const char *key)
+{
+    for (size_t i = 0; i < o->n; i++)
+        if (streq(o->v[i].key, key))
+            return &o->v[i];
+    return NULL;
+}
+
+/* The slot of key, emptied when it was there; NULL when the key can't be one. */
+static struct opt *slot(struct qemu_opts *o, const char *key, enum opt_kind kind)
+{
+    struct opt *p = find(o, key);
+    bool implied = p && p->implied;
+
+    if (!key_valid(key)) {
+        latch(o, key, "not a valid name");
+        return NULL;
+    }
+    if (p) {
+        opt_release(p);
+    } else {
+        GROW_ARRAY(o->v, o->n, o->cap);
+        p = &o->v[o->n++];
+    }
+    *p = (struct opt){.key = xstrdup(key), .kind = kind, .implied = implied, .list = STRV_INIT};
+    return p;
+}
+
+struct qemu_opts *qemu_opts_new(const char *implied_key, const char *value)
+{
+    struct qemu_opts *o = xcalloc(1, sizeof(*o));
+
+    if (implied_key) {
+        qemu_opts_str(o, implied_key, value ? value : "");
+        if (o->n)
+            o->v[0].implied = true;
+    }
+    return o;
+}
+
+void qemu_opts_str(struct qemu_opts *o, const char *key, const char *value)
+{
+    const char *problem;
+    struct opt *p;
+
+    if (!value)
+        return;
+    problem = text_problem(value);
+    if (problem)
+        latch(o, key, problem);
+    p = slot(o, key, OPT_STR);
+    if (p)
+        p->str = xstrdup(value);
+}
+
+void qemu_opts_strf(struct qemu_opts *o, const char *key, const char *fmt, ...)
+{
+    _cleanup_free_ char *value = NULL;
+    va_list ap;
+
+    va_start(ap, fmt);
+    value = xvasprintf(fmt, ap);
+    va_end(ap);
+    qemu_opts_str(o, key, value);
+}
+
+void qemu_opts_int(struct qemu_opts *o, const char *key, int64_t value)
+{
+    struct opt *p = slot(o, key, OPT_INT);
+
+    if (p)
+        p->num = value;
+}
+
+void qemu_opts_size(struct qemu_opts *o, const char *key, uint64_t bytes)
+{
+    struct opt *p = slot(o, key, OPT_SIZE);
+
+    if (bytes > INT64_MAX)
+        latch(o, key, "its value does not fit in 63 bits");
+    if (p)
+        p->num = (int64_t)(bytes & INT64_MAX);
+}
+
+void qemu_opts_bool(struct qemu_opts *o, const char *key, bool value)
+{
+    struct opt *p = slot(o, key, OPT_BOOL);
+
+    if (p)
+        p->on = value;
+}
+
+void qemu_opts_list(struct qemu_opts *o, const char *key, const char *value)
+{
+    const char *problem = text_problem(value);
+    struct opt *p = find(o, key);
+
+    if (problem)
+        latch(o, key, problem);
+    if (!p || p->kind != OPT_LIST)
+        p = slot(o, key, OPT_LIST);
+    if (p)
+        strv_push(&p->list, value);
+}
+
+struct qemu_opts *qemu_opts_nested(struct qemu_opts *o, const char *key)
+{
+    struct opt *p = slot(o, key, OPT_NESTED);
+
+    if (!p) {
+        /* The problem is latched; the caller goes on with something that is never written. */
+        p = slot(o, "invalid", OPT_NESTED);
+    }
+    p->nested = qemu_opts_new(NULL, NULL);
+    return p->nested;
+}
+
+const char *qemu_opts_get(const struct qemu_opts *o, const char *key)
+{
+    const struct opt *p = find(o, key);
+
+    return p && p->kind == OPT_STR ? p->str : NULL;
+}
+
+/* ---- writing ----------------------------------------------------------------------------------- */
+
+static const char *problem_of(const struct qemu_opts *o)
+{
+    if (o->problem)
+        return o->problem;
+    for (size_t i = 0; i < o->n; i++)
+        if (o->v[i].nested && problem_of(o->v[i].nested))
+            return problem_of(o->v[i].nested);
+    return NULL;
+}
+
+static int check(const struct qemu_opts *o, struct err *err)
+{
+    const char *problem = problem_of(o);
+    const char *what = o->n && o->v[0].implied ? o->v[0].str : NULL;
+
+    if (!problem)
+        return 0;
+    if (str_empty(what))
+        return err_set(err, ERR_CONFIG, "can't be handed to QEMU: %s", problem);
+    return err_set(err, ERR_CONFIG, "'%s' can't be handed to QEMU: %s", what, problem);
+}
+
+static void add_escaped(struct sbuf *out, const char *value)
+{
+    for (; *value; value++) {
+        if (*value == ',')
+            sbuf_addch(out, ',');
+        sbuf_addch(out, *value);
+    }
+}
+
+static void add_key(struct sbuf *out, const char *prefix, const char *key)
+{
+    if (out->len)
+        sbuf_addch(out, ',');
+    sbuf_addf(out, "%s%s=", prefix, key);
+}
+
+static void add_size(struct sbuf *out, int64_t bytes)
+{
+    static const char units[] = "KMGT";
+    char unit = '\0';
+
+    for (const char *u = units; *u && bytes && bytes % 1024 == 0; u++) {
+        bytes /= 1024;
+        unit = *u;
+    }
+    sbuf_addf(out, "%" PRId64, bytes);
+    if (unit)
+        sbuf_addch(out, unit);
+}
+
+static void write_opts(const struct qemu_opts *o, const char *prefix, struct sbuf *out);
+
+static void write_opt(const struct opt *p, const char *prefix, struct sbuf *out)
+{
+    _cleanup_free_ char *inner = NULL;
+
+    switch (p->kind) {
+    case OPT_STR:
+        /* Without its key only when QEMU can't read a key into it. */
+        if (!p->implied || strchr(p->str, '='))
+            add_key(out, prefix, p->key);
+        add_escaped(out, p->str);
+        break;
+    case OPT_INT:
+        add_key(out, prefix, p->key);
+        sbuf_addf(out, "%" PRId64, p->num);
+        break;
+    case OPT_SIZE:
+        add_key(out, prefix, p->key);
+        add_size(out, p->num);
+        break;
+    case OPT_BOOL:
+        add_key(out, prefix, p->key);
+        sbuf_addstr(out, p->on ? "on" : "off");
+        break;
+    case OPT_LIST:
+        for (size_t i = 0; i < p->list.n; i++) {
+            add_key(out, prefix, p->key);
+            add_escaped(out, p->list.v[i]);
+        }
+        break;
+    case OPT_NESTED:
+        inner = xasprintf("%s%s.", prefix, p->key);
+        write_opts(p->nested, inner, out);
+        break;
+    }
+}
+
+static void write_opts(const struct qemu_opts *o, const char *prefix, struct sbuf *out)
+{
+    for (size_t i = 0; i < o->n; i++)
+        write_opt(&o->v[i], prefix, out);
+}
+
+char *qemu_opts_to_argv(const struct qemu_opts *o, struct err *err)
+{
+    struct sbuf out = SBUF_INIT;
+
+    if (check(o, err) < 0)
+        return NULL;
+    write_opts(o, "", &out);
+    return sbuf_detach(&out);
+}
+
+static struct json *to_json(const struct qemu_opts *o)
+{
+    struct json *j = json_object_new();
+
+    for (size_t i = 0; i < o->n; i++) {
+        const struct opt *p = &o->v[i];
+
+        switch (p->kind) {
+        case OPT_STR:
+            json_set_str(j, p->key, p->str);
+            break;
+        case OPT_INT:
+        case OPT_SIZE:
+            json_set_int(j, p->key, p->num);
+            break;
+        case OPT_BOOL:
+            json_set_bool(j, p->key, p->on);
+            break;
+        case OPT_LIST: {
+            struct json *list = json_array_new();
+
+            for (size_t k = 0; k < p->list.n; k++) {
+                struct json *item = json_object_new();
+
+                json_set_str(item, "str", p->list.v[k]);
+                json_append(list, item);
+            }
+            json_set(j, p->key, list);
+            break;
+        }
+        case OPT_NESTED:
+            json_set(j, p->key, to_json(p->nested));
+            break;
+        }
+    }
+    return j;
+}
+
+struct json *qemu_opts_to_json(const struct qemu_opts *o, struct err *err)
+{
+    return check(o, err) < 0 ? NULL : to_json(o);
+}
+
+/* ---- reading back ------------------------------------------------------------------------------ */
+
+/* The next part up to a single comma, commas undoubled; *text moves behind it, NULL at the end. */
+static char *next_part(const char **text)
+{
+    struct sbuf part = SBUF_INIT;
+    const char *c = *text;
+
+    for (; *c; c++) {
+        if (*c == ',') {
+            if (c[1] != ',')
+                break;
+            c++;
+        }
+        sbuf_addch(&part, *c);
+    }
+    *text = *c ? c + 1 : NULL;
+    return sbuf_detach(&part);
+}
+
+struct qemu_opts *qemu_opts_parse(const char *text, const char *implied_key, struct err *err)
+{
+    _cleanup_qemu_opts_ struct qemu_opts *o = xcalloc(1, sizeof(*o));
+    const char *rest = text;
+
+    for (size_t i = 0; rest; i++) {
+        _cleanup_free_ char *part = next_part(&rest);
+        char *eq = strchr(part, '=');
+
+        if (eq) {
+            *eq = '\0';
+            qemu_opts_str(o, part, eq + 1);
+        } else if (i == 0 && implied_key) {
+            qemu_opts_str(o, implied_key, part);
+            if (o->n)
+                o->v[0].implied = true;
+        } else {
+            qemu_opts_str(o, part, "on");
+        }
+    }
+    if (problem_of(o)) {
+        err_set(err, ERR_CONFIG, "%s", problem_of(o));
+        return NULL;
+    }
+    return TAKE_PTR(o);
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The QMP client for callers without a loop, and what HMP says. */
+#include "qemu/qmp.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include "base/strv.h"
+#include "sys/clock.h"
+#include <poll.h>
+
+/* One turn: waits for the socket, the client's next deadline or `until`. */
+static void turn(struct qmp *q, int64_t until)
+{
+    struct pollfd p = {.fd = qmp_fd(q), .events = qmp_wants(q)};
+    int64_t next = qmp_deadline(q);
+
+    if (next < 0 || next > until)
+        next = until;
+    poll(&p, 1, deadline_left(next));
+    qmp_process(q, monotonic_ms());
+}
+
+int qmp_wait_ready(struct qmp *q, int timeout_ms, struct err *err)
+{
+    int64_t until = deadline_in(timeout_ms);
+
+    while (qmp_state(q) == QMP_GREETING || qmp_state(q) == QMP_NEGOTIATING) {
+        if (monotonic_ms() >= until)
+            return err_set(err, ERR_TIMEOUT, "QEMU's monitor did not get ready in time");
+        turn(q, until);
+    }
+    if (qmp_state(q) == QMP_READY)
+        return 0;
+    return err_set(err, qmp_why(q)->kind, "%s", qmp_why(q)->msg);
+}
+
+struct sync {
+    bool done;
+    struct json *ret;
+    struct err *err;
+};
+
+static void sync_done(void *arg, const struct json *ret, const struct err *err)
+{
+    struct sync *s = arg;
+
+    s->done = true;
+    if (err)
+        err_set(s->err, err->kind, "%s", err->msg);
+    else
+        s->ret = json_copy(ret);
+}
+
+int qmp_execute(struct qmp *q, const char *command, struct json *args, int timeout_ms,
+                struct json **ret, struct err *err)
+{
+    _cleanup_err_ struct err e = ERR_INIT;
+    struct sync s = {.err = &e};
+    struct qmp_call call = {.command = command, .args = args, .pass_fd = -1,
+                            .timeout_ms = timeout_ms, .done = sync_done, .arg = &s};
+    int64_t until = deadline_in(timeout_ms > 0 ? timeout_ms + 1000 : timeout_ms);
+    uint64_t id = qmp_send(q, &call, monotonic_ms());
+
+    do
+        turn(q, until);
+    while (!s.done && (timeout_ms < 0 || monotonic_ms() < until));
+    if (!s.done) {
+        qmp_cancel(q, id);
+        return err_set(err, ERR_TIMEOUT, "QMP command '%s' was not answered in time", command);
+    }
+    if (err_is_set(&e))
+        return err_move(err, &e);
+    if (ret)
+        *ret = s.ret;
+    else
+        json_free(s.ret);
+    return 0;
+}
+
+char *qmp_execute_hmp(struct qmp *q, const char *line, int timeout_ms, struct err *err)
+{
+    _cleanup_json_ struct json *ret = NULL;
+    struct json *args = json_object_new();
+
+    json_set_str(args, "command-line", line);
+    if (qmp_execute(q, "human-monitor-command", args, timeout_ms, &ret, err) < 0)
+        return NULL;
+    return xstrdup(json_str(ret) ? json_str(ret) : "");
+}
+
+/* Lines of libslirp's connection table look like
+ *   TCP[HOST_FORWARD]  12       127.0.0.1 40937       10.0.2.15    22     0     0
+ * state, fd, source address and port, destination address and port, two queue lengths. */
+uint16_t qmp_usernet_port(const char *text, uint16_t guest_port)
+{
+    _cleanup_strv_ struct strv lines = STRV_INIT;
+
+    strv_split(&lines, text, '\n');
+    for (size_t i = 0; i < lines.n; i++) {
+        char *save = NULL, *words[6];
+        uint16_t host, guest;
+        size_t n = 0;
+
+        for (char *w = strtok_r(lines.v[i], " \t\r", &save); w && n < ARRAY_SIZE(words);
+             w = strtok_r(NULL, " \t\r", &save))
+            words[n++] = w;
+        if (n == ARRAY_SIZE(words) && streq(words[0], "TCP[HOST_FORWARD]") &&
+            parse_port(words[3], &host) == 0 && parse_port(words[5], &guest) == 0 &&
+            guest == guest_port)
+            return host;
+    }
+    return 0;
+}
