@@ -111,14 +111,14 @@ void instance_sweep_runtime(const struct instance *i)
 int instance_lock(const struct instance *i, int wait_ms, struct err *err)
 {
     _cleanup_free_ char *path = instance_path(i, INST_OP_LOCK);
-    _cleanup_close_ int fd = lock_take(path, wait_ms, err);
-    if (fd < 0)
-        return err_wrap(err, "instance `%s` is busy", i->name);
-    /* While we waited, the holder may have deleted the instance (and somebody may have made a new
-     * one): then what we locked is not what the path names. */
-    struct stat locked, now;
-    if (fstat(fd, &locked) < 0 || stat(path, &now) < 0 || locked.st_ino != now.st_ino ||
-        locked.st_dev != now.st_dev)
-        return err_set(err, ERR_NOT_FOUND, "instance `%s` was deleted in the meantime", i->name);
-    return TAKE_FD(fd);
+    _cleanup_err_ struct err e = ERR_INIT;
+    int fd = lock_take(path, wait_ms, &e);
+    if (fd >= 0)
+        return fd;
+    /* While we waited, the holder may have deleted the instance. */
+    if (!path_exists(i->dir))
+        return err_set(err, ERR_NOT_FOUND, "instance `%s` does not exist any more", i->name);
+    bool busy = e.kind == ERR_BUSY;
+    err_move(err, &e);
+    return err_wrap(err, busy ? "instance `%s` is busy" : "cannot lock instance `%s`", i->name);
 }

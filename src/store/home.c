@@ -71,11 +71,21 @@ void store_release(struct store *s)
     *s = (struct store){NULL, NULL};
 }
 
+/* 0700 also under a umask that takes the owner's rights away. */
+static int ensure_private(const char *path, struct err *err)
+{
+    bool there = path_exists(path);
+    if (dir_make(path, 0700, err) < 0)
+        return -1;
+    if (!there && chmod(path, 0700) < 0)
+        return err_set_errno(err, ERR_IO, "cannot set the mode of '%s'", path);
+    return dir_check_private(path, err);
+}
+
 int store_ensure(const struct store *s, struct err *err)
 {
     _cleanup_free_ char *config = path_join(s->home, "_config");
-    if (dir_make(s->home, 0700, err) < 0 || dir_check_private(s->home, err) < 0 ||
-        dir_make(config, 0700, err) < 0 || dir_check_private(config, err) < 0)
+    if (ensure_private(s->home, err) < 0 || ensure_private(config, err) < 0)
         return err_wrap(err, "cannot prepare the home of the instances");
     return 0;
 }
