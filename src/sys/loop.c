@@ -6,6 +6,7 @@
  *   once but leaves the memory to the trampoline that made the call.
  * The loop knows its sources only to orphan those that outlive it. */
 #include "sys/loop.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/sbuf.h"
 #include "sys/proc.h"
@@ -50,11 +51,18 @@ struct loop_source {
     size_t cap;
 };
 
+/* libevent would print by itself. What it has to say (an fd that epoll refuses) we handle. */
+static void event_log(int severity, const char *msg)
+{
+    log_at(severity >= EVENT_LOG_ERR ? LOG_ERROR : LOG_DEBUG, "libevent: %s", msg);
+}
+
 struct loop *loop_new(struct err *err)
 {
     struct event_config *config = event_config_new();
     struct event_base *base = NULL;
 
+    event_set_log_callback(event_log);
     /* The precise timer costs a timerfd; the coarse clock would be up to 10 ms late. */
     if (config && event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK |
                                                     EVENT_BASE_FLAG_IGNORE_ENV |
@@ -360,7 +368,7 @@ struct loop_source *loop_add_lines(struct loop *l, int fd, size_t cap, loop_line
     if (event_add(s->event, NULL) < 0) {
         /* epoll knows no regular files (nor /dev/null): those are always ready, so a timer that
          * is always due reads them. */
-        const struct timeval now = {0, 0};
+        const struct timeval now = {0, 1}; /* libevent does not repeat a timeout of 0 */
 
         event_assign(s->event, l->base, -1, EV_PERSIST, dispatch, s);
         event_add(s->event, &now);
