@@ -75,7 +75,11 @@ struct config {
 #define _cleanup_config_ _cleanup_(config_release)
 void config_release(struct config *c);
 
-/* What the defaults depend on besides the YAML. All of it is handed in: config/ looks at nothing. */
+enum config_path_kind {
+    PATH_MISSING, PATH_DIR, PATH_FILE, PATH_SOCKET, PATH_UNREADABLE /* errno says why */
+};
+
+/* What the defaults depend on besides the YAML. All of it is handed in. */
 struct config_context {
     const struct host_facts *host;
     const char *instance_name;  /* for {{.Name}}, {{.Hostname}}, the MAC addresses */
@@ -85,6 +89,9 @@ struct config_context {
      * directory exists without a lima-version (older than any release). S1-23. */
     const char *existing_version;
     const char *networks_yaml;  /* text of _config/networks.yaml, NULL when there is none */
+    /* What a path of the host is, for the checks of mounts and sockets; NULL: looks at the host
+     * itself (stat). The only look that this room takes. */
+    enum config_path_kind (*path_kind)(const char *path);
     /* Where the YAML is, for the MAC addresses of networks[]; NULL: instance_dir/lima.yaml. */
     const char *yaml_path;
     const char *ssh_over_vsock; /* LIMA_SSH_OVER_VSOCK of the environment, NULL when unset */
@@ -130,6 +137,9 @@ enum arch config_arch(const struct config_instance *c);
 /* MAC address of an interface (NW-07): unique_id is the instance directory for eth0,
  * "<dir>/lima.yaml#<i>" for networks[i]. Caller frees. */
 char *config_mac_address(const struct host_facts *host, const char *unique_id);
+/* A MAC address as the YAML may write it: six octets with `:` or `-`, three groups with `.`, or
+ * twelve digits. */
+int config_parse_mac(const char *text, uint8_t ret[6]);
 /* Tag of a 9p or virtiofs mount (SD-34). Caller frees. */
 char *config_mount_tag(const struct config_mount *m);
 /* "lima-" and the name with '.' and '_' as '-'. Caller frees. */

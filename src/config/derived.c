@@ -72,6 +72,34 @@ char *config_mac_address(const struct host_facts *host, const char *unique_id)
     return format_mac(mac);
 }
 
+int config_parse_mac(const char *text, uint8_t ret[6])
+{
+    size_t len = strlen(text), group = len == 17 ? 2 : len == 14 ? 4 : 12, digits = 0;
+    uint8_t mac[6] = {0};
+    char separator = len == 14 ? '.' : text[2];
+
+    if (len != 12 && len != 14 && (len != 17 || (separator != ':' && separator != '-')))
+        return -1;
+    for (const char *p = text; *p; p++) {
+        static const char hex[] = "0123456789abcdefABCDEF";
+        const char *h = strchr(hex, *p);
+
+        if ((size_t)(p - text) % (group + 1) == group) {
+            if (*p != separator)
+                return -1;
+            continue;
+        }
+        if (!h)
+            return -1;
+        size_t v = (size_t)(h - hex);
+
+        mac[digits / 2] = (uint8_t)((unsigned)mac[digits / 2] << 4 | (v < 16 ? v : v - 6));
+        digits++;
+    }
+    memcpy(ret, mac, sizeof(mac));
+    return 0;
+}
+
 char *config_mount_tag(const struct config_mount *m)
 {
     uint8_t digest[SHA256_DIGEST_LENGTH];

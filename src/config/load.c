@@ -72,6 +72,29 @@ static int parse_layer(const struct config_layer *layer, struct config *ret, str
     return config_parse(layer, ret, d, &ignored);
 }
 
+/* A value that was left out because it is wrong must not be called missing as well. */
+static void drop_echoes(struct diags *d, size_t first)
+{
+    size_t kept = first;
+
+    for (size_t i = first; i < d->n; i++) {
+        bool echo = false;
+
+        for (size_t k = 0; k < first && !echo; k++)
+            echo = d->v[k].severity == DIAG_ERROR && d->v[k].path &&
+                   streq0(d->v[k].path, d->v[i].path);
+        if (echo) {
+            struct diags one = {&d->v[i], 1, 0};
+
+            one.v = xmemdup(&d->v[i], sizeof(d->v[i]));
+            diags_release(&one);
+        } else {
+            d->v[kept++] = d->v[i];
+        }
+    }
+    d->n = kept;
+}
+
 /* Warnings go to the caller; when there are errors all go into err, warnings first as they came. */
 static int split(const struct config_input *in, struct diags *d, struct diags *ret_warnings,
                  struct err *err)
@@ -108,10 +131,13 @@ int config_load(const struct config_input *in, const struct config_context *ctx,
         r |= parse_layer(&in->override, &over, &d);
     if (in->default_.text)
         r |= parse_layer(&in->default_, &under, &d);
+    size_t parsed = d.n;
+
     if (r == 0) {
         config_merge(&c, in->override.text ? &over : NULL, in->default_.text ? &under : NULL, &d);
         config_fill(&c, ctx, &d);
         config_validate(&c, ctx, &d);
+        drop_echoes(&d, parsed);
         /* The driver of an instance is settled: it is part of what it is. */
         c.v.set |= CFG_BIT(instance, vm_type);
     }

@@ -211,6 +211,9 @@ bool config_origin_is_own_key(const struct config *c, const char *field, const c
 }
 
 static struct diag *add(struct diags *d, enum diag_severity severity, const char *path,
+                        const char *fmt, va_list ap) PRINTF_FORMAT(4, 0);
+
+static struct diag *add(struct diags *d, enum diag_severity severity, const char *path,
                         const char *fmt, va_list ap)
 {
     _cleanup_free_ char *msg = xvasprintf(fmt, ap);

@@ -200,6 +200,9 @@ bool config_kind_is_int(enum config_kind k)
 
 /* libcyaml tells errors as a backtrace of log lines; the first says what, those below where. */
 static void keep_log(cyaml_log_t level, void *ctx, const char *fmt, va_list ap)
+    PRINTF_FORMAT(3, 0);
+
+static void keep_log(cyaml_log_t level, void *ctx, const char *fmt, va_list ap)
 {
     struct sbuf *log = ctx;
 

@@ -1,9 +1,158 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "config/internal.h"
+#include "config/validate.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include <errno.h>
+#include <sys/stat.h>
+
+/* ---- tools of the rules ---------------------------------------------------------------------- */
+
+char *words_joined(const char *const *words, size_t n)
+{
+    struct sbuf out = SBUF_INIT;
+
+    for (size_t i = 0; i < n; i++)
+        sbuf_addf(&out, "%s`%s`", i ? ", " : "", words[i]);
+    return sbuf_detach(&out);
+}
+
+bool is_word(const char *s, const char *const *words, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (streq(s, words[i]))
+            return true;
+    return false;
+}
+
+void check_word(const struct check *k, const char *path, const char *value,
+                const char *const *words, size_t n)
+{
+    _cleanup_free_ char *all = NULL;
+    const char *near;
+    struct diag *p;
+
+    if (is_word(value, words, n))
+        return;
+    all = words_joined(words, n);
+    near = str_nearest(value, words, n);
+    p = problem(k, path, "field `%s` must be one of %s; got `%s`", path, all, value);
+    if (near)
+        diag_set_hint(p, "did you mean `%s`?", near);
+}
+
+void check_arch(const struct check *k, const char *path, const char *value)
+{
+    static const struct {
+        const char *alias, *arch;
+    } aliases[] = {{"amd64", "x86_64"},   {"x64", "x86_64"},    {"arm64", "aarch64"},
+                   {"arm", "armv7l"},     {"armhf", "armv7l"},  {"ppc64el", "ppc64le"},
+                   {"riscv", "riscv64"}};
+    const char *words[ARCH_COUNT];
+    size_t before = k->d->n;
+
+    for (int i = 0; i < ARCH_COUNT; i++)
+        words[i] = arch_to_string((enum arch)i);
+    check_word(k, path, value, words, ARCH_COUNT);
+    for (size_t i = 0; k->d->n > before && i < ARRAY_SIZE(aliases); i++)
+        if (streq(aliases[i].alias, value))
+            diag_set_hint(&k->d->v[before], "write `%s`", aliases[i].arch);
+}
+
+void check_port(const struct check *k, const char *path, int64_t port)
+{
+    if (port < 1)
+        problem(k, path, "field `%s` must be > 0, got %lld", path, (long long)port);
+    else if (port > UINT16_MAX)
+        problem(k, path, "field `%s` must be < 65536, got %lld", path, (long long)port);
+    else if (port == 22)
+        diag_set_hint(problem(k, path, "field `%s` must not be 22", path),
+                      "port 22 belongs to the ssh server; choose another one");
+}
+
+bool check_absolute(const struct check *k, const char *path, const char *value)
+{
+    if (value && *value == '/')
+        return true;
+    problem(k, path, "field `%s` must be an absolute path, got `%s`", path, value ? value : "");
+    return false;
+}
+
+static const struct {
+    const char *name;
+    size_t digits;
+} digest_algorithms[] = {{"sha256", 64}, {"sha384", 96}, {"sha512", 128}};
+
+static const char *digest_problem(const char *digest)
+{
+    const char *colon = strchr(digest, ':');
+    size_t len;
+
+    if (!colon)
+        return "it has no `ALGORITHM:` in front";
+    for (size_t i = 0; i < ARRAY_SIZE(digest_algorithms); i++) {
+        len = strlen(digest_algorithms[i].name);
+        if (len != (size_t)(colon - digest) || memcmp(digest, digest_algorithms[i].name, len) != 0)
+            continue;
+        if (strspn(colon + 1, "0123456789abcdef") != strlen(colon + 1))
+            return "only the digits 0-9 and a-f are allowed";
+        return strlen(colon + 1) == digest_algorithms[i].digits ? NULL
+                                                                : "the number of digits is wrong";
+    }
+    return "the algorithm must be sha256, sha384 or sha512";
+}
+
+void check_file(const struct check *k, const char *path, const char *location, const char *arch,
+                const char *digest)
+{
+    _cleanup_free_ char *p_location = xasprintf("%s.location", path);
+    _cleanup_free_ char *p_arch = xasprintf("%s.arch", path);
+    _cleanup_free_ char *p_digest = xasprintf("%s.digest", path);
+
+    if (str_empty(location))
+        problem(k, p_location, "field `%s` must be set: it is the URL or the path of the file",
+                p_location);
+    else if (*location == '~' && location[1] && location[1] != '/')
+        problem(k, p_location, "field `%s` refers to an invalid local file path: `%s`: only `~/` "
+                "is replaced by a home directory", p_location, location);
+    if (arch)
+        check_arch(k, p_arch, arch);
+    if (!str_empty(digest) && digest_problem(digest))
+        problem(k, p_digest, "field `%s` is invalid: `%s`: %s", p_digest, digest,
+                digest_problem(digest));
+}
+
+static enum config_path_kind path_kind_of_host(const char *path)
+{
+    struct stat st;
+
+    if (stat(path, &st) < 0)
+        return errno == ENOENT ? PATH_MISSING : PATH_UNREADABLE;
+    if (S_ISDIR(st.st_mode))
+        return PATH_DIR;
+    return S_ISSOCK(st.st_mode) ? PATH_SOCKET : PATH_FILE;
+}
+
+/* ---- the engine ------------------------------------------------------------------------------ */
+
+static void run(const struct rules *rules, const struct check *k)
+{
+    for (size_t i = 0; i < rules->n; i++)
+        rules->v[i].check(k);
+}
 
 void config_validate(const struct config *c, const struct config_context *ctx, struct diags *d)
 {
-    (void)ctx;
-    if (!c->v.images_count)
-        config_error(d, "images", "field `images` must be set");
+    const struct check k = {
+        .c = c,
+        .v = &c->v,
+        .ctx = ctx,
+        .d = d,
+        .path_kind = ctx->path_kind ? ctx->path_kind : path_kind_of_host,
+    };
+    size_t first = d->n;
+
+    run(&rules_instance, &k);
+    run(&rules_lists, &k);
+    run(&rules_forwards, &k);
+    config_origin_place(c, d, first);
 }

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the groups of rules share. A rule looks at the filled configuration and adds every problem
+ * it finds, under the path that config_origin_place finds in the YAML. */
+#ifndef CIMA_CONFIG_VALIDATE_H
+#define CIMA_CONFIG_VALIDATE_H
+
+#include "config/internal.h"
+
+struct check {
+    const struct config *c;
+    const struct config_instance *v;
+    const struct config_context *ctx;
+    struct diags *d;
+    enum config_path_kind (*path_kind)(const char *path);
+};
+
+struct rule {
+    const char *id; /* what its test is called */
+    void (*check)(const struct check *k);
+};
+
+struct rules {
+    const struct rule *v;
+    size_t n;
+};
+extern const struct rules rules_instance, rules_lists, rules_forwards;
+
+/* One problem; `path` as in the YAML. The returned diagnostic is for a hint. */
+#define problem(k, path, ...) config_error((k)->d, (path), __VA_ARGS__)
+#define warning(k, path, ...) config_warn((k)->d, (path), __VA_ARGS__)
+
+/* The words of a list joined: "`a`, `b`". Caller frees. */
+char *words_joined(const char *const *words, size_t n);
+bool is_word(const char *s, const char *const *words, size_t n);
+/* A value that must be one of some words; hints at the nearest. */
+void check_word(const struct check *k, const char *path, const char *value,
+                const char *const *words, size_t n);
+void check_arch(const struct check *k, const char *path, const char *value);
+/* "field `path` must be …" unless 1 to 65535 and not 22. */
+void check_port(const struct check *k, const char *path, int64_t port);
+/* "field `path` must be an absolute path, got …". */
+bool check_absolute(const struct check *k, const char *path, const char *value);
+/* location, arch and digest of something to download; path is that of the entry. */
+void check_file(const struct check *k, const char *path, const char *location, const char *arch,
+                const char *digest);
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rules about port forwards and files to fetch. */
+#include "config/validate.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include <sys/un.h>
+
+enum { STATIC_RANGE_MAX = 10 };
+
+struct forward {
+    const struct check *k;
+    const struct config_port_forward *p;
+    const char *path; /* "portForwards[2]" */
+    int64_t guest[2], host[2];
+    bool guest_socket, host_socket;
+};
+
+/* A field of the forward: path and problem in one. */
+static struct diag *at(const struct forward *f, const char *key, const char *fmt, ...)
+    PRINTF_FORMAT(3, 4);
+
+static struct diag *at(const struct forward *f, const char *key, const char *fmt, ...)
+{
+    _cleanup_free_ char *path = xasprintf("%s.%s", f->path, key), *text = NULL;
+    va_list ap;
+
+    va_start(ap, fmt);
+    text = xvasprintf(fmt, ap);
+    va_end(ap);
+    return problem(f->k, path, "field `%s` %s", path, text);
+}
+
+static void read_range(char *const *range, int64_t ret[2])
+{
+    for (int i = 0; i < 2; i++)
+        if (parse_int64(range[i], &ret[i]) < 0)
+            ret[i] = -1; /* not a number is not a port either */
+}
+
+static void check_one_port(const struct forward *f, const char *key, int64_t port, int64_t first,
+                           bool socket)
+{
+    _cleanup_free_ char *path = xasprintf("%s.%s", f->path, key);
+    char side = *key;
+
+    if (!port)
+        return;
+    if (socket)
+        at(f, key, "must be 0 when field `%s.%sSocket` is set", f->path,
+           side == 'g' ? "guest" : "host");
+    else if (port != first)
+        at(f, key, "must match field `%s.%sRange[0]`", f->path, key);
+    check_port(f->k, path, port);
+}
+
+static void check_range(const struct forward *f, const char *key, const int64_t range[2])
+{
+    for (int i = 0; i < 2; i++) {
+        _cleanup_free_ char *path = xasprintf("%s.%s[%d]", f->path, key, i);
+
+        /* Within a longer range 22 only fails to be forwarded. */
+        if (range[i] != 22 || range[0] == range[1])
+            check_port(f->k, path, range[i]);
+    }
+    if (range[0] > range[1]) {
+        _cleanup_free_ char *last = xasprintf("%s[1]", key);
+
+        at(f, last, "must be greater than or equal to field `%s.%s[0]`", f->path, key);
+    }
+}
+
+static void check_ports(const struct forward *f)
+{
+    int64_t guest_ports = f->guest[1] - f->guest[0], host_ports = f->host[1] - f->host[0];
+
+    check_one_port(f, "guestPort", f->p->guest_port, f->guest[0], f->guest_socket);
+    check_one_port(f, "hostPort", f->p->host_port, f->host[0], f->host_socket);
+    check_range(f, "guestPortRange", f->guest);
+    if (!f->host_socket)
+        check_range(f, "hostPortRange", f->host);
+    if (!f->host_socket && !f->guest_socket && guest_ports != host_ports)
+        at(f, "hostPortRange", "must specify the same number of ports as field `%s.guestPortRange`",
+           f->path);
+}
+
+static void check_sockets(const struct forward *f)
+{
+    const struct config_port_forward *p = f->p;
+    const size_t max = sizeof(((struct sockaddr_un *)0)->sun_path);
+
+    if (f->guest_socket) {
+        if (*p->guest_socket != '/')
+            at(f, "guestSocket", "must be an absolute path, but is `%s`", p->guest_socket);
+        if (!f->host_socket && f->host[1] != f->host[0])
+            at(f, "guestSocket", "can only be mapped to a single port or socket, not to a range");
+    }
+    if (!f->host_socket)
+        return;
+    if (*p->host_socket != '/')
+        at(f, "hostSocket", "must be an absolute path, but is `%s`", p->host_socket);
+    if (!f->guest_socket && f->guest[1] != f->guest[0])
+        at(f, "hostSocket", "can only be mapped from a single port or socket, not from a range");
+    if (strlen(p->host_socket) >= max)
+        at(f, "hostSocket", "must be less than UNIX_PATH_MAX=%zu characters, but is %zu", max,
+           strlen(p->host_socket));
+}
+
+static void check_forward(const struct forward *f)
+{
+    static const char *const protos[] = {"tcp", "udp", "any"};
+    const struct config_port_forward *p = f->p;
+
+    if (p->guest_ip_must_be_zero == TRI_TRUE && !streq(p->guest_ip, "0.0.0.0"))
+        at(f, "guestIPMustBeZero", "can only be true when field `%s.guestIP` is 0.0.0.0", f->path);
+    check_ports(f);
+    check_sockets(f);
+    if (!is_word(p->proto, protos, ARRAY_SIZE(protos)))
+        at(f, "proto", "must be `tcp`, `udp`, or `any`, got `%s`", p->proto);
+    if (p->reverse == TRI_TRUE && !(f->guest_socket && f->host_socket))
+        at(f, "reverse", "needs both `guestSocket` and `hostSocket`");
+    if (f->k->v->plain == TRI_TRUE && p->static_ == TRI_TRUE &&
+        f->guest[1] - f->guest[0] >= STATIC_RANGE_MAX)
+        warning(f->k, f->path, "%s: a static range of more than %d ports may take long to set up",
+                f->path, STATIC_RANGE_MAX);
+}
+
+static void check_port_forwards(const struct check *k)
+{
+    for (unsigned i = 0; i < k->v->port_forwards_count; i++) {
+        const struct config_port_forward *p = &k->v->port_forwards[i];
+        _cleanup_free_ char *path = xasprintf("portForwards[%u]", i);
+        struct forward f = {
+            .k = k,
+            .p = p,
+            .path = path,
+            .guest_socket = !str_empty(p->guest_socket),
+            .host_socket = !str_empty(p->host_socket),
+        };
+
+        read_range(p->guest_port_range, f.guest);
+        read_range(p->host_port_range, f.host);
+        check_forward(&f);
+    }
+}
+
+static void check_copies(const struct check *k)
+{
+    for (unsigned i = 0; i < k->v->copy_to_host_count; i++) {
+        _cleanup_free_ char *guest = xasprintf("copyToHost[%u].guest", i);
+        _cleanup_free_ char *host = xasprintf("copyToHost[%u].host", i);
+
+        check_absolute(k, guest, k->v->copy_to_host[i].guest);
+        check_absolute(k, host, k->v->copy_to_host[i].host);
+    }
+}
+
+static const struct rule rules[] = {
+    {"port-forwards", check_port_forwards},
+    {"copy-to-host", check_copies},
+};
+const struct rules rules_forwards = {rules, ARRAY_SIZE(rules)};

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rules about the instance as a whole. */
+#include "config/validate.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include "base/utf8.h"
+
+enum { SECTOR = 512, SMALL_MEMORY = 16 << 20 };
+
+static void check_base(const struct check *k)
+{
+    if (k->v->base_count)
+        diag_set_hint(problem(k, "base", "field `base` must be empty for YAML validation: templates "
+                              "that build on others are not supported yet"),
+                      "copy what you need from '%s' into this file",
+                      k->v->base[0].url ? k->v->base[0].url : "");
+}
+
+static void check_minimum_lima_version(const struct check *k)
+{
+    const char *text = k->v->minimum_lima_version;
+    struct config_version wanted, ours;
+
+    if (!CFG_HAS(k->v, instance, minimum_lima_version))
+        return;
+    if (config_parse_version(text, true, &wanted) < 0) {
+        diag_set_hint(problem(k, "minimumLimaVersion",
+                              "field `minimumLimaVersion` must be a semvar value, got `%s`", text),
+                      "write three numbers, such as 2.0.0");
+        return;
+    }
+    if (config_parse_version(LIMA_VERSION, true, &ours) == 0 &&
+        config_version_cmp(&wanted, &ours) > 0)
+        problem(k, "minimumLimaVersion",
+                "template requires Lima version `%s` (field `minimumLimaVersion`); the formats here "
+                "are those of `%s`", text, LIMA_VERSION);
+}
+
+static void check_vm_type(const struct check *k)
+{
+    static const char *const known[] = {"qemu"};
+
+    check_word(k, "vmType", k->v->vm_type, known, ARRAY_SIZE(known));
+}
+
+static void check_qemu_opts(const struct check *k)
+{
+    static const char *const accels[] = {"kvm", "tcg"};
+    const struct config_qemu_opts *q = &k->v->vm_opts.qemu;
+    struct config_version version;
+
+    if (CFG_HAS(q, qemu_opts, minimum_version) &&
+        config_parse_version(q->minimum_version, false, &version) < 0)
+        diag_set_hint(problem(k, "vmOpts.qemu.minimumVersion",
+                              "field `vmOpts.qemu.minimumVersion` must be a semvar value, got `%s`",
+                              q->minimum_version),
+                      "write three numbers, such as 7.2.0");
+    if (!str_empty(q->accel))
+        check_word(k, "vmOpts.qemu.accel", q->accel, accels, ARRAY_SIZE(accels));
+    for (unsigned i = 0; i < q->cpu_type_count; i++) {
+        _cleanup_free_ char *path = xasprintf("vmOpts.qemu.cpuType.%s", q->cpu_type[i].key);
+        enum arch arch;
+
+        if (arch_from_string(q->cpu_type[i].key, &arch) < 0)
+            warning(k, path, "field `%s`: `%s` is no architecture; the entry is ignored", path,
+                    q->cpu_type[i].key);
+    }
+}
+
+/* S1-16 to S1-18. */
+static void check_cpu_type(const struct check *k)
+{
+    const struct config_qemu_opts *q = &k->v->vm_opts.qemu;
+
+    if (k->v->cpu_type_count)
+        warning(k, "cpuType", "The top-level `cpuType` field is deprecated and will be removed in a "
+                "future release. Please migrate to `vmOpts.qemu.cpuType`.");
+    for (unsigned i = 0; i < k->v->cpu_type_count; i++) {
+        const struct config_kv *old = &k->v->cpu_type[i];
+
+        for (unsigned n = 0; n < q->cpu_type_count; n++)
+            if (streq(q->cpu_type[n].key, old->key) && *old->value && *q->cpu_type[n].value &&
+                !streq(q->cpu_type[n].value, old->value))
+                warning(k, "cpuType", "Conflicting cpuType for arch `%s`: top-level=`%s`, "
+                        "vmOpts.qemu=`%s`; using vmOpts.qemu value", old->key, old->value,
+                        q->cpu_type[n].value);
+    }
+}
+
+static void check_os(const struct check *k)
+{
+    static const char *const systems[] = {"Linux", "Darwin", "FreeBSD", "Windows"};
+    const char *os = k->v->os, *arch = k->v->arch;
+
+    check_word(k, "os", os, systems, ARRAY_SIZE(systems));
+    if (streq(os, "Windows") && !streq(arch, "x86_64") && !streq(arch, "aarch64"))
+        problem(k, "os", "field `os`: a Windows guest needs the architecture `x86_64` or `aarch64`, "
+                "got `%s`", arch);
+    if (!streq(os, "Linux") && is_word(os, systems, ARRAY_SIZE(systems)))
+        warning(k, "os", "`os: %s` is experimental", os);
+}
+
+static void check_architecture(const struct check *k)
+{
+    const char *arch = k->v->arch;
+    enum arch known;
+
+    check_arch(k, "arch", arch);
+    if (arch_from_string(arch, &known) == 0 && known != ARCH_X86_64 && known != ARCH_AARCH64)
+        warning(k, "arch", "`arch: %s` is experimental", arch);
+}
+
+static void check_cpus(const struct check *k)
+{
+    if (k->v->cpus < 1)
+        problem(k, "cpus", "field `cpus` must be set to a number greater than 0, got %lld",
+                (long long)k->v->cpus);
+}
+
+static bool size_of(const struct check *k, const char *path, const char *text, uint64_t *ret)
+{
+    if (parse_size(text, ret) < 0 || *ret > INT64_MAX) {
+        diag_set_hint(problem(k, path, "field `%s` has an invalid value: `%s`", path, text),
+                      "write a number and a unit, such as `4GiB` or `512MiB`");
+        return false;
+    }
+    if (*ret == 0)
+        problem(k, path, "field `%s` has an invalid value: `%s` is no size to work with", path,
+                text);
+    return *ret > 0;
+}
+
+static void check_memory(const struct check *k)
+{
+    uint64_t bytes = 0;
+
+    if (size_of(k, "memory", k->v->memory, &bytes) && bytes < SMALL_MEMORY)
+        diag_set_hint(warning(k, "memory", "field `memory` is only %llu bytes",
+                              (unsigned long long)bytes),
+                      "a number without unit counts bytes; write `%sGiB` for gibibytes",
+                      k->v->memory);
+}
+
+static void check_disk(const struct check *k)
+{
+    const char *text = k->v->disk;
+    bool no_unit = text[strspn(text, "0123456789")] == '\0';
+    uint64_t bytes = 0;
+
+    if (!size_of(k, "disk", text, &bytes) || bytes >= SECTOR)
+        return;
+    /* A bare number is what people write who mean GiB: said, not refused. */
+    if (no_unit)
+        diag_set_hint(warning(k, "disk", "field `disk` is only %llu bytes",
+                              (unsigned long long)bytes),
+                      "a number without unit counts bytes; write `%sGiB` for gibibytes", text);
+    else
+        problem(k, "disk", "field `disk` has an invalid value: `%s` is less than a sector of 512 "
+                "bytes", text);
+}
+
+/* S1-06 to S1-09, S1-25. */
+static void check_mount_type(const struct check *k)
+{
+    static const char *const types[] = {"reverse-sshfs", "9p", "virtiofs"};
+    const struct config_instance *v = k->v;
+    const char *const *refused = (const char *const *)v->mount_types_unsupported;
+    bool given = CFG_HAS(v, instance, mount_type);
+    const char *path = given ? "mountType" : "mountTypesUnsupported";
+    _cleanup_free_ char *all = NULL;
+
+    check_word(k, "mountType", v->mount_type, types, ARRAY_SIZE(types));
+    if (is_word(v->mount_type, refused, v->mount_types_unsupported_count)) {
+        all = words_joined(refused, v->mount_types_unsupported_count);
+        problem(k, path, "mount type `%s` is explicitly unsupported: field `mountType` must not be "
+                "one of %s (`mountTypesUnsupported`)", v->mount_type, all);
+    }
+    if (streq(v->mount_type, "virtiofs"))
+        warning(k, "mountType", "`mountType: virtiofs` on Linux is experimental");
+    if (v->mount_inotify == TRI_TRUE)
+        warning(k, "mountInotify", "`mountInotify` is experimental");
+}
+
+static void check_ssh(const struct check *k)
+{
+    if (k->v->ssh.local_port)
+        check_port(k, "ssh.localPort", k->v->ssh.local_port);
+}
+
+static void check_audio_video(const struct check *k)
+{
+    static const char *const interfaces[] = {"", "hda", "virtio"};
+    const struct config_instance *v = k->v;
+
+    if (!is_word(v->audio.interface, interfaces, ARRAY_SIZE(interfaces)))
+        problem(k, "audio.interface", "invalid audio.interface `%s`, must be `hda` or `virtio`",
+                v->audio.interface);
+    if (*v->audio.device)
+        warning(k, "audio.device", "`audio.device: %s` is experimental", v->audio.device);
+    if (*v->audio.interface)
+        warning(k, "audio.interface", "`audio.interface: %s` is experimental", v->audio.interface);
+    if (strstr(v->video.display, "vnc"))
+        warning(k, "video.display", "`video.display: %s` is experimental", v->video.display);
+}
+
+static void check_prefix(const struct check *k)
+{
+    if (*k->v->guest_install_prefix)
+        check_absolute(k, "guestInstallPrefix", k->v->guest_install_prefix);
+}
+
+static void check_dns(const struct check *k)
+{
+    if (k->v->dns_count && k->v->host_resolver.enabled == TRI_TRUE)
+        diag_set_hint(problem(k, "dns", "field `dns` must be empty when field "
+                              "`hostResolver.enabled` is true"),
+                      "add `hostResolver: {enabled: false}`, or leave `dns` out");
+}
+
+static bool is_param_name(const char *s)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
+
+    return *s && memchr(letters, *s, 52) && s[strspn(s, letters)] == '\0';
+}
+
+static bool is_printable(const char *s)
+{
+    size_t len = strlen(s);
+
+    for (size_t i = 0; i < len;) {
+        uint32_t c = 0;
+        size_t n = utf8_decode(s + i, len - i, &c);
+
+        if (!n || !utf8_is_printable(c))
+            return false;
+        i += n;
+    }
+    return true;
+}
+
+static void check_param(const struct check *k)
+{
+    for (unsigned i = 0; i < k->v->param_count; i++) {
+        const struct config_kv *p = &k->v->param[i];
+        _cleanup_free_ char *path = xasprintf("param.%s", p->key);
+
+        if (!is_param_name(p->key))
+            diag_set_hint(problem(k, path, "field `%s`: the name `%s` does not match "
+                                  "`^[a-zA-Z][a-zA-Z0-9_]*$`", path, p->key),
+                          "start with a letter; letters, digits and `_` are allowed");
+        if (!is_printable(p->value))
+            problem(k, path, "field `%s`: the value contains an unprintable character", path);
+    }
+}
+
+static bool is_user_name(const char *s)
+{
+    size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyz_0123456789-");
+
+    return *s && !s[n] && n <= 32 && *s != '-' && !(*s >= '0' && *s <= '9');
+}
+
+static void check_user(const struct check *k)
+{
+    const struct config_user *u = &k->v->user;
+    bool windows = streq(k->v->os, "Windows");
+
+    if (!is_user_name(u->name))
+        diag_set_hint(problem(k, "user.name", "field `user.name` must match "
+                              "`^[a-z_][a-z0-9_-]*$`, got `%s`", u->name),
+                      "lower-case letters, digits, `_` and `-`, at most 32");
+    if (strpbrk(u->comment, ":\n"))
+        problem(k, "user.comment", "field `user.comment` must not contain a colon or a line break");
+    if (!windows)
+        check_absolute(k, "user.home", u->home);
+    if (strpbrk(u->home, ":\n") && !windows)
+        problem(k, "user.home", "field `user.home` must not contain a colon or a line break");
+    if (!windows && *u->shell != '/')
+        problem(k, "user.shell", "field `user.shell` must be an absolute path, got `%s`", u->shell);
+    else if (windows && *u->shell == '/')
+        problem(k, "user.shell", "field `user.shell` must be a program of Windows such as "
+                "`cmd.exe`, got `%s`", u->shell);
+}
+
+static void check_sudo(const struct check *k)
+{
+    const struct config_instance *v = k->v;
+
+    if (v->user.passwordless_sudo != TRI_FALSE || streq(v->os, "Darwin"))
+        return;
+    if (v->plain != TRI_TRUE)
+        diag_set_hint(problem(k, "user.passwordlessSudo",
+                              "`user.passwordlessSudo: false` requires `plain: true`"),
+                      "without plain mode, cima itself needs sudo in the guest");
+    else
+        warning(k, "user.passwordlessSudo", "`user.passwordlessSudo: false` is experimental");
+}
+
+static void check_tpm(const struct check *k)
+{
+    if (k->v->tpm == TRI_TRUE && (streq(k->v->arch, "ppc64le") || streq(k->v->arch, "s390x")))
+        problem(k, "tpm", "field `tpm` is not supported on architecture `%s`", k->v->arch);
+}
+
+static void check_rosetta(const struct check *k)
+{
+    if (k->v->rosetta.enabled == TRI_TRUE)
+        warning(k, "rosetta", "field `rosetta` is for macOS only; it is ignored");
+}
+
+static const struct rule rules[] = {
+    {"base", check_base},
+    {"minimum-lima-version", check_minimum_lima_version},
+    {"vm-type", check_vm_type},
+    {"qemu-opts", check_qemu_opts},
+    {"cpu-type", check_cpu_type},
+    {"os", check_os},
+    {"arch", check_architecture},
+    {"cpus", check_cpus},
+    {"memory", check_memory},
+    {"disk", check_disk},
+    {"mount-type", check_mount_type},
+    {"ssh", check_ssh},
+    {"audio-video", check_audio_video},
+    {"guest-install-prefix", check_prefix},
+    {"dns", check_dns},
+    {"param", check_param},
+    {"user", check_user},
+    {"sudo", check_sudo},
+    {"tpm", check_tpm},
+    {"rosetta", check_rosetta},
+};
+const struct rules rules_instance = {rules, ARRAY_SIZE(rules)};
