@@ -70,7 +70,7 @@ static int build_argv(const struct inst_env *env, const struct instance *i, cons
         .argv = args->positional.n > 1 ? (const char *const *)args->positional.v + 1 : NULL,
         .n_argv = args->positional.n - 1,
     };
-    uint16_t port;
+    uint16_t port = 0;
 
     if (instance_load_config(env->store, i, env->host, &config, NULL, err) < 0 ||
         find_port(i, &port, err) < 0)

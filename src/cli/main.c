@@ -68,8 +68,10 @@ static int set_globals(struct cli *cli, const struct args *args, struct err *err
     cli->debug = level <= LOG_DEBUG;
     if (streq0(args_str(args, "log-format"), "json"))
         log_set_format(LOG_FORMAT_JSON);
-    if (args_has(args, "tty") && args_has(args, "yes"))
-        return err_set(err, ERR_USAGE, "cannot use both --tty and --yes flags at the same time");
+    if (args_has(args, "tty") && args_has(args, "yes")) {
+        err_set(err, ERR_USAGE, "cannot use both --tty and --yes flags at the same time");
+        return err_hint(err, "--yes is --tty=false");
+    }
     cli->tty = args_has(args, "tty") ? args_flag(args, "tty") : isatty(STDOUT_FILENO) == 1;
     if (args_flag(args, "yes"))
         cli->tty = false;

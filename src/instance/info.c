@@ -84,6 +84,25 @@ static void set_condition(struct instance_state *st, const char *condition)
     st->condition = xstrdup(condition);
 }
 
+/* On one line: the first problem with its place. */
+static char *config_problem(const struct err *err)
+{
+    _cleanup_sbuf_ struct sbuf s = SBUF_INIT;
+    const struct diag *first = NULL;
+
+    for (size_t i = 0; !first && i < err->diags.n; i++)
+        if (err->diags.v[i].severity == DIAG_ERROR)
+            first = &err->diags.v[i];
+    if (!first)
+        return err_line(err);
+    size_t n = diags_count(&err->diags, DIAG_ERROR);
+    sbuf_addf(&s, "%s:%u:%u: %s", first->file ? first->file : "lima.yaml", first->line, first->col,
+              first->msg);
+    if (n > 1)
+        sbuf_addf(&s, " (and %zu more problem%s)", n - 1, n > 2 ? "s" : "");
+    return sbuf_detach(&s);
+}
+
 static void read_config(const struct inst_env *env, const struct instance *i, struct inst_info *info)
 {
     _cleanup_err_ struct err err = ERR_INIT;
@@ -98,7 +117,7 @@ static void read_config(const struct inst_env *env, const struct instance *i, st
         return;
     }
     info->state.status = INST_BROKEN;
-    strv_push_consume(&info->state.errors, err_line(&err));
+    strv_push_consume(&info->state.errors, config_problem(&err));
 }
 
 /* What the agent has written about itself, and whether it answers. */

@@ -1,0 +1,167 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Bad input: one clear error with the next step, exit code 1, nothing left behind. No machine is
+# started here.
+# shellcheck disable=SC2016,SC2317 # backquotes are text; functions are called by name
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+cd "$scratch" || exit 99
+
+# What a failed command may leave: an empty home with its _config.
+nothing_left() {
+    left=$(find "$CIMA_HOME" -mindepth 1 ! -path "$CIMA_HOME/_config*" 2>/dev/null)
+    here=$(find . -mindepth 1 -maxdepth 1 ! -name home ! -name out ! -name err ! -name '*.yaml' ! -name '*.img' ! -name bin ! -name cache)
+    [ -z "$left$here" ]
+}
+one_error() { [ "$(printf '%s\n' "$err" | grep -c 'level=fatal')" -eq 1 ]; }
+has_hint() { says 'hint: '; }
+silent() { [ -z "$out" ]; }
+
+# bad NAME TEXT COMMAND...: fails with code 1, one error that holds TEXT, a hint, nothing on standard
+# output, nothing left behind.
+bad() {
+    what=$1 text=$2
+    shift 2
+    fails "$what" 1 "$@"
+    check "… says: $text" says "$text"
+    check '… once' one_error
+    check '… with the next step' has_hint
+    check '… not on standard output' silent
+    check '… and leaves nothing' nothing_left
+}
+
+# ---- the command line -------------------------------------------------------------------------------
+bad 'unknown command' 'unknown command' "$cima" strat mini
+check '… nearest' says 'did you mean `cima start`?'
+bad 'unknown option' 'unknown flag: --forc' "$cima" stop --forc mini
+check '… nearest' says 'did you mean `--force`?'
+bad 'unknown letter' "unknown shorthand flag: 'z' in -z" "$cima" list -z
+bad 'option without its value' 'flag needs an argument: --name' "$cima" start mini --name
+bad 'bad value' 'invalid argument' "$cima" --log-level loud list
+bad 'bad duration' 'must be a duration' "$cima" start --timeout soon mini
+bad 'too many words' 'accepts at most 1 arg(s), received 2' "$cima" start one two
+bad 'too few words' 'requires at least 1 arg(s), only received 0' "$cima" delete
+bad 'a full line of nonsense' 'unknown' "$cima" --what -x 'a b' '{}' --- start=1
+bad 'options that exclude each other' 'option --json conflicts with option --format' "$cima" list --json --format yaml
+bad 'quiet with a format' "option --quiet can only be used with '--format table'" "$cima" list -q --format json
+bad 'tty and yes' 'cannot use both --tty and --yes flags at the same time' "$cima" --tty --yes list
+bad 'edit flags come later' 'unknown flag: --cpus' "$cima" start --cpus 4 mini
+
+# ---- names ------------------------------------------------------------------------------------------
+bad 'start of an unknown name' 'instance `mini` does not exist' "$cima" start mini
+check '… tells how to create' says 'cima create'
+for c in stop restart; do
+    bad "$c of an unknown name" 'instance `mini` does not exist' "$cima" "$c" mini
+done
+bad 'shell in an unknown instance' 'instance `mini` does not exist' "$cima" shell mini true
+bad 'a name that is none' 'invalid instance name' "$cima" start 'in valid'
+bad 'a name that goes elsewhere' 'invalid instance name' "$cima" stop ../x
+succeeds 'delete of an unknown name is fine' "$cima" delete mini
+check '… with a warning' says 'Ignoring non-existent instance `mini`'
+check '… and leaves nothing' nothing_left
+bad 'start without anything' 'no YAML file given' "$cima" start
+bad 'create without anything' 'no YAML file given' "$cima" create
+bad 'a template by name' 'templates by name or URL come later' "$cima" start template:debian
+bad 'a URL' 'templates by name or URL come later' "$cima" create https://example.com/x.yaml
+fails 'list of an unknown name' 1 "$cima" list mini
+check '… says so' says 'No instance matching mini found.'
+
+# ---- files ------------------------------------------------------------------------------------------
+bad 'a missing file' "cannot read 'nowhere.yaml'" "$cima" start nowhere.yaml
+bad 'a missing file in a directory' "cannot read './dir/x'" "$cima" create ./dir/x
+mkdir directory.yaml
+bad 'a directory' 'it is a directory' "$cima" create directory.yaml
+rmdir directory.yaml
+bad 'standard input without a name' 'needs a name' "$cima" create -
+
+printf 'images: [\n' >syntax.yaml
+bad 'no YAML at all' 'syntax.yaml:' "$cima" create syntax.yaml
+: >empty.yaml
+bad 'an empty file' 'empty.yaml' "$cima" create empty.yaml
+printf '\000\001\002' >binary.yaml
+bad 'a binary file' 'binary.yaml' "$cima" start binary.yaml
+
+cat >wrong.yaml <<'YAML'
+# three mistakes and a slip
+images:
+- location: disk.img
+cpu: 4
+memory: lots
+mounts:
+- location: not/absolute
+provision:
+- mode: sytem
+  script: "true"
+YAML
+bad 'a wrong YAML' 'wrong.yaml:5:9' "$cima" create wrong.yaml
+check '… every problem: mounts' says 'wrong.yaml:7:13'
+check '… every problem: provision' says 'wrong.yaml:9:9'
+check '… the line' says 'memory: lots'
+check '… a caret' says '        ^'
+check '… a slip is a warning' says 'wrong.yaml:4:1'
+check '… with the likely field' says 'did you mean `cpus`?'
+bad 'validate of it' 'failed to validate YAML file `wrong.yaml`' "$cima" validate wrong.yaml
+run sh -c "'$cima' create --name x - <wrong.yaml"
+check 'from standard input: the same' says '<stdin>:5:9'
+check '… exit code 1' is "$code" 1
+check '… and leaves nothing' nothing_left
+
+printf 'images:\n- location: disk.img\n' >missing.yaml
+bad 'a missing image' 'disk.img' "$cima" start missing.yaml
+check '… by its full path' says "$scratch/disk.img"
+bad 'start of the name of a file' 'instance `missing` does not exist' "$cima" start missing
+check '… offers the file' says 'cima start missing.yaml'
+bad 'the same for create' 'there is no such file' "$cima" create missing
+check '… too' says 'cima create missing.yaml'
+
+# Two good ones and a bad one: every file is looked at.
+printf 'images:\n- location: /x.img\n' >good.yaml
+fails 'validate of several' 1 "$cima" validate good.yaml wrong.yaml missing.yaml
+check '… tells the good' says '`missing.yaml`: OK'
+check '… and the bad' says 'wrong.yaml:5:9'
+
+# ---- the host ---------------------------------------------------------------------------------------
+truncate -s 1M disk.img
+bad 'no QEMU' 'qemu' env PATH=/nonexistent "$cima" start missing.yaml
+bad 'a home that is a file' 'is not a directory' env CIMA_HOME="$scratch/good.yaml" "$cima" list
+mkdir open.img && chmod 777 open.img
+bad 'a home that others may write to' 'can' env CIMA_HOME="$scratch/open.img" "$cima" list
+rmdir open.img
+bad 'a path that is too long for sockets' 'too long' env CIMA_HOME="$scratch/$(printf '%0100d' 0)" "$cima" create missing.yaml
+
+# ---- F47: no terminal, closed descriptors -----------------------------------------------------------
+succeeds 'F47 list with standard input closed' sh -c "'$cima' list <&-"
+fails 'F47 help with standard output closed' 1 sh -c "'$cima' help >&-"
+check 'F47 … says so' says 'cannot write to standard output'
+run sh -c "'$cima' start nowhere.yaml 2>&-"
+check 'F47 standard error closed' is "$code" 1
+succeeds 'F47 a reader that goes away' sh -c "'$cima' help | head -c 1"
+succeeds 'F47 without TERM' env -u TERM "$cima" list
+fails 'a full disk behind standard output' 1 sh -c "'$cima' help >/dev/full"
+
+# ---- broken instances (F10) -------------------------------------------------------------------------
+mkdir -p "$CIMA_HOME/none" "$CIMA_HOME/empty" "$CIMA_HOME/broken" "$CIMA_HOME/fine"
+chmod 700 "$CIMA_HOME"
+: >"$CIMA_HOME/empty/lima.yaml"
+cp wrong.yaml "$CIMA_HOME/broken/lima.yaml"
+cp good.yaml "$CIMA_HOME/fine/lima.yaml"
+succeeds 'F10 list goes on' "$cima" list
+check 'F10 … all four' is "$(printf '%s\n' "$out" | wc -l)" 5
+check 'F10 … three are broken' is "$(printf '%s\n' "$out" | grep -c Broken)" 3
+check 'F10 … with their reasons' says 'broken/lima.yaml:'
+check 'F10 … one is fine' has_status fine Stopped
+for n in none empty broken; do
+    fails "F10 delete of $n needs -f" 1 "$cima" delete "$n"
+    check 'F10 … and says so' says "cima delete -f $n"
+    succeeds "F10 delete -f $n" "$cima" delete -f "$n"
+    check 'F10 … is gone' absent "$CIMA_HOME/$n"
+done
+fails 'stop of a stopped one' 1 "$cima" stop fine
+check '… says how it is' says 'expected status `Running`, got `Stopped`'
+fails 'shell of a stopped one' 1 "$cima" shell fine true
+check '… says what to do' says 'instance `fine` is stopped, run `cima start fine` to start the instance'
+fails 'an existing name' 1 "$cima" create --name fine good.yaml
+check '… says so' says 'instance `fine` already exists'
+fails 'start of a file whose name is taken' 1 "$cima" start --name fine good.yaml
+check '… tells both ways on' says 'cima start --name NAME good.yaml'
+finish
