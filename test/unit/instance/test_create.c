@@ -58,7 +58,7 @@ Test(create, failure_leaves_nothing)
     world_init(&w);
     expect_failure(&w, "one", "images: 3\n", ERR_CONFIG, "images", "");
     expect_failure(&w, "one/two", SIMPLE_YAML, ERR_USAGE, "one/two", "");
-    expect_failure(&w, "one", SIMPLE_YAML "vmType: other\n", ERR_UNSUPPORTED, "vmType", "");
+    expect_failure(&w, "one", SIMPLE_YAML "vmType: other\n", ERR_CONFIG, "vmType", "");
     fakes.image_error = "no such image";
     expect_failure(&w, "one", SIMPLE_YAML, ERR_NOT_FOUND, "no such image", "");
     fakes.image_error = NULL;
