@@ -28,8 +28,9 @@ struct vm_callbacks {
     void (*running)(void *arg, uint16_t ssh_port);
     void (*event)(void *arg, enum vm_event ev, const char *detail);
     /* Once, last: the process has ended. wait_status as of waitpid, or -1 when it was not our child.
-     * err is NULL for an end that was asked for or that the guest chose, else what went wrong, with
-     * the last lines of its stderr as detail. */
+     * err is NULL for an end that was asked for or that the guest chose, else what went wrong (also:
+     * that the guest did not follow shutdown() and was ended by force), with the last lines of its
+     * stderr as detail. */
     void (*exited)(void *arg, int wait_status, const struct err *err);
 };
 

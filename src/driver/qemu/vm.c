@@ -41,6 +41,7 @@ struct vm {
     bool status_known, port_known; /* what running() waits for */
     bool guest_shutdown;           /* the guest or we ended it in order */
     bool asked;                    /* shutdown() or kill() */
+    bool forced;                   /* the guest did not follow shutdown() */
     struct err failure;            /* what we ended it for */
     unsigned busy;
     bool freed;
@@ -126,6 +127,10 @@ static void explain_end(struct vm *vm, int status, struct err *err)
     /* When it ended by itself although we had given it up, its own reason is the better one. */
     if (err_is_set(&vm->failure) && killed) {
         err_move(err, &vm->failure);
+    } else if (vm->forced) {
+        err_set(err, ERR_GUEST, "the guest did not power itself off, the machine was ended by force");
+        err_hint(err, "what it did not write to its disk is lost");
+        return;
     } else if (vm->asked || (killed && status == -1 && vm->guest_shutdown) ||
                (status == 0 && (vm->guest_shutdown || !early))) {
         return;
@@ -273,6 +278,7 @@ static void on_powerdown_limit(void *arg)
     log_warn("QEMU did not exit in %dm%ds, forcibly killing QEMU", vm->limits.powerdown / 60000,
              vm->limits.powerdown / 1000 % 60);
     vm->repeat = loop_source_free(vm->repeat);
+    vm->forced = !vm->guest_shutdown;
     if (!vm->qmp || qmp_state(vm->qmp) != QMP_READY) {
         do_kill(vm);
         return;
@@ -303,6 +309,7 @@ static void on_powerdown_sent(void *arg, const struct json *ret, const struct er
     sock = instance_path(&vm->inst, INST_QMP_SOCK);
     log_warn("failed to send system_powerdown command via the QMP socket '%s', forcibly killing QEMU: %s",
              sock, err->msg);
+    vm->forced = true;
     do_kill(vm);
 }
 
@@ -338,6 +345,7 @@ void qemu_vm_shutdown(struct vm *vm)
     log_info("Shutting down QEMU with the power button");
     vm->asked = true;
     if (reconnect(vm) < 0) {
+        vm->forced = true;
         do_kill(vm);
         return;
     }
@@ -463,6 +471,7 @@ static void on_closed(void *arg, const struct err *why)
     log_debug("QMP: %s", why->msg);
     if (vm->state == VM_POWERDOWN && why->kind != ERR_QEMU) {
         log_warn("the QMP connection is lost, forcibly killing QEMU: %s", why->msg);
+        vm->forced = true;
         do_kill(vm);
     } else if (vm->state == VM_STARTING && why->kind == ERR_QEMU) {
         /* The end of the process, if it is one, follows and knows more. */
