@@ -3,14 +3,7 @@
 #include "config/fill.h"
 #include "base/mem.h"
 
-enum { ROOT_REPLACEMENT_UID = 1000, USER_NAME_MAX = 32 };
-
-static bool is_valid_user_name(const char *s)
-{
-    size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyz_0123456789-");
-
-    return *s && !s[n] && n <= USER_NAME_MAX && *s != '-' && !(*s >= '0' && *s <= '9');
-}
+enum { ROOT_REPLACEMENT_UID = 1000 };
 
 static const char *default_shell(const char *os)
 {
@@ -39,7 +32,7 @@ void fill_user(struct fill *f)
     const struct host_facts *host = f->ctx->host;
     struct config_user *u = &f->v->user;
     /* root can't be the guest's user: it has no home of its own and may do everything. */
-    bool usable = host->uid != 0 && host->user && is_valid_user_name(host->user);
+    bool usable = host->uid != 0 && host->user && config_is_user_name(host->user);
     const char *shell = default_shell(f->v->os);
 
     FILL_STR(f, u, user, name, usable ? host->user : "lima");
@@ -145,7 +138,7 @@ void fill_param_use(struct fill *f)
         const char *key = f->v->param[i].key;
         _cleanup_free_ char *path = xasprintf("param.%s", key);
 
-        if (is_used(f->v, key) || !config_origin_is_own_key(f->c, "param", key))
+        if (!config_is_param_name(key) || is_used(f->v, key) || !config_origin_is_own_key(f->c, "param", key))
             continue;
         diag_set_hint(config_error(f->d, path,
                                    "field `param` key `%s` is not used in any provision, probe, "

@@ -137,6 +137,10 @@ int config_parse_version(const char *text, bool lenient, struct config_version *
 int config_version_cmp(const struct config_version *a, const struct config_version *b);
 /* Version of the formats of an existing instance is older than "major.minor.0": S1-23. */
 bool config_older_than(const char *existing_version, unsigned major, unsigned minor);
+/* ^[a-zA-Z][a-zA-Z0-9_]*$ */
+bool config_is_param_name(const char *s);
+/* ^[a-z_][a-z0-9_-]*$, at most 32: what useradd takes. */
+bool config_is_user_name(const char *s);
 /* A node as JSON text by the core schema. Caller frees. */
 char *config_node_to_json(const struct yaml_node *node);
 

@@ -95,12 +95,53 @@ static void drop_echoes(struct diags *d, size_t first)
     d->n = kept;
 }
 
+struct order {
+    size_t file, at;
+    unsigned line;
+};
+
+static int by_place(const void *a, const void *b)
+{
+    const struct order *x = a, *y = b;
+
+    if (x->file != y->file)
+        return x->file < y->file ? -1 : 1;
+    if (x->line != y->line)
+        return x->line < y->line ? -1 : 1;
+    return x->at < y->at ? -1 : x->at > y->at;
+}
+
+/* In the order of the files' lines; the file that was named first comes first. */
+static void sort_by_place(struct diags *d)
+{
+    _cleanup_free_ struct order *order = xreallocarray(NULL, d->n ? d->n : 1, sizeof(*order));
+    struct diag *sorted = xreallocarray(NULL, d->n ? d->n : 1, sizeof(*sorted));
+    size_t files[4], n_files = 0;
+
+    for (size_t i = 0; i < d->n; i++) {
+        size_t f = 0;
+
+        while (f < n_files && !streq0(d->v[files[f]].file, d->v[i].file))
+            f++;
+        if (f == n_files && n_files < ARRAY_SIZE(files))
+            files[n_files++] = i;
+        order[i] = (struct order){f, i, d->v[i].line};
+    }
+    qsort(order, d->n, sizeof(*order), by_place);
+    for (size_t i = 0; i < d->n; i++)
+        sorted[i] = d->v[order[i].at];
+    free(d->v);
+    d->v = sorted;
+    d->cap = d->n ? d->n : 1;
+}
+
 /* Warnings go to the caller; when there are errors all go into err, warnings first as they came. */
 static int split(const struct config_input *in, struct diags *d, struct diags *ret_warnings,
                  struct err *err)
 {
     size_t errors = diags_count(d, DIAG_ERROR);
 
+    sort_by_place(d);
     if (errors) {
         err_set(err, ERR_CONFIG, "'%s' is not valid: %zu problem%s", in->instance.name, errors,
                 errors == 1 ? "" : "s");

@@ -10,8 +10,8 @@
 #include "yaml/emit.h"
 #include <strings.h>
 
-/* More problems than anybody reads; a hostile file could make as many as it has bytes. */
-enum { MAX_PROBLEMS = 200 };
+/* More than anybody reads or writes by hand; a hostile file could have as many as bytes. */
+enum { MAX_PROBLEMS = 200, MAX_ENTRIES = 1000 };
 
 struct norm {
     const struct yaml_doc *doc;
@@ -94,6 +94,14 @@ static void wrong_type(struct norm *n, const struct yaml_node *node, const struc
     word = wants_bool ? word_for_yes_no(node->value) : NULL;
     if (p && word)
         diag_set_hint(p, "write %s%s", word, node->style == YAML_PLAIN ? "" : " without quotes");
+}
+
+static bool too_long(struct norm *n, const struct yaml_node *node, const struct yaml_node *at)
+{
+    if (node->n > MAX_ENTRIES)
+        problem(n, DIAG_ERROR, at, "field `%s` has more than %d entries", sbuf_str(&n->path),
+                MAX_ENTRIES);
+    return node->n > MAX_ENTRIES;
 }
 
 static size_t path_push(struct norm *n, const char *key)
@@ -307,6 +315,8 @@ static int put_texts(struct norm *n, const struct config_field *f, const struct 
                 sbuf_str(&n->path), kind_words[f->kind], node->n);
         return -1;
     }
+    if (too_long(n, node, at))
+        return -1;
     put_key(n, f->key);
     put_raw(n, node, "[");
     for (size_t i = 0; i < node->n; i++) {
@@ -356,6 +366,8 @@ static int put_list(struct norm *n, const struct config_field *f, const struct y
         wrong_type(n, node, at, has_short_form(f->sub) ? "a list" : kind_words[f->kind], false);
         return -1;
     }
+    if (!single && too_long(n, node, at))
+        return -1;
     put_key(n, f->key);
     put_raw(n, node, "[");
     if (single)
@@ -378,6 +390,8 @@ static int put_map(struct norm *n, const struct config_field *f, const struct ya
         wrong_type(n, node, at, kind_words[f->kind], false);
         return -1;
     }
+    if (too_long(n, node, at))
+        return -1;
     put_key(n, f->key);
     put_raw(n, node, "[");
     for (size_t i = 0; i < node->n; i++) {

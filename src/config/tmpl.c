@@ -2,7 +2,7 @@
 #include "config/tmpl.h"
 #include "base/mem.h"
 
-enum { MAX_ARGS = 16, MAX_NESTING = 16 };
+enum { MAX_ARGS = 16, MAX_NESTING = 8, MAX_RESULT = 4 << 20 };
 
 struct reader {
     const char *p;
@@ -162,6 +162,12 @@ static void add_go_quoted(struct sbuf *out, const char *s)
     sbuf_addch(out, '"');
 }
 
+static void check_length(struct reader *r, size_t len)
+{
+    if (len > MAX_RESULT)
+        fail(r, "the result is longer than %d MiB", MAX_RESULT >> 20);
+}
+
 static char *call_printf(struct reader *r, char *const *args, size_t n)
 {
     struct sbuf out = SBUF_INIT;
@@ -188,6 +194,7 @@ static char *call_printf(struct reader *r, char *const *args, size_t n)
             sbuf_addstr(&out, args[next++]);
         }
     }
+    check_length(r, out.len);
     if (next < n)
         fail(r, "printf has more values than its format takes");
     return sbuf_detach(&out);
@@ -197,9 +204,10 @@ static char *call_print(struct reader *r, char *const *args, size_t n)
 {
     struct sbuf out = SBUF_INIT;
 
-    (void)r;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n && !r->syntax; i++) {
         sbuf_addstr(&out, args[i]);
+        check_length(r, out.len);
+    }
     return sbuf_detach(&out);
 }
 
@@ -207,9 +215,10 @@ static char *call_println(struct reader *r, char *const *args, size_t n)
 {
     struct sbuf out = SBUF_INIT;
 
-    (void)r;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n && !r->syntax; i++) {
         sbuf_addf(&out, "%s%s", i ? " " : "", args[i]);
+        check_length(r, out.len);
+    }
     sbuf_addch(&out, '\n');
     return sbuf_detach(&out);
 }
@@ -325,6 +334,7 @@ static void expand_action(struct reader *r, struct sbuf *out, char **ret_unknown
         r->unknown = NULL;
     } else {
         sbuf_addstr(out, value);
+        check_length(r, out->len);
     }
     if (trim)
         skip_blanks(r);

@@ -217,13 +217,6 @@ static void check_dns(const struct check *k)
                       "add `hostResolver: {enabled: false}`, or leave `dns` out");
 }
 
-static bool is_param_name(const char *s)
-{
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
-
-    return *s && memchr(letters, *s, 52) && s[strspn(s, letters)] == '\0';
-}
-
 static bool is_printable(const char *s)
 {
     size_t len = strlen(s);
@@ -245,7 +238,7 @@ static void check_param(const struct check *k)
         const struct config_kv *p = &k->v->param[i];
         _cleanup_free_ char *path = xasprintf("param.%s", p->key);
 
-        if (!is_param_name(p->key))
+        if (!config_is_param_name(p->key))
             diag_set_hint(problem(k, path, "field `%s`: the name `%s` does not match "
                                   "`^[a-zA-Z][a-zA-Z0-9_]*$`", path, p->key),
                           "start with a letter; letters, digits and `_` are allowed");
@@ -254,19 +247,12 @@ static void check_param(const struct check *k)
     }
 }
 
-static bool is_user_name(const char *s)
-{
-    size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyz_0123456789-");
-
-    return *s && !s[n] && n <= 32 && *s != '-' && !(*s >= '0' && *s <= '9');
-}
-
 static void check_user(const struct check *k)
 {
     const struct config_user *u = &k->v->user;
     bool windows = streq(k->v->os, "Windows");
 
-    if (!is_user_name(u->name))
+    if (!config_is_user_name(u->name))
         diag_set_hint(problem(k, "user.name", "field `user.name` must match "
                               "`^[a-z_][a-z0-9_-]*$`, got `%s`", u->name),
                       "lower-case letters, digits, `_` and `-`, at most 32");

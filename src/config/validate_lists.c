@@ -119,14 +119,14 @@ static void check_mount_point(const struct check *k, const struct config_mount *
     _cleanup_free_ char *path = xasprintf("mounts[%u].mountPoint", i), *clean = NULL, *home = NULL;
     const char *point = m->mount_point;
 
-    if (*point == '~') {
+    if (*point == '~' && !streq(point, m->location)) {
         problem(k, path, "field `%s` must not start with \"~\": there is no shell that replaces it "
                 "in the guest", path);
         return;
     }
     if (*point != '/') {
-        /* One without a location has no point either: said once. */
-        if (*m->location == '/' || *point)
+        /* The default is the location, and that has been said. */
+        if (!streq(point, m->location))
             check_absolute(k, path, point);
         return;
     }

@@ -5,6 +5,8 @@
 #include "yaml/emit.h"
 #include <arpa/inet.h>
 
+enum { USER_NAME_MAX = 32 };
+
 /* ---- integers -------------------------------------------------------------------------------- */
 
 static int parse_digits(const char *s, int base, bool negative, int64_t *ret)
@@ -220,6 +222,22 @@ bool config_older_than(const char *existing_version, unsigned major, unsigned mi
     if (config_parse_version(existing_version, true, &v) < 0)
         return !*existing_version;
     return config_version_cmp(&v, &limit) < 0;
+}
+
+/* ---- names ----------------------------------------------------------------------------------- */
+
+bool config_is_param_name(const char *s)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
+
+    return *s && memchr(letters, *s, 52) && s[strspn(s, letters)] == '\0';
+}
+
+bool config_is_user_name(const char *s)
+{
+    size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyz_0123456789-");
+
+    return *s && !s[n] && n <= USER_NAME_MAX && *s != '-' && !(*s >= '0' && *s <= '9');
 }
 
 /* ---- JSON ------------------------------------------------------------------------------------ */

@@ -45,7 +45,8 @@ static int fail_at(struct builder *b, size_t line, size_t col, const char *fmt, 
 /* line and col from 0, as libyaml's marks. */
 static int fail_at(struct builder *b, size_t line, size_t col, const char *fmt, ...)
 {
-    _cleanup_free_ char *source = yaml_text_line(&b->doc->text, line);
+    _cleanup_free_ char *source = col < YAML_LINE_MAX / 8 ? yaml_text_line(&b->doc->text, line)
+                                                          : NULL;
     _cleanup_free_ char *msg = NULL;
     va_list ap;
 
@@ -74,6 +75,11 @@ static struct yaml_node *new_node(struct builder *b, enum yaml_type type, const 
 
     node->type = type;
     node->weight = 1;
+    if (b->depth) {
+        const struct yaml_node *parent = b->stack[b->depth - 1].node;
+
+        node->in_flow = parent->flow || parent->in_flow;
+    }
     node->line = (unsigned)ev->start_mark.line + 1;
     node->col = (unsigned)ev->start_mark.column + 1;
     node->start = yaml_text_offset(&b->doc->text, ev->start_mark.line, ev->start_mark.column);
@@ -164,6 +170,7 @@ static int on_alias(struct builder *b, const yaml_event_t *ev)
             return fail_node(b, node, "the alias '*%s' stands inside of what it names", name);
         *node = *b->anchors[i].node;
         node->alias = true;
+        node->in_flow = place.in_flow;
         node->line = place.line;
         node->col = place.col;
         node->start = place.start;
@@ -461,7 +468,9 @@ bool yaml_doc_is_editable(const struct yaml_doc *doc)
 
 void yaml_doc_place(const struct yaml_doc *doc, const struct yaml_node *node, struct diag *p)
 {
-    _cleanup_free_ char *source = yaml_text_line(&doc->text, node->line - 1);
+    _cleanup_free_ char *source = node->col < YAML_LINE_MAX / 8
+                                      ? yaml_text_line(&doc->text, node->line - 1)
+                                      : NULL;
 
     diag_set_position(p, doc->name, node->line, node->col, source);
 }

@@ -31,6 +31,7 @@ struct yaml_node {
     enum yaml_type type;
     enum yaml_style style;          /* of a scalar */
     bool flow;                      /* of a collection: {…} or […] */
+    bool in_flow;                   /* stands inside of {…} or […] */
     bool alias;                     /* stands for an anchored node, whose content it shows */
     const char *tag;                /* as written and resolved ("tag:yaml.org,2002:str"), or NULL */
     const char *value;              /* of a scalar; NUL-terminated, holds no NUL */

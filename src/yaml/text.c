@@ -168,9 +168,16 @@ size_t yaml_text_offset(struct yaml_text *t, size_t line, size_t col)
 
 char *yaml_text_line(const struct yaml_text *t, size_t line)
 {
+    size_t len = 0;
+
     if (line >= t->n_lines)
         return xstrdup("");
     const char *s = t->s + t->lines[line];
 
-    return xstrndup(s, strcspn(s, "\r\n"));
+    while (len < YAML_LINE_MAX && s[len] && s[len] != '\n' && s[len] != '\r')
+        len++;
+    /* No half character at the end. */
+    while (len && ((unsigned char)s[len] & 0xc0) == 0x80)
+        len--;
+    return xstrndup(s, len);
 }

@@ -6,6 +6,8 @@
 
 #include "base/diag.h"
 
+enum { YAML_LINE_MAX = 4096 };
+
 struct yaml_text {
     char *s;          /* UTF-8, NUL-terminated; with the byte order mark if there was one */
     size_t len;
@@ -24,7 +26,7 @@ int yaml_text_init(struct yaml_text *ret, const char *name, const char *s, size_
 void yaml_text_release(struct yaml_text *t);
 /* Byte offset of a place that counts lines and characters from 0. */
 size_t yaml_text_offset(struct yaml_text *t, size_t line, size_t col);
-/* Line (from 0) without its line break. Caller frees. */
+/* Line (from 0) without its line break, at most YAML_LINE_MAX bytes: for messages. Caller frees. */
 char *yaml_text_line(const struct yaml_text *t, size_t line);
 
 #endif
