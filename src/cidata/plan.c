@@ -6,6 +6,8 @@
 #include <sys/types.h>
 #include <sha2.h>
 
+#define HOSTNAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-"
+
 void cidata_release(struct cidata *c)
 {
     for (size_t i = 0; i < c->n; i++) {
@@ -103,10 +105,10 @@ static int meta_data(const struct cidata_input *in, const struct sbuf *user_data
 {
     _cleanup_free_ char *hostname = config_hostname(in->instance_name);
     _cleanup_free_ char *id = instance_id(user_data, network, hostname);
-    sbuf_addf(out, "instance-id: %s\nlocal-hostname: ", id);
-    if (yaml_add_quoted(out, hostname, "the host name", err) < 0)
-        return -1;
-    sbuf_addch(out, '\n');
+    /* Both are plain words, and stand without quotes for those who read this file line by line. */
+    if (hostname[strspn(hostname, HOSTNAME_CHARS)])
+        return err_set(err, ERR_CONFIG, "`%s` can't be a host name", hostname);
+    sbuf_addf(out, "instance-id: %s\nlocal-hostname: %s\n", id, hostname);
     return 0;
 }
 

@@ -71,6 +71,14 @@ static const char *host_value(const char *const *env, const char *name)
     return NULL;
 }
 
+/* For the log: without user and password. Caller frees. */
+static char *shown(const char *value)
+{
+    const char *sep = strstr(value, "://"), *start = sep ? sep + 3 : value;
+    const char *end = start + strcspn(start, "/?#"), *at = memrchr(start, '@', (size_t)(end - start));
+    return at ? xasprintf("%.*s***%s", (int)(start - value), value, at) : xstrdup(value);
+}
+
 static void take_from_host(struct vars *v, const char *const *env, const char *name)
 {
     const char *value = host_value(env, name);
@@ -81,9 +89,11 @@ static void take_from_host(struct vars *v, const char *const *env, const char *n
         return;
     }
     char **present = vars_find(v, name);
-    if (present && !streq(*present, value))
+    if (present && !streq(*present, value)) {
+        _cleanup_free_ char *old = shown(*present), *now = shown(value);
         log_info("Overriding \"%s\" value \"%s\" with \"%s\" from the environment of this process",
-                 name, *present, value);
+                 name, old, now);
+    }
     vars_set(v, name, value);
 }
 
@@ -149,15 +159,17 @@ static void replace_loopback(struct vars *v, const char *name)
     if (!value)
         return;
     if (!url_split(*value, &u)) {
+        _cleanup_free_ char *text = shown(*value);
         log_warn("Ignoring invalid proxy \"%s\"=\"%s\": not of the form http://HOST:PORT", name,
-                 *value);
+                 text);
         return;
     }
     if (!is_loopback(u.host, u.host_len))
         return;
     _cleanup_free_ char *replaced = xasprintf("%.*s" SLIRP_GATEWAY "%s",
                                               (int)(u.before_end - *value), *value, u.after);
-    log_info("Replacing \"%s\" value \"%s\" with \"%s\"", name, *value, replaced);
+    _cleanup_free_ char *old = shown(*value), *now = shown(replaced);
+    log_info("Replacing \"%s\" value \"%s\" with \"%s\"", name, old, now);
     vars_set(v, name, replaced);
 }
 
@@ -166,9 +178,11 @@ static void make_equal(struct vars *v, const char *lower, const char *upper)
 {
     char **l = vars_find(v, lower), **u = vars_find(v, upper);
     if (l) {
-        if (u && !streq(*l, *u))
-            log_warn("Changing \"%s\" value from \"%s\" to \"%s\" to match \"%s\"", upper, *u, *l,
+        if (u && !streq(*l, *u)) {
+            _cleanup_free_ char *old = shown(*u), *now = shown(*l);
+            log_warn("Changing \"%s\" value from \"%s\" to \"%s\" to match \"%s\"", upper, old, now,
                      lower);
+        }
         _cleanup_free_ char *value = xstrdup(*l);
         vars_set(v, upper, value);
     } else if (u) {
