@@ -113,7 +113,10 @@ int cli_start(struct cli *cli, const struct instance *i, int64_t timeout_ms, boo
     if (cli->live)
         progress_begin(i->name, STAGE_RUNNING);
     int r = inst_start(&cli->env, i, timeout_ms, &report, &result, err);
-    progress_end();
+    if (r < 0 && err->kind == ERR_INTERRUPTED)
+        progress_leave();
+    else
+        progress_end();
     sigaction(SIGINT, &old, NULL);
     if (r < 0)
         return -1;

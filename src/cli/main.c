@@ -21,7 +21,7 @@ static void fill_standard_fds(void)
 }
 
 /* A log line ends at its line end, so further lines (source, caret, output of a script) follow it
- * as they are; in JSON everything is in the one message. */
+ * as they are; in JSON everything is in the one message. On a terminal the hint has its own line. */
 static void print_error(const struct err *err)
 {
     _cleanup_free_ char *line = err_line(err), *message = err_message(err), *text = err_text(err);
@@ -32,7 +32,7 @@ static void print_error(const struct err *err)
         log_msg(LOG_FATAL, "%s", text);
         return;
     }
-    if (!strchr(text, '\n') || (!err->diags.n && !err->detail)) {
+    if (!err->diags.n && !err->detail && !(err->hint && isatty(STDERR_FILENO))) {
         log_msg(LOG_FATAL, "%s", line);
         return;
     }

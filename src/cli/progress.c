@@ -165,6 +165,14 @@ void progress_end(void)
     memset(&line, 0, sizeof(line));
 }
 
+void progress_leave(void)
+{
+    if (line.drawn)
+        (void)fd_write_all(STDERR_FILENO, "\n", 1);
+    line.drawn = false;
+    progress_end();
+}
+
 bool progress_active(void)
 {
     return line.active;

@@ -25,6 +25,8 @@ void progress_step(unsigned step, const char *text);
 void progress_tick(void);
 /* Removes the line. Also fine when there is none. */
 void progress_end(void);
+/* Lets the line stand and goes below it: after Ctrl-C, whose echo may have spilled over. */
+void progress_leave(void);
 bool progress_active(void);
 
 #endif

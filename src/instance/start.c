@@ -241,6 +241,7 @@ static int start_beside_agent(const struct instance *i, const struct instance_st
     if (st->agent_foreign || (known && e.running))
         return 0;
     *ret = INST_START_STARTED;
+    inst_note(r, LOG_INFO, "The instance `%s` is starting already; waiting for it", i->name);
     return follow(i, timeout_ms, false, r, err);
 }
 

@@ -106,12 +106,13 @@ Test(create, absolute_locations)
                     "- location: template:x\n");
     expect_absolute("# c\r\nimages: # d\r\n  -   location:   './x y.img'   # e\r\n      kernel: {location: ../k, "
                     "cmdline: a}\r\n      initrd:\r\n        location: \"i\"\r\n",
-                    "# c\r\nimages: # d\r\n  -   location:   /base/dir/x y.img   # e\r\n      kernel: {location: /base/k, "
-                    "cmdline: a}\r\n      initrd:\r\n        location: /base/dir/i\r\n");
+                    "# c\r\nimages: # d\r\n  -   location:   '/base/dir/x y.img'   # e\r\n      kernel: {location: /base/k, "
+                    "cmdline: a}\r\n      initrd:\r\n        location: \"/base/dir/i\"\r\n");
     expect_absolute("images:\n- &a {location: &l ./x, arch: x86_64}\n- *a\n- location: *l\n",
                     "images:\n- &a {location: &l /base/dir/x, arch: x86_64}\n- *a\n"
                     "- location: /base/dir/x\n");
-    expect_absolute("images:\n- location: |\n    x\n", NULL);
+    /* A value that a merge brings in stands elsewhere: refused. */
+    expect_absolute("x: &x {location: y}\nimages:\n- <<: *x\n", NULL);
     expect_absolute("cpus: 2\n", "cpus: 2\n");
 }
 
