@@ -73,7 +73,7 @@ two_code=$?
 wait "$one"
 one_code=$?
 check 'F12 at least one start succeeds' sh -c "[ $one_code -eq 0 ] || [ $two_code -eq 0 ]"
-check 'F12 one machine runs' is "$(pgrep -fc "qemu-system.*$dir/")" 1
+check 'F12 one machine runs' is "$(processes_with "qemu-system.*$dir/")" 1
 check 'F12 the other says who is busy, or that it runs' sh -c "[ $((one_code + two_code)) -eq 0 ] || grep -qi busy '$scratch/one' '$scratch/two'"
 succeeds 'shell after the race' "$cima" shell crash true
 
@@ -87,5 +87,5 @@ driver=$(driver_pid)
 check 'F07 after a reboot the shell works again' within 40 sh -c "timeout 15 '$cima' shell crash sh -c '! test -e /tmp/old-boot' >/dev/null 2>&1"
 check 'F07 … in the same machine' is "$(driver_pid)" "$driver"
 succeeds 'delete -f' "$cima" delete -f crash
-check 'nothing is left' is "$(pgrep -fc "$CIMA_HOME/")" 0
+check 'nothing is left' is "$(processes_with "$CIMA_HOME/")" 0
 finish

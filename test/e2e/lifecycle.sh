@@ -57,7 +57,7 @@ fails 'delete of a running instance is refused' 1 "$cima" delete life
 check '… and it still runs' has_status life Running
 succeeds 'stop' "$cima" stop life
 check 'it is stopped' has_status life Stopped
-check 'no process is left' sh -c "! pgrep -f '$CIMA_HOME/life/' >/dev/null"
+check 'no process is left' is "$(processes_with "$CIMA_HOME/life/")" 0
 for f in qemu.pid qmp.sock ha.pid ha.sock ssh.sock; do
     check "$f is gone" absent "$CIMA_HOME/life/$f"
 done
@@ -78,7 +78,7 @@ check 'it is stopped after stop -f' has_status life Stopped
 succeeds 'delete' "$cima" delete life
 check 'the directory is gone' absent "$CIMA_HOME/life"
 succeeds 'list of nothing' "$cima" list
-check 'nothing is left in the home' is "$(find "$CIMA_HOME" -mindepth 1 -maxdepth 1 ! -name _config | wc -l)" 0
+check 'nothing is left in the home' is "$(find "$CIMA_HOME" -mindepth 1 -maxdepth 1 -type d ! -name _config)" ''
 
 succeeds 'start of a file creates and starts' "$cima" start "$scratch/life.yaml"
 check 'it runs too' has_status life Running
