@@ -7,7 +7,7 @@
 #include "instance/internal.h"
 #include "service/serial.h"
 
-enum { TICK_MS = 250, ADOPT_MS = 30 * 1000, READOPT_LOCK_MS = 10 * 1000 };
+enum { TICK_MS = 250, ADOPT_MS = 30 * 1000, READOPT_LOCK_MS = 10 * 1000, ANSWER_MS = 1000 };
 
 /* ---- following the agent --------------------------------------------------------------------- */
 
@@ -125,8 +125,9 @@ static void follow_release(struct follow *f)
     strv_release(&f->errors);
 }
 
+/* *ret_died (may be NULL): the agent ended without a last word, so somebody has killed it. */
 static int follow(const struct instance *i, int64_t timeout_ms, bool port_is_enough,
-                  const struct inst_report *r, struct err *err)
+                  const struct inst_report *r, bool *ret_died, struct err *err)
 {
     _cleanup_(follow_release) struct follow f = {.r = r, .port_is_enough = port_is_enough};
     _cleanup_err_ struct err why = ERR_INIT;
@@ -141,6 +142,8 @@ static int follow(const struct instance *i, int64_t timeout_ms, bool port_is_eno
     default:
         if (why.kind == ERR_TIMEOUT)
             return timeout_error(i, &f, timeout_ms, err);
+        if (ret_died)
+            *ret_died = why.kind == ERR_STATE;
         return err_move(err, &why);
     }
 }
@@ -221,13 +224,22 @@ static int spawn_and_follow(const struct inst_env *env, const struct instance *i
     inst_step(r, "starting the host agent");
     if (agent_spawn(env->self, i, env->debug, err) < 0)
         return -1;
-    return follow(i, timeout_ms, port_is_enough, r, err);
+    return follow(i, timeout_ms, port_is_enough, r, NULL, err);
+}
+
+/* An agent that was killed holds its lock for a moment longer: ask it. One that hangs lives. */
+static bool agent_answers(const struct instance *i)
+{
+    _cleanup_err_ struct err err = ERR_INIT;
+    uint16_t port;
+
+    return agent_info(i, ANSWER_MS, &port, &err) == 0 || err.kind == ERR_TIMEOUT;
 }
 
 /* An agent lives: running already, still starting (we wait with it), or on its way out. */
 static int start_beside_agent(const struct instance *i, const struct instance_state *st,
                               int64_t timeout_ms, const struct inst_report *r,
-                              enum inst_start_result *ret, struct err *err)
+                              enum inst_start_result *ret, bool *ret_died, struct err *err)
 {
     _cleanup_event_ struct event e = EVENT_INIT;
     bool known = inst_last_event(i, &e) == 0;
@@ -238,24 +250,20 @@ static int start_beside_agent(const struct instance *i, const struct instance_st
         return err_hint(err, "try again in a moment");
     }
     *ret = INST_START_ALREADY_RUNNING;
-    if (st->agent_foreign || (known && e.running))
+    if (st->agent_foreign || (known && e.running && agent_answers(i)))
         return 0;
     *ret = INST_START_STARTED;
     inst_note(r, LOG_INFO, "The instance `%s` is starting already; waiting for it", i->name);
-    return follow(i, timeout_ms, false, r, err);
+    return follow(i, timeout_ms, false, r, ret_died, err);
 }
 
-int inst_start(const struct inst_env *env, const struct instance *i, int64_t timeout_ms,
-               const struct inst_report *r, enum inst_start_result *ret, struct err *err)
+static int start_without_agent(const struct inst_env *env, const struct instance *i,
+                               int64_t timeout_ms, const struct inst_report *r,
+                               enum inst_start_result *ret, struct err *err)
 {
     _cleanup_instance_state_ struct instance_state st = {0};
-    _cleanup_close_ int lock = instance_lock(i, 0, err);
 
-    if (lock < 0)
-        return -1;
     instance_state_read(i, &st);
-    if (inst_has_agent(&st))
-        return start_beside_agent(i, &st, timeout_ms, r, ret, err);
     if (st.driver_pid) {
         inst_note(r, LOG_INFO, "The host agent of `%s` is gone, its machine (pid %d) is not: taking "
                                "it over", i->name, (int)st.driver_pid);
@@ -267,6 +275,27 @@ int inst_start(const struct inst_env *env, const struct instance *i, int64_t tim
         return -1;
     *ret = INST_START_STARTED;
     return spawn_and_follow(env, i, timeout_ms, false, r, err);
+}
+
+int inst_start(const struct inst_env *env, const struct instance *i, int64_t timeout_ms,
+               const struct inst_report *r, enum inst_start_result *ret, struct err *err)
+{
+    _cleanup_instance_state_ struct instance_state st = {0};
+    _cleanup_err_ struct err why = ERR_INIT;
+    _cleanup_close_ int lock = instance_lock(i, 0, err);
+    bool died = false;
+
+    if (lock < 0)
+        return -1;
+    instance_state_read(i, &st);
+    if (!inst_has_agent(&st))
+        return start_without_agent(env, i, timeout_ms, r, ret, err);
+    if (start_beside_agent(i, &st, timeout_ms, r, ret, &died, &why) == 0)
+        return 0;
+    /* The agent we were with was killed: we are the next command, which takes over. */
+    if (!died)
+        return err_move(err, &why);
+    return start_without_agent(env, i, timeout_ms, r, ret, err);
 }
 
 int inst_start_prepare(const struct inst_env *env, const struct instance *i,

@@ -61,21 +61,22 @@ static int stop_by_agent(const struct inst_env *env, const struct instance *i,
     instance_state_read(i, &st);
     if (!inst_is_alive(&st))
         return not_running(i, err);
-    if (!inst_has_agent(&st) && inst_readopt_locked(env, i, r, err) < 0)
-        return err_hint(err, "`cima stop -f %s` kills the machine", i->name);
     inst_step(r, "waiting for the guest to shut down");
-    if (agent_stop(i, AGENT_STOP_MS, err) < 0) {
-        if (!err->hint)
-            err_hint(err, "`cima stop -f %s` kills the machine", i->name);
-        return -1;
+    /* Twice: the first agent may have been killed while, or just before, we asked it. */
+    for (int round = 0; round < 2; round++) {
+        _cleanup_err_ struct err why = ERR_INIT;
+
+        if (inst_readopt_locked(env, i, r, err) < 0 ||
+            (agent_stop(i, AGENT_STOP_MS, &why) < 0 && why.kind != ERR_STATE && err_move(err, &why)))
+            return err->hint ? -1 : err_hint(err, "`cima stop -f %s` kills the machine", i->name);
+        if (wait_gone(i, round ? GONE_MS : 500)) {
+            tell_last_event(i, r);
+            return 0;
+        }
     }
-    if (!wait_gone(i, GONE_MS)) {
-        err_set(err, ERR_TIMEOUT, "the host agent of instance `%s` has ended, its machine has not",
-                i->name);
-        return err_hint(err, "`cima stop -f %s` kills the machine", i->name);
-    }
-    tell_last_event(i, r);
-    return 0;
+    err_set(err, ERR_TIMEOUT, "the host agent of instance `%s` has ended, its machine has not",
+            i->name);
+    return err_hint(err, "`cima stop -f %s` kills the machine", i->name);
 }
 
 /* Somebody holds the lock. When that is a start that waits for its machine, we may end the start:

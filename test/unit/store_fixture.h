@@ -78,6 +78,12 @@ static inline struct instance make_instance(struct fixture *f, const char *name)
     return in;
 }
 
+static inline void add_instance(struct fixture *f, const char *name)
+{
+    struct instance in = make_instance(f, name);
+    instance_release(&in);
+}
+
 /* The error, with its context, detail and hint, has this text. */
 static inline void expect_message(const struct err *e, const char *text)
 {

@@ -91,8 +91,8 @@ static size_t cache_entries(const struct scene *s)
 Test(prepare, relative_path_with_kernel_and_initrd)
 {
     _scene_ struct scene s = scene_new();
-    _cleanup_free_ char *disk = put_qcow2(&s, "disk.qcow2", 5u << 20);
-    _cleanup_free_ char *kernel = put_text(&s, "vmlinuz", "a kernel");
+    free(put_qcow2(&s, "disk.qcow2", 5u << 20));
+    free(put_text(&s, "vmlinuz", "a kernel"));
     _cleanup_free_ char *initrd = put_text(&s, "initrd.img", "\x1f\x8b gzip is for the kernel");
     struct config_image *im = add_image(&s, "./disk.qcow2");
     im->kernel.location = (char *)"vmlinuz";
@@ -164,7 +164,7 @@ Test(prepare, a_changed_source_is_another_entry)
     cr_assert_eq(prepare(&s, &r, NULL), 0);
     ino_t first = inode_of(&s.inst, INST_IMAGE);
     usleep(20000);
-    _cleanup_free_ char *again = put_qcow2(&s, "disk", 2u << 20);
+    free(put_qcow2(&s, "disk", 2u << 20));
     cr_assert_eq(prepare(&s, &r, NULL), 0);
     cr_expect_neq(inode_of(&s.inst, INST_IMAGE), first);
     cr_expect_eq(r.info.virtual_size, 2u << 20);
@@ -268,11 +268,11 @@ Test(prepare, digests_of_known_texts)
     _scene_ struct scene s = scene_new();
     _cleanup_free_ char *path = put_text(&s, "abc", "abc");
     static const char *const expected[] = {
-        "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
-        "sha384:cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed8086072ba1e7cc2358baeca1"
-        "34c825a7",
-        "sha512:ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23"
-        "a3feebbd454d4423643ce80e2a9ac94fa54ca49f"};
+        ("sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+        ("sha384:cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed8086072ba1e7cc2358baeca"
+         "134c825a7"),
+        ("sha512:ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c2"
+         "3a3feebbd454d4423643ce80e2a9ac94fa54ca49f")};
     for (size_t i = 0; i < ARRAY_SIZE(expected); i++) {
         _cleanup_free_ char *algorithm = xstrndup(expected[i], 6), *got = sha(path, algorithm);
         cr_expect_str_eq(got, expected[i]);
@@ -283,8 +283,8 @@ Test(prepare, digest_forms)
 {
     static const char *const bad[] = {"", "abc", "md5:d41d8cd98f00b204e9800998ecf8427e", "sha256:",
                                       "sha256:abc", "SHA256:abc",
-                                      "sha256:zz7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61"
-                                      "f20015ad"};
+                                      ("sha256:zz7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61"
+                                       "f20015ad")};
     struct digest d;
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         _cleanup_err_ struct err e = ERR_INIT;

@@ -120,9 +120,8 @@ Test(store, S09_hostile_names)
 
 static void make_instances(struct fixture *f, const char *const *names, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        _cleanup_instance_ struct instance in = make_instance(f, names[i]);
-    }
+    for (size_t i = 0; i < n; i++)
+        add_instance(f, names[i]);
 }
 
 Test(store, list_is_sorted_and_shows_instances_alone)
@@ -225,7 +224,7 @@ Test(store, S04_modes_whatever_the_umask)
 Test(store, create_refuses_a_name_that_is_taken)
 {
     _fixture_ struct fixture f = fixture_new();
-    _cleanup_instance_ struct instance in = make_instance(&f, "vm");
+    add_instance(&f, "vm");
     struct instance_draft d;
     _cleanup_err_ struct err e = ERR_INIT;
     cr_assert_eq(store_create_begin(&f.store, "vm", &d, &e), -1);
@@ -293,7 +292,7 @@ Test(store, F11_killed_create_is_swept)
     _cleanup_strv_ struct strv list = STRV_INIT;
     cr_assert_eq(store_list(&f.store, &list, NULL), 0);
     cr_expect_eq(list.n, 0);
-    _cleanup_instance_ struct instance in = make_instance(&f, "vm");
+    add_instance(&f, "vm");
     expect_no_hidden(&f);
 }
 
@@ -358,7 +357,7 @@ Test(store, F11_killed_delete_is_swept)
     _cleanup_free_ char *file = path_join(left, "disk");
     cr_assert_eq(mkdir(left, 0700), 0);
     put_file(file, "x");
-    _cleanup_instance_ struct instance in = make_instance(&f, "vm");
+    add_instance(&f, "vm");
     cr_expect(!path_exists(left));
 }
 
@@ -371,7 +370,7 @@ Test(store, sweep_touches_only_its_own_names)
         _cleanup_free_ char *path = path_join(f.store.home, names[i]);
         cr_assert_eq(mkdir(path, 0700), 0);
     }
-    _cleanup_instance_ struct instance in = make_instance(&f, "vm");
+    add_instance(&f, "vm");
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         _cleanup_free_ char *path = path_join(f.store.home, names[i]);
         cr_expect(path_exists(path), "'%s' was removed", names[i]);
@@ -438,6 +437,7 @@ Test(store, F06_S18_sweep_removes_only_dead_runtime_files)
     _cleanup_free_ char *yaml = instance_path(&in, INST_LIMA_YAML);
     close(listen_at(dead));
     _cleanup_close_ int fd = listen_at(live);
+    cr_assert_geq(fd, 0);
     cr_assert_eq(mkdir(dir, 0700), 0);
     cr_assert_eq(symlink("/nowhere", link), 0);
     put_in(&in, INST_HA_SOCK, "a file of somebody");

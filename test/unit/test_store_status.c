@@ -114,6 +114,7 @@ Test(status, starting_and_stopping)
     put_in(&in, INST_SERIAL_LOG, "of the last run");
     usleep(20000);
     _holder_ struct holder agent = hold_agent(&in);
+    cr_assert_gt(agent.pid, 0);
     expect_state(&in, INST_BROKEN, "starting", "host agent is running but driver is not");
     usleep(20000);
     put_in(&in, INST_SERIAL_LOG, "of this run");
@@ -125,6 +126,7 @@ Test(status, F01_agent_lost)
     _fixture_ struct fixture f = fixture_new();
     _cleanup_instance_ struct instance in = make_instance(&f, "vm");
     _holder_ struct holder agent = hold_agent(&in), qemu = hold_qemu(&in);
+    cr_assert_gt(qemu.pid, 0);
     holder_release(&agent);
     expect_state(&in, INST_BROKEN, "agent lost", "qemu driver is running but host agent is not");
 }
@@ -179,6 +181,7 @@ Test(status, agent_of_lima)
     _holder_ struct holder agent = fake_lima_agent(pidfile, "vm");
     expect_state(&in, INST_BROKEN, "starting", "host agent is running but driver is not");
     _holder_ struct holder qemu = hold_qemu(&in);
+    cr_assert_gt(qemu.pid, 0);
     expect_state(&in, INST_RUNNING, NULL, NULL);
     _cleanup_instance_state_ struct instance_state st = {0};
     instance_state_read(&in, &st);

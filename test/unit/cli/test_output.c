@@ -111,8 +111,8 @@ Test(progress, times)
 Test(progress, always_fits)
 {
     static const char *const subjects[] = {"m", "mini", "größere-maschine",
-                                           "a-name-of-seventy-six-characters-is-the-longest-that-an-"
-                                           "instance-may-have-xxxx"};
+                                           ("a-name-of-seventy-six-characters-is-the-longest-"
+                                            "that-an-instance-may-have-xxxx")};
 
     for (size_t k = 0; k < sizeof(subjects) / sizeof(subjects[0]); k++)
         for (unsigned columns = 1; columns < 200; columns++) {

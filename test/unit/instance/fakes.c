@@ -93,6 +93,11 @@ int agent_follow(const struct instance *i, int64_t timeout_ms, event_fn *fn, int
     (void)timeout_ms;
     (void)tick_ms;
     fakes.followed++;
+    if (fakes.dies) {
+        end_process(fakes.dies);
+        fakes.dies = 0;
+        return err_set(err, ERR_STATE, "host agent process has exited");
+    }
     for (size_t k = 0; k < fakes.n_events; k++) {
         int r = fn(arg, &fakes.events[k]);
 

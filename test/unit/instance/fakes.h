@@ -16,6 +16,7 @@ struct fakes {
     const struct event *events; /* handed out by agent_follow, then… */
     size_t n_events;
     unsigned ticks;             /* … so many ticks, then a time-out */
+    pid_t dies;                 /* not 0: the first agent_follow sees this agent end without a word */
     bool info_hangs;
     /* What was asked of them. */
     unsigned spawned, followed, stopped;

@@ -230,6 +230,43 @@ Test(start, F01_readopts)
     cr_expect_eq(fakes.spawned, 2);
 }
 
+/* F01: an agent that was killed this very moment still holds its lock. */
+Test(start, F01_agent_dies_while_we_wait)
+{
+    _cleanup_world_ struct world w;
+    _cleanup_instance_ struct instance inst = INSTANCE_INIT;
+    enum inst_start_result result;
+
+    world_init(&w);
+    world_create(&w, "one", &inst);
+    live_machine(&inst);
+    fakes.dies = live_agent(&inst);
+    write_events(&inst, "{\"status\":{\"sshLocalPort\":1}}\n");
+    use_events(coming_up, ARRAY_SIZE(coming_up));
+    cr_assert_eq(start(&w, &inst, &result, NULL), 0);
+    cr_expect_eq(result, INST_START_READOPTED);
+    cr_expect_eq(fakes.spawned, 1);
+}
+
+/* Stopped by somebody else while we wait: that is not a crash to mend. */
+Test(start, stopped_while_we_wait)
+{
+    static const struct event ends[] = {{.stage = STAGE_GONE, .exiting = true}};
+    _cleanup_world_ struct world w;
+    _cleanup_instance_ struct instance inst = INSTANCE_INIT;
+    _cleanup_err_ struct err err = ERR_INIT;
+    enum inst_start_result result;
+
+    world_init(&w);
+    world_create(&w, "one", &inst);
+    live_machine(&inst);
+    live_agent(&inst);
+    write_events(&inst, "{\"status\":{\"sshLocalPort\":1}}\n");
+    use_events(ends, 1);
+    cr_assert_eq(start(&w, &inst, &result, &err), -1);
+    cr_expect_eq(fakes.spawned, 0);
+}
+
 /* F03, F04: leftovers of a crash go, and the process that a stale file names gets no signal. */
 Test(start, F03_F04_sweeps_and_says_so)
 {
