@@ -253,7 +253,7 @@ static bool search_all(struct search *s, struct qemu_firmware *ret)
     _cleanup_free_ char *user = path_join(s->in->home ? s->in->home : "", ".local/share/qemu");
     _cleanup_free_ char *share = prefix_share(s->in->exe);
 
-    if (path_exists(own)) {
+    if (there(s, own)) {
         ret->code = TAKE_PTR(own);
         ret->code_format = xstrdup("raw");
         return true;

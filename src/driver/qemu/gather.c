@@ -30,38 +30,37 @@ void qemu_facts_release(struct qemu_facts *f)
 
 /* ---- the binary -------------------------------------------------------------------------------------- */
 
-/* "QEMU_SYSTEM_X86_64" */
-static char *env_name_of(const struct qemu_arch *a)
+char *qemu_env_name(enum arch arch)
 {
-    char *name = xasprintf("QEMU_SYSTEM_%s", a->exe);
+    char *name = xasprintf("QEMU_SYSTEM_%s", qemu_arch(arch)->exe);
 
     for (char *c = name; *c; c++)
         *c = (char)toupper((unsigned char)*c);
     return name;
 }
 
-/* Words of the environment variable: the program, then arguments for debugging (SD-01). Returns the
- * program's name or NULL with err. Caller frees. */
-static char *program_name(struct qemu_facts *f, const struct qemu_arch *a, struct err *err)
+char *qemu_program_name(const char *env_name, const char *value, enum arch arch,
+                        struct strv *ret_args, struct err *err)
 {
-    const char *value = getenv(f->env_name);
     _cleanup_strv_ struct strv words = STRV_INIT;
 
     if (str_empty(value))
-        return xasprintf("qemu-system-%s", a->exe);
+        return xasprintf("qemu-system-%s", qemu_arch(arch)->exe);
     if (strv_split_shell(&words, value) < 0 || words.n == 0) {
-        err_set(err, ERR_USAGE, "failed to parse %s value '%s': unbalanced quotes or empty",
-                f->env_name, value);
+        err_set(err, ERR_USAGE, "failed to parse %s value '%s': unbalanced quotes or empty", env_name,
+                value);
         return NULL;
     }
     for (size_t i = 1; i < words.n; i++)
-        strv_push(&f->env_args, words.v[i]);
+        strv_push(ret_args, words.v[i]);
     return xstrdup(words.v[0]);
 }
 
-static int find_binary(struct qemu_facts *f, const struct qemu_arch *a, struct err *err)
+static int find_binary(struct qemu_facts *f, enum arch arch, struct err *err)
 {
-    _cleanup_free_ char *name = program_name(f, a, err);
+    const struct qemu_arch *a = qemu_arch(arch);
+    _cleanup_free_ char *name = qemu_program_name(f->env_name, getenv(f->env_name), arch,
+                                                  &f->env_args, err);
 
     if (!name)
         return -1;
@@ -95,8 +94,8 @@ int qemu_gather_binary(const struct driver_ctx *ctx, struct qemu_facts *f, struc
     enum arch arch = config_arch(ctx->cfg);
     const struct qemu_arch *a = qemu_arch(arch);
 
-    f->env_name = env_name_of(a);
-    if (find_binary(f, a, err) < 0 || read_frozen(ctx, f, err) < 0 ||
+    f->env_name = qemu_env_name(arch);
+    if (find_binary(f, arch, err) < 0 || read_frozen(ctx, f, err) < 0 ||
         qemu_probe(f->exe, arch, ctx->store->cache, &f->features, err) < 0)
         return -1;
     if (!f->machine) {

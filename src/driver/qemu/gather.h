@@ -21,6 +21,14 @@ struct qemu_facts {
 void qemu_facts_release(struct qemu_facts *f);
 #define _cleanup_qemu_facts_ _cleanup_(qemu_facts_release)
 
+/* "QEMU_SYSTEM_X86_64". Caller frees. */
+char *qemu_env_name(enum arch arch);
+/* The program to run (SD-01): the usual name, or the first word of the environment variable's value;
+ * its further words, arguments for debugging, go to ret_args. NULL with err when the value can't be
+ * split. Caller frees. */
+char *qemu_program_name(const char *env_name, const char *value, enum arch arch,
+                        struct strv *ret_args, struct err *err);
+
 /* The binary and what it can do: enough to create an instance. */
 int qemu_gather_binary(const struct driver_ctx *ctx, struct qemu_facts *f, struct diags *notes,
                        struct err *err);

@@ -163,7 +163,8 @@ bool qemu_plan_wants_firmware(const struct config_instance *cfg)
 
 bool qemu_plan_wants_desktop(const struct config_instance *cfg)
 {
-    bool window = !str_empty(cfg->video.display) && !streq(cfg->video.display, "none");
+    bool window = !str_empty(cfg->video.display) && !streq(cfg->video.display, "none") &&
+                  !streq(cfg->video.display, "vnc");
     bool sound = !str_empty(cfg->audio.device) && !streq(cfg->audio.device, "none");
 
     return window || sound;

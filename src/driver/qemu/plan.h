@@ -96,7 +96,7 @@ DEFINE_CLEANUP_PTR(qemu_plan, qemu_plan_free)
 int qemu_plan_check_version(const struct qemu_plan_input *in, struct diags *notes, struct err *err);
 /* Does this machine need firmware in flash? (SD-13) */
 bool qemu_plan_wants_firmware(const struct config_instance *cfg);
-/* Does it want a window or sound? Then the features must hold displays and audiodevs. */
+/* Does it want a window of the host's desktop, or sound? Then the features must hold displays and audiodevs. */
 bool qemu_plan_wants_desktop(const struct config_instance *cfg);
 
 #endif

@@ -72,6 +72,17 @@ static void plan_accel(struct builder *b)
 
 /* ---- CPU ------------------------------------------------------------------------------------------- */
 
+/* The model that was meant: the shortest one that begins so, else the nearest. */
+static const char *likely_cpu(const struct strv *known, const char *model)
+{
+    const char *best = NULL;
+
+    for (size_t i = 0; i < known->n; i++)
+        if (str_starts(known->v[i], model) && (!best || strlen(known->v[i]) < strlen(best)))
+            best = known->v[i];
+    return best ? best : str_nearest(model, (const char *const *)known->v, known->n);
+}
+
 /* Only whole names out of the binary's own list (B-CPU-CHECK). */
 static int check_cpu(struct builder *b, const char *model)
 {
@@ -81,7 +92,7 @@ static int check_cpu(struct builder *b, const char *model)
     if (!known->n || strv_contains(known, model) || streq(model, "max"))
         return 0;
     err_set(b->err, ERR_CONFIG, "cpu '%s' is not supported by '%s'", model, b->in->exe);
-    near = str_nearest(model, (const char *const *)known->v, known->n);
+    near = likely_cpu(known, model);
     if (near)
         return err_hint(b->err, "did you mean '%s'?", near);
     return err_hint(b->err, "see '%s -cpu help' for the models", b->in->exe);

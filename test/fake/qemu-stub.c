@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A program that plays QEMU: it answers the probe (`-M none`) and is a machine as far as its monitor
+ * goes. How it behaves is in the file NAME.mode beside it (NAME: its own path):
+ *
+ *   run       follows the power button          reject    "invalid option", status 1
+ *   stubborn  only follows `quit`               die       greets, then ends with status 3
+ *   deaf      follows nothing                   mute      accepts, never greets
+ *   slow      misses the first power button     guest     powers itself off when it runs
+ *   crash     kills itself when it runs         noport    forwards no port
+ *   nohelp    no QMP when it is probed          old       is QEMU 3.1.0
+ */
+#include "base/fs.h"
+#include "base/mem.h"
+#include "json/json.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <time.h>
+
+static char *mode;
+static int out_fd;
+static unsigned presses;
+
+static bool is(const char *m)
+{
+    return streq(mode, m);
+}
+
+static void say(const char *text)
+{
+    (void)fd_write_all(out_fd, text, strlen(text));
+}
+
+static void reply(const struct json *request, const char *content)
+{
+    _cleanup_free_ char *text = xasprintf("{\"return\": %s, \"id\": %lld}\r\n", content,
+                                          (long long)json_get_int(request, "id", 0));
+
+    say(text);
+}
+
+static const char *types_of(const struct json *args)
+{
+    const char *implements = json_get_str(args, "implements");
+
+    return streq0(implements, "accel") ? "[{\"name\": \"tcg-accel\"}]" : "[]";
+}
+
+/* Answers for the probe, and for a machine that runs. */
+static const char *content_of(const char *command, const struct json *args)
+{
+    if (streq(command, "query-version"))
+        return is("old") ? "{\"qemu\": {\"major\": 3, \"minor\": 1, \"micro\": 0}, \"package\": \"\"}"
+                         : "{\"qemu\": {\"major\": 7, \"minor\": 2, \"micro\": 0}, \"package\": \"\"}";
+    if (streq(command, "query-machines"))
+        return "[{\"name\": \"pc-q35-7.2\", \"alias\": \"q35\", \"cpu-max\": 288},"
+               " {\"name\": \"virt-7.2\", \"alias\": \"virt\", \"cpu-max\": 8}]";
+    if (streq(command, "qom-list-types"))
+        return types_of(args);
+    if (streq(command, "query-cpu-definitions"))
+        return "[{\"name\": \"max\"}, {\"name\": \"qemu64\"}]";
+    if (streq(command, "query-command-line-options"))
+        return "[{\"option\": \"sandbox\", \"parameters\": [{}, {}]}]";
+    if (streq(command, "qom-list-properties"))
+        return "[]";
+    if (streq(command, "query-status"))
+        return "{\"status\": \"running\", \"running\": true}";
+    if (streq(command, "human-monitor-command"))
+        return is("noport") ? "\"\""
+                            : "\"  TCP[HOST_FORWARD]  12  127.0.0.1 40022  10.0.2.15  22  0  0\\r\\n\"";
+    return "{}";
+}
+
+static void shut_down(const char *reason)
+{
+    _cleanup_free_ char *text = xasprintf("{\"event\": \"SHUTDOWN\", \"data\": {\"guest\": true, "
+                                          "\"reason\": \"%s\"}}\r\n", reason);
+
+    say(text);
+    exit(0);
+}
+
+static void powerdown(void)
+{
+    say("{\"event\": \"POWERDOWN\"}\r\n");
+    presses++;
+    if (is("run") || (is("slow") && presses == 2))
+        shut_down("guest-shutdown");
+}
+
+static void answer(const struct json *request)
+{
+    const char *command = json_get_str(request, "execute");
+
+    if (!command)
+        return;
+    if (is("deaf") && streq(command, "quit"))
+        return;
+    reply(request, content_of(command, json_get(request, "arguments")));
+    if (streq(command, "system_powerdown"))
+        powerdown();
+    else if (streq(command, "quit"))
+        shut_down("host-qmp-quit");
+    else if (streq(command, "query-status") && is("guest"))
+        shut_down("guest-shutdown");
+    else if (streq(command, "query-status") && is("crash"))
+        raise(SIGABRT);
+}
+
+static void serve(int in_fd, int fd)
+{
+    struct sbuf in = SBUF_INIT;
+
+    out_fd = fd;
+    say("{\"QMP\": {\"version\": {\"qemu\": {\"major\": 7, \"minor\": 2, \"micro\": 0}, \"package\": \"\"}, "
+        "\"capabilities\": []}}\r\n");
+    if (is("die")) {
+        fprintf(stderr, "qemu-stub: something dreadful\n");
+        exit(3);
+    }
+    for (;;) {
+        ssize_t n = read(in_fd, sbuf_reserve(&in, 4096), 4096);
+        const char *nl;
+
+        if (n <= 0)
+            break;
+        sbuf_grown(&in, (size_t)n);
+        while (in.len && (nl = memchr(in.buf, '\n', in.len))) {
+            struct err err = ERR_INIT;
+            struct json *j = json_parse(in.buf, (size_t)(nl - in.buf), "client", &err);
+
+            sbuf_consume(&in, (size_t)(nl - in.buf) + 1);
+            if (!j)
+                exit(9);
+            answer(j);
+            json_free(j);
+        }
+    }
+    sbuf_release(&in);
+}
+
+static const char *value_of(char **argv, const char *option, const char *begins)
+{
+    for (; argv[0] && argv[1]; argv++)
+        if (streq(argv[0], option) && str_starts(argv[1], begins))
+            return argv[1];
+    return NULL;
+}
+
+/* As QEMU does: a record lock for as long as it lives. */
+static void lock_pidfile(const char *path)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    int fd = open(path, O_RDWR | O_CREAT, 0600);
+    _cleanup_free_ char *text = xasprintf("%d\n", (int)getpid());
+
+    if (fd < 0 || fcntl(fd, F_SETLK, &lock) < 0) {
+        fprintf(stderr, "qemu-stub: cannot lock pid file: %s\n", strerror(errno));
+        exit(1);
+    }
+    (void)fd_write_all(fd, text, strlen(text));
+}
+
+int main(int argc, char **argv)
+{
+    _cleanup_free_ char *path = xasprintf("%s.mode", argv[0]);
+    struct err err = ERR_INIT;
+    const char *chardev;
+    size_t len;
+    int listener;
+
+    (void)argc;
+    mode = file_read(path, 64, &len, &err);
+    if (!mode)
+        return 8;
+    if (value_of(argv, "-M", "none")) {
+        if (is("nohelp")) {
+            fprintf(stderr, "qemu-stub: error while loading shared libraries\n");
+            return 127;
+        }
+        if (is("die"))
+            mode[0] = 'D';
+        serve(STDIN_FILENO, STDOUT_FILENO);
+        return 0;
+    }
+    if (is("reject")) {
+        fprintf(stderr, "qemu-stub: -sandbox: invalid option\n");
+        return 1;
+    }
+    chardev = value_of(argv, "-chardev", "socket,id=char-qmp,fd=");
+    if (!chardev || !value_of(argv, "-pidfile", "/"))
+        return 7;
+    lock_pidfile(value_of(argv, "-pidfile", "/"));
+    listener = atoi(chardev + strlen("socket,id=char-qmp,fd="));
+    for (;;) {
+        struct pollfd p = {.fd = listener, .events = POLLIN}; /* it does not block */
+        int fd = poll(&p, 1, -1) == 1 ? accept(listener, NULL, NULL) : -1;
+
+        if (fd < 0)
+            return 6;
+        if (is("mute"))
+            pause();
+        serve(fd, fd);
+        close(fd);
+    }
+}

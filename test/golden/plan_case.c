@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "golden/plan_case.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "driver/qemu/arch.h"
+#include "driver/qemu/gather.h"
+#include <sys/stat.h>
+
+#define USER_HOME "/home/tester"
+#define PREFIX    "/opt/qemu"
+#define FIXTURES  "/fixtures"
+#define FILE_MAX  (4u << 20)
+
+static const struct {
+    const char *symbol, *path;
+} places[] = {
+    {"@USERHOME@", USER_HOME}, {"@BINDIR@", PREFIX "/bin"},      {"@PREFIX@", PREFIX},
+    {"@WORK@", "/work-dir"},   {"@QCOW2@", FIXTURES "/a.qcow2"}, {"@RAW@", FIXTURES "/a.raw"},
+    {"@ISO@", FIXTURES "/a.iso"}, {"@KERNEL@", FIXTURES "/kernel"}, {"@INITRD@", FIXTURES "/initrd"},
+    {"@FIRMWARE@", FIXTURES "/firmware.fd"},
+};
+
+void plan_result_release(struct plan_result *r)
+{
+    qemu_plan_free(r->plan);
+    strv_release(&r->argv);
+    diags_release(&r->notes);
+    err_clear(&r->err);
+}
+
+/* Caller frees; consumes text. */
+static char *replace_all(char *text, const char *from, const char *to)
+{
+    struct sbuf out = SBUF_INIT;
+    const char *at = text, *hit;
+
+    while ((hit = strstr(at, from))) {
+        sbuf_add(&out, at, (size_t)(hit - at));
+        sbuf_addstr(&out, to);
+        at = hit + strlen(from);
+    }
+    sbuf_addstr(&out, at);
+    free(text);
+    return sbuf_detach(&out);
+}
+
+static char *home_of(const struct plan_case *c)
+{
+    const char *home = json_get_str(c->facts, "lima_home");
+
+    return xstrdup(home ? home : USER_HOME "/.cima");
+}
+
+char *plan_case_symbols(const struct plan_case *c, const char *text)
+{
+    _cleanup_free_ char *home = home_of(c), *dir = path_join(home, c->instance);
+    char *out = replace_all(xstrdup(text), dir, "@DIR@");
+
+    out = replace_all(out, home, "@HOME@");
+    for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+        out = replace_all(out, places[i].path, places[i].symbol);
+    return out;
+}
+
+static char *real_places(const char *text)
+{
+    char *out = xstrdup(text);
+
+    for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+        out = replace_all(out, places[i].symbol, places[i].path);
+    return out;
+}
+
+/* ---- the host of the case ------------------------------------------------------------------------- */
+
+/* facts: host_arch, host_cpus, host_memory, machine_id */
+static void make_host(const struct json *facts, struct host_facts *h)
+{
+    const char *arch = json_get_str(facts, "host_arch"), *id = json_get_str(facts, "machine_id");
+    const char *memory = json_get_str(facts, "host_memory");
+
+    *h = (struct host_facts){.arch_known = true, .uid = 1000, .gid = 1000, .user = xstrdup("tester"),
+                             .gecos = xstrdup("Tester"), .home = xstrdup(USER_HOME),
+                             .hostname = xstrdup("host"), .timezone = xstrdup("Etc/UTC"),
+                             .temp_dir = xstrdup("/tmp")};
+    if (!arch || arch_from_string(arch, &h->arch) < 0)
+        h->arch = ARCH_X86_64;
+    h->machine_id = xstrdup(id ? id : "0123456789abcdef0123456789abcdef");
+    h->cpus = (unsigned)json_get_int(facts, "host_cpus", 4);
+    if (!memory || parse_size(memory, &h->memory_bytes) < 0)
+        h->memory_bytes = UINT64_C(16) << 30;
+}
+
+static void replace_list(struct strv *list, const struct json *names)
+{
+    if (!names)
+        return;
+    strv_release(list);
+    for (size_t i = 0; i < json_len(names); i++)
+        strv_push(list, json_str(json_at(names, i)));
+}
+
+/* facts.qemu: version, accels, cpus, displays, audiodevs. The rest is what a QEMU 7.2 for x86_64 once
+ * answered (features-x86_64.json); other architectures know only their machine type. */
+static int make_features(const struct json *facts, enum arch arch, struct qemu_features *f)
+{
+    const char *dir = getenv("srcdir") ? getenv("srcdir") : ".";
+    _cleanup_free_ char *path = xasprintf("%s/test/golden/features-x86_64.json", dir), *text = NULL;
+    _cleanup_json_ struct json *j = NULL;
+    const struct json *q = json_get(facts, "qemu");
+    const char *version = json_get_str(q, "version");
+    struct err err = ERR_INIT;
+    size_t len;
+
+    if (arch == ARCH_X86_64) {
+        text = file_read(path, FILE_MAX, &len, &err);
+        j = text ? json_parse(text, len, path, &err) : NULL;
+        if (!j || qemu_features_from_json(j, f) < 0) {
+            fprintf(stderr, "%s: %s\n", path, err.msg ? err.msg : "not features");
+            err_clear(&err);
+            return -1;
+        }
+    } else {
+        *f = (struct qemu_features){.version_known = true, .version = {.major = 7, .minor = 2},
+                                    .sandbox = true, .netdev_user = true};
+    }
+    if (version) {
+        f->version_known = parse_semver(version, &f->version) == 0;
+        /* Its versioned machine types and its devices would be others. */
+        if (!str_starts(version, "7.2."))
+            strv_release(&f->devices);
+        if (!str_starts(version, "7.2."))
+            for (size_t i = 0; i < f->n_machines; i++)
+                if (f->machines[i].alias) {
+                    free(f->machines[i].name);
+                    f->machines[i].name = xstrdup(f->machines[i].alias);
+                }
+    }
+    replace_list(&f->accels, json_get(q, "accels"));
+    replace_list(&f->cpus, json_get(q, "cpus"));
+    replace_list(&f->displays, json_get(q, "displays"));
+    replace_list(&f->audiodevs, json_get(q, "audiodevs"));
+    return 0;
+}
+
+/* ---- firmware: real files in a scratch root --------------------------------------------------------- */
+
+static int touch(const char *root, const char *path, const char *content, struct err *err)
+{
+    _cleanup_free_ char *full = xasprintf("%s%s", root, path), *dir = path_dirname(full);
+
+    if (dir_make(dir, 0755, err) < 0)
+        return -1;
+    return file_write_atomic(full, content, strlen(content), 0644, err);
+}
+
+/* facts: firmware_files (paths), files (path → content), instance_files (name → content) */
+static int make_root(const struct plan_case *c, const char *root, const char *inst_dir,
+                     struct err *err)
+{
+    const struct json *list = json_get(c->facts, "firmware_files");
+    const struct json *files = json_get(c->facts, "files");
+    const struct json *inst = json_get(c->facts, "instance_files");
+
+    for (size_t i = 0; i < json_len(list); i++) {
+        _cleanup_free_ char *path = real_places(json_str(json_at(list, i)));
+
+        if (touch(root, path, "firmware\n", err) < 0)
+            return -1;
+    }
+    for (void *it = json_iter(files); it; it = json_iter_next(files, it))
+        if (touch(root, json_iter_key(it), json_str(json_iter_value(it)), err) < 0)
+            return -1;
+    for (void *it = json_iter(inst); it; it = json_iter_next(inst, it)) {
+        _cleanup_free_ char *path = path_join(inst_dir, json_iter_key(it));
+
+        if (touch(root, path, json_str(json_iter_value(it)), err) < 0)
+            return -1;
+    }
+    return touch(root, FIXTURES "/firmware.fd", "firmware\n", err);
+}
+
+/* ---- the plan ------------------------------------------------------------------------------------------ */
+
+struct state {
+    const struct plan_case *c;
+    struct host_facts host;
+    struct config config;
+    struct instance inst;
+    struct qemu_features features;
+    struct qemu_firmware firmware;
+    struct strv env_args;
+    char *home, *env_name, *program, *exe;
+};
+
+static void state_release(struct state *s)
+{
+    host_facts_release(&s->host);
+    config_release(&s->config);
+    instance_release(&s->inst);
+    qemu_features_release(&s->features);
+    qemu_firmware_release(&s->firmware);
+    strv_release(&s->env_args);
+    free(s->home);
+    free(s->env_name);
+    free(s->program);
+    free(s->exe);
+}
+
+static int load_config(struct state *s, struct plan_result *r)
+{
+    _cleanup_free_ char *yaml = real_places(s->c->yaml);
+    _cleanup_diags_ struct diags ignored = DIAGS_INIT;
+    const struct config_input in = {.instance = {"case.yaml", yaml, strlen(yaml)}};
+    const struct config_context ctx = {.host = &s->host, .instance_name = s->inst.name,
+                                       .instance_dir = s->inst.dir, .home_dir = s->home,
+                                       .networks_yaml = json_get_str(s->c->facts, "networks_yaml")};
+
+    /* Warnings about the YAML have tests of their own. */
+    return config_load(&in, &ctx, &s->config, &ignored, &r->err);
+}
+
+/* facts.env: variables such as QEMU_SYSTEM_X86_64; only programs called qemu-system-… exist */
+static int choose_program(struct state *s, enum arch arch, struct err *err)
+{
+    _cleanup_free_ char *value = NULL;
+
+    s->env_name = qemu_env_name(arch);
+    value = real_places(json_get_str(json_get(s->c->facts, "env"), s->env_name)
+                            ? json_get_str(json_get(s->c->facts, "env"), s->env_name)
+                            : "");
+    s->program = qemu_program_name(s->env_name, value, arch, &s->env_args, err);
+    if (!s->program)
+        return -1;
+    if (!str_starts(path_basename(s->program), "qemu-system-"))
+        return err_set(err, ERR_NOT_FOUND, "the QEMU binary '%s' was not found", s->program);
+    s->exe = xasprintf("%s/bin/%s", PREFIX, path_basename(s->program));
+    return 0;
+}
+
+static int find_firmware(struct state *s, struct plan_result *r)
+{
+    char root[] = "/tmp/cima-plan-XXXXXX";
+    const struct qemu_firmware_search search = {
+        .root = root, .arch = config_arch(&s->config.v), .home = USER_HOME, .exe = s->exe,
+        .machine = qemu_features_machine(&s->features, qemu_arch(config_arch(&s->config.v))->machine),
+        .inst = &s->inst, .cfg = &s->config.v};
+    int ret = -1;
+
+    if (!qemu_plan_wants_firmware(&s->config.v))
+        return 0;
+    if (!mkdtemp(root))
+        return err_set_errno(&r->err, ERR_IO, "making a scratch directory failed");
+    if (make_root(s->c, root, s->inst.dir, &r->err) == 0)
+        ret = qemu_firmware_find(&search, &s->firmware, &r->notes, &r->err);
+    dir_remove(root, NULL);
+    return ret;
+}
+
+/* The entry of images[] that would be taken. */
+static const struct config_image *chosen_image(const struct config_instance *cfg)
+{
+    for (unsigned i = 0; i < cfg->images_count; i++)
+        if (!cfg->images[i].arch || streq(cfg->images[i].arch, arch_to_string(config_arch(cfg))))
+            return &cfg->images[i];
+    return NULL;
+}
+
+/* facts: kvm, kvm_reason, machine, disk_size, has_vars; virtiofsd, swtpm (default there) */
+static void make_input(struct state *s, struct qemu_plan_input *in)
+{
+    const struct json *facts = s->c->facts;
+    const struct config_image *im = chosen_image(&s->config.v);
+    const char *reason = json_get_str(facts, "kvm_reason");
+    _cleanup_free_ char *disk = xstrdup(json_get_str(facts, "disk_size")
+                                            ? json_get_str(facts, "disk_size")
+                                            : "0");
+
+    *in = (struct qemu_plan_input){
+        .cfg = &s->config.v, .host = &s->host, .inst = &s->inst, .features = &s->features,
+        .exe = s->exe, .env_args = &s->env_args, .env_name = s->env_name,
+        .accel_env = json_get_str(json_get(facts, "env"), "CIMA_QEMU_ACCEL"),
+        .kvm_usable = json_get_bool(facts, "kvm", false),
+        .kvm_reason = reason ? reason : "/dev/kvm does not exist",
+        .machine = json_get_str(facts, "machine"), .disk_format = "qcow2",
+        .has_vars = json_get_bool(facts, "has_vars", false), .ssh_port = s->c->ssh_port,
+        .firmware = s->firmware.code ? &s->firmware : NULL,
+        .virtiofsd = json_get_str(facts, "virtiofsd") ? "/usr/libexec/virtiofsd" : NULL,
+        .swtpm = json_get_bool(facts, "swtpm", true) ? "/usr/bin/swtpm" : NULL,
+    };
+    parse_size(disk, &in->disk_size);
+    if (im) {
+        in->has_iso = str_ends(im->location, ".iso");
+        in->has_kernel = im->kernel.location != NULL;
+        in->has_initrd = im->initrd.location != NULL;
+        in->kernel_cmdline = im->kernel.cmdline;
+    }
+}
+
+static int run(struct state *s, struct plan_result *r)
+{
+    struct qemu_plan_input in;
+    enum arch arch;
+
+    s->home = home_of(s->c);
+    s->inst = (struct instance){.name = xstrdup(s->c->instance),
+                                .dir = path_join(s->home, s->c->instance)};
+    make_host(s->c->facts, &s->host);
+    if (load_config(s, r) < 0)
+        return -1;
+    arch = config_arch(&s->config.v);
+    if (choose_program(s, arch, &r->err) < 0)
+        return -1;
+    if (make_features(s->c->facts, arch, &s->features) < 0)
+        return err_set(&r->err, ERR_INTERNAL, "no recorded features");
+    if (find_firmware(s, r) < 0)
+        return -1;
+    /* As the driver says (gather.c). */
+    if (s->config.v.additional_disks_count)
+        return err_set(&r->err, ERR_UNSUPPORTED, "additional disk '%s'",
+                       s->config.v.additional_disks[0].name);
+    make_input(s, &in);
+    return qemu_plan_build(&in, &r->plan, &r->notes, &r->err);
+}
+
+int plan_case_run(const struct plan_case *c, struct plan_result *r)
+{
+    struct state s = {.c = c, .config = CONFIG_INIT};
+    int ret = run(&s, r);
+
+    for (size_t i = 0; ret == 0 && i < r->plan->argv.n; i++)
+        strv_push_consume(&r->argv, plan_case_symbols(c, r->plan->argv.v[i]));
+    state_release(&s);
+    return ret;
+}
