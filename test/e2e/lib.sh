@@ -109,8 +109,8 @@ within() {
     done
 }
 
-# Number of processes whose command line has the text, without those of the test itself.
-processes_with() { pgrep -f -- "$1" | grep -cvx -e "$$" -e "${BASHPID:-$$}"; }
+# Number of processes whose command line has the text.
+processes_with() { pgrep -fc -- "$1"; }
 status_of() { "$cima" list --format json "$1" 2>/dev/null | sed -n 's/.*"status":"\([A-Za-z]*\)".*/\1/p'; }
 has_status() { [ "$(status_of "$1")" = "$2" ]; }
 
