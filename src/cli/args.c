@@ -270,6 +270,20 @@ static int parse_short(struct args *a, int argc, char *const *argv, int *at, str
     return 0;
 }
 
+/* A word that is no option: the command, then what belongs to it. */
+static int take_word(struct args *a, const char *word, struct err *err)
+{
+    if (a->command) {
+        strv_push(&a->positional, word);
+        return 0;
+    }
+    a->command = command_find(word);
+    if (!a->command)
+        return args_unknown_command(word, err);
+    add_options(a, a->command->options);
+    return 0;
+}
+
 static int parse_words(struct args *a, int argc, char *const *argv, int from, struct err *err)
 {
     for (int i = from; i < argc; i++) {
@@ -277,19 +291,14 @@ static int parse_words(struct args *a, int argc, char *const *argv, int from, st
 
         if (streq(word, "--")) {
             while (++i < argc)
-                strv_push(&a->positional, argv[i]);
+                if (take_word(a, argv[i], err) < 0)
+                    return -1;
             return 0;
         }
         if (word[0] != '-' || !word[1]) {
-            if (!a->command) {
-                a->command = command_find(word);
-                if (!a->command)
-                    return args_unknown_command(word, err);
-                add_options(a, a->command->options);
-                continue;
-            }
-            strv_push(&a->positional, word);
-            if (a->command->flags & COMMAND_OPTIONS_FIRST) {
+            if (take_word(a, word, err) < 0)
+                return -1;
+            if (a->positional.n && a->command->flags & COMMAND_OPTIONS_FIRST) {
                 if (i + 1 < argc && streq(argv[i + 1], "--"))
                     i++;
                 while (++i < argc)

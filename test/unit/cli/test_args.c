@@ -73,6 +73,11 @@ Test(args, double_dash_ends_the_options)
     cr_expect_not(args_flag(&a, "force"));
     cr_expect_eq(a.positional.n, 2);
     cr_expect_str_eq(args_pos(&a, 0), "-f");
+
+    _cleanup_args_ struct args b = ARGS_INIT;
+    cr_assert_eq(parse("-- stop -f", &b, NULL), 0);
+    cr_expect_eq(b.command, &cmd_stop);
+    cr_expect_str_eq(args_pos(&b, 0), "-f");
 }
 
 Test(args, short_options)
