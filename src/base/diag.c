@@ -99,12 +99,28 @@ static size_t add_source_char(struct sbuf *line, struct sbuf *caret, const char 
     return n;
 }
 
+/* Characters of the text; what is no UTF-8 counts byte by byte. */
+static unsigned count_chars(const char *s, size_t len)
+{
+    unsigned count = 0;
+    uint32_t c;
+
+    for (size_t i = 0; i < len; count++) {
+        size_t n = utf8_decode(s + i, len - i, &c);
+
+        i += n ? n : 1;
+    }
+    return count;
+}
+
 static void add_source(const struct diag *d, struct sbuf *out)
 {
     _cleanup_sbuf_ struct sbuf line = SBUF_INIT;
     _cleanup_sbuf_ struct sbuf caret = SBUF_INIT;
     size_t len = strcspn(d->source, "\r\n");
-    unsigned first = d->col > SHOWN_BEFORE ? d->col - SHOWN_BEFORE : 1, at = 1;
+    /* "Something is missing here" points right behind the last character, nothing further. */
+    unsigned last = count_chars(d->source, len) + 1, col = d->col < last ? d->col : last;
+    unsigned first = col > SHOWN_BEFORE ? col - SHOWN_BEFORE : 1, at = 1;
 
     if (first > 1) {
         sbuf_addstr(&line, "…");
@@ -118,13 +134,10 @@ static void add_source(const struct diag *d, struct sbuf *out)
             break;
         }
         i += add_source_char(at < first ? &skipped : &line,
-                             at >= first && at < d->col ? &caret : NULL, d->source + i, len - i);
+                             at >= first && at < col ? &caret : NULL, d->source + i, len - i);
     }
-    /* A position behind the end of the line ("something is missing here") keeps its column. */
-    for (; at < d->col && at < first + SHOWN_MAX; at++)
-        sbuf_addch(&caret, ' ');
     sbuf_addf(out, "\n    %s", sbuf_str(&line));
-    if (d->col)
+    if (col)
         sbuf_addf(out, "\n    %s^", sbuf_str(&caret));
 }
 

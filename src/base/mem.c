@@ -38,8 +38,12 @@ void *xcalloc(size_t n, size_t size)
 
 void *xreallocarray(void *p, size_t n, size_t size)
 {
+    size_t bytes;
+
+    if (__builtin_mul_overflow(n, size, &bytes))
+        out_of_memory();
     /* A size of 0 would free p and return NULL. */
-    void *q = reallocarray(p, n ? n : 1, size ? size : 1);
+    void *q = realloc(p, bytes ? bytes : 1);
 
     if (!q)
         out_of_memory();

@@ -184,7 +184,9 @@ Test(diag, caret_is_in_its_column)
         {1, 0, "abc\r\n", "f:1: msg\n    abc"},
         {0, 0, "abc", "f: msg"},
         {7, 2, NULL, "f:7:2: msg"},
-        {1, 8, "abc", "f:1:8: msg\n    abc\n           ^"},
+        {1, 4, "abc", "f:1:4: msg\n    abc\n       ^"},
+        {1, 8, "abc", "f:1:8: msg\n    abc\n       ^"},
+        {1, 1, "", "f:1:1: msg\n    \n    ^"},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(t); i++) {

@@ -451,6 +451,7 @@ Test(sock, full_backlog_times_out)
     _cleanup_err_ struct err e = ERR_INIT;
     int clients[8], n = 0;
 
+    cr_assert_geq(fd, 0);
     for (; n < 8; n++) {
         clients[n] = unix_connect(path, n ? 100 : 1000, &e);
         if (clients[n] < 0)
