@@ -94,7 +94,7 @@ static int wait_first_event(const struct instance *i, struct event_log *log, int
 
     for (;;) {
         if (event_log_next(log, &e) > 0)
-            return 1;
+            return !e.exiting;
         struct pollfd fds[] = {{.fd = log->notify_fd, .events = POLLIN},
                                {.fd = pidfd, .events = POLLIN}};
         int left = deadline_left(deadline);
@@ -110,7 +110,7 @@ static int wait_first_event(const struct instance *i, struct event_log *log, int
             return err_set_errno(err, ERR_IO, "could not wait for the host agent");
         /* What it wrote before its end is still in the log. */
         if (fds[1].revents)
-            return event_log_next(log, &e) > 0 && !e.exiting ? 1 : 0;
+            return event_log_next(log, &e) > 0 && !e.exiting;
     }
 }
 
