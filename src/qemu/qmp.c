@@ -100,6 +100,12 @@ struct qmp *qmp_new(int fd, const struct qmp_handlers *h, void *arg, int step_ms
     return q;
 }
 
+void qmp_set_step(struct qmp *q, int step_ms, int64_t now)
+{
+    q->step_ms = step_ms;
+    q->handshake_deadline = now + step_ms;
+}
+
 static void destroy(struct qmp *q)
 {
     if (q->fd >= 0)

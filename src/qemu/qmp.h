@@ -45,6 +45,9 @@ struct qmp *qmp_new(int fd, const struct qmp_handlers *h, void *arg, int step_ms
 void qmp_free(struct qmp *q);
 DEFINE_CLEANUP_PTR(qmp, qmp_free)
 
+/* Another time for the handshake's steps, counted from now. */
+void qmp_set_step(struct qmp *q, int step_ms, int64_t now);
+
 enum qmp_state qmp_state(const struct qmp *q);
 /* What made it DEAD; not set before. */
 const struct err *qmp_why(const struct qmp *q);

@@ -113,7 +113,7 @@ static void set_up(struct fixture *f, const char *yaml, const char *stub_mode)
     unsetenv("CIMA_QEMU_ACCEL");
     unsetenv("QEMU_SYSTEM_X86_64");
     if (stub_mode) {
-        _cleanup_free_ char *stub = xasprintf("%s/test/fake/qemu-stub",
+        _cleanup_free_ char *stub = xasprintf("%s/qemu-stub",
                                               getenv("builddir") ? getenv("builddir") : ".");
         _cleanup_free_ char *real = realpath(stub, NULL);
 

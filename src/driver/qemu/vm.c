@@ -96,6 +96,8 @@ pid_t qemu_vm_pid(const struct vm *vm)
 void qemu_vm_set_limits(struct vm *vm, const struct qemu_vm_limits *limits)
 {
     vm->limits = *limits;
+    if (vm->qmp && qmp_state(vm->qmp) != QMP_READY)
+        qmp_set_step(vm->qmp, limits->greeting, monotonic_ms());
 }
 
 /* ---- the end --------------------------------------------------------------------------------------- */
