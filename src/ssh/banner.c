@@ -6,104 +6,151 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-/* A connection that QEMU has accepted for a guest that does not listen yet hangs until it times
- * out: it must be given up soon, and a new one made. */
-#define READ_TIMEOUT_MS 250
+/* A new connection every interval; each lives for TRIES intervals. More of them at a time would be
+ * too many for a server that has just come up (sshd drops some from its 10th on). */
+#define TRIES 4
 #define GREETING_MAX 80
 
-struct banner {
-    struct loop *loop;
-    int fd;
-    struct loop_source *io, *timer;
+static const struct {
+    int64_t until_ms, interval_ms;
+} pace[] = {
+    {30 * 1000, 250},
+    {300 * 1000, 1000},
+    {INT64_MAX, 5000},
+};
+
+struct try {
+    struct banner_wait *wait;
+    int fd; /* -1: none */
+    struct loop_source *io;
     bool connected;
     char greeting[GREETING_MAX + 1];
     size_t len;
-    banner_fn *fn;
-    void *arg;
 };
 
-struct banner *banner_free(struct banner *b)
+struct banner_wait {
+    struct loop *loop;
+    uint16_t port;
+    banner_fn *fn;
+    void *arg;
+    struct try tries[TRIES];
+    unsigned next;
+    int64_t since;
+    struct loop_source *timer;
+};
+
+static void end_try(struct try *t)
 {
-    if (!b)
+    t->io = loop_source_free(t->io);
+    if (t->fd >= 0)
+        close(t->fd);
+    t->fd = -1;
+}
+
+struct banner_wait *banner_wait_free(struct banner_wait *w)
+{
+    if (!w)
         return NULL;
-    loop_source_free(b->io);
-    loop_source_free(b->timer);
-    if (b->fd >= 0)
-        close(b->fd);
-    free(b);
+    for (size_t i = 0; i < TRIES; i++)
+        end_try(&w->tries[i]);
+    loop_source_free(w->timer);
+    free(w);
     return NULL;
 }
 
-static void finish(struct banner *b, enum banner_result result)
+/* The last thing that a caller does: fn may have freed everything. */
+static void report(struct try *t, enum banner_result result)
 {
-    banner_fn *fn = b->fn;
-    void *arg = b->arg;
-    struct sbuf text = SBUF_INIT;
+    struct banner_wait *w = t->wait;
+    banner_fn *fn = w->fn;
+    void *arg = w->arg;
+    _cleanup_sbuf_ struct sbuf text = SBUF_INIT;
 
-    sbuf_add_printable(&text, b->greeting, strcspn(b->greeting, "\r\n"));
-    banner_free(b);
+    sbuf_add_printable(&text, t->greeting, strcspn(t->greeting, "\r\n"));
+    if (result == BANNER_OK)
+        banner_wait_free(w);
+    else
+        end_try(t);
     fn(arg, result, sbuf_str(&text));
-    sbuf_release(&text);
 }
 
-static void on_timeout(void *arg)
-{
-    struct banner *b = arg;
-
-    finish(b, b->fd < 0 ? BANNER_REFUSED : b->len ? BANNER_FOREIGN : BANNER_SILENT);
-}
-
-static void judge_greeting(struct banner *b, bool over)
+static void judge_greeting(struct try *t, bool over)
 {
     static const char want[] = "SSH-";
-    size_t n = b->len < strlen(want) ? b->len : strlen(want);
+    size_t n = t->len < strlen(want) ? t->len : strlen(want);
 
-    if (memcmp(b->greeting, want, n) != 0)
-        finish(b, BANNER_FOREIGN);
+    if (memcmp(t->greeting, want, n) != 0)
+        report(t, BANNER_FOREIGN);
     else if (n == strlen(want))
-        finish(b, BANNER_OK);
+        report(t, BANNER_OK);
     else if (over)
-        finish(b, BANNER_CLOSED);
+        report(t, BANNER_CLOSED);
 }
 
 static void on_ready(void *arg, int fd, unsigned events)
 {
-    struct banner *b = arg;
+    struct try *t = arg;
 
     (void)events;
-    if (!b->connected) {
+    if (!t->connected) {
         int failure = 0;
         socklen_t len = sizeof(failure);
 
         if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &len) || failure) {
-            finish(b, BANNER_REFUSED);
+            report(t, BANNER_REFUSED);
             return;
         }
-        b->connected = true;
-        loop_fd_want(b->io, LOOP_READ);
+        t->connected = true;
+        loop_fd_want(t->io, LOOP_READ);
         return;
     }
-    ssize_t n = read(fd, b->greeting + b->len, GREETING_MAX - b->len);
+    ssize_t n = read(fd, t->greeting + t->len, GREETING_MAX - t->len);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n > 0)
-        b->len += (size_t)n;
-    if (n <= 0 && !b->len)
-        finish(b, BANNER_CLOSED);
-    else
-        judge_greeting(b, n <= 0);
+        t->len += (size_t)n;
+    judge_greeting(t, n <= 0);
 }
 
-struct banner *banner_start(struct loop *loop, uint16_t port, banner_fn *fn, void *arg)
+static int64_t interval(const struct banner_wait *w)
 {
-    struct banner *b = xcalloc(1, sizeof(*b));
+    int64_t waited = monotonic_ms() - w->since;
+    size_t i = 0;
 
-    b->loop = loop;
-    b->fn = fn;
-    b->arg = arg;
-    b->fd = tcp_connect_start(port);
-    if (b->fd >= 0)
-        b->io = loop_add_fd(loop, b->fd, LOOP_WRITE, on_ready, b);
-    b->timer = loop_add_timer(loop, b->fd < 0 ? 0 : READ_TIMEOUT_MS, on_timeout, b);
-    return b;
+    while (waited >= pace[i].until_ms)
+        i++;
+    return pace[i].interval_ms;
+}
+
+static void on_time(void *arg)
+{
+    struct banner_wait *w = arg;
+    struct try *t = &w->tries[w->next];
+    bool silent = t->fd >= 0;
+
+    w->next = (w->next + 1) % TRIES;
+    end_try(t);
+    *t = (struct try){.wait = w, .fd = tcp_connect_start(w->port)};
+    if (t->fd >= 0)
+        t->io = loop_add_fd(w->loop, t->fd, LOOP_WRITE, on_ready, t);
+    loop_timer_restart(w->timer, interval(w));
+    if (t->fd < 0)
+        w->fn(w->arg, BANNER_REFUSED, "");
+    else if (silent)
+        w->fn(w->arg, BANNER_SILENT, "");
+}
+
+struct banner_wait *banner_wait_start(struct loop *loop, uint16_t port, banner_fn *fn, void *arg)
+{
+    struct banner_wait *w = xcalloc(1, sizeof(*w));
+
+    w->loop = loop;
+    w->port = port;
+    w->fn = fn;
+    w->arg = arg;
+    w->since = monotonic_ms();
+    for (size_t i = 0; i < TRIES; i++)
+        w->tries[i].fd = -1;
+    w->timer = loop_add_timer(loop, 0, on_time, w);
+    return w;
 }

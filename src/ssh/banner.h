@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Does an ssh server answer on a port of 127.0.0.1? One try: connect, read the first bytes. */
+/* Waits until an ssh server greets on a port of 127.0.0.1. QEMU accepts connections for a guest that
+ * does not listen yet, and such a connection hangs until it times out: so new ones are made all the
+ * time, and the older ones are kept for a while, because a guest under load needs its time for a
+ * greeting. Nothing tells us when the guest begins to listen, so this has to poll; it gets slower
+ * with the time. */
 #ifndef CIMA_SSH_BANNER_H
 #define CIMA_SSH_BANNER_H
 
@@ -14,12 +18,13 @@ enum banner_result {
     BANNER_RESULT_COUNT,
 };
 
-struct banner;
+struct banner_wait;
 
-/* Called once from the loop; the try is gone then. text is printable. */
+/* Called from the loop for each connection that ends without a greeting, and at last, once, with
+ * BANNER_OK: the wait is gone then. text is printable. */
 typedef void banner_fn(void *arg, enum banner_result result, const char *text);
-struct banner *banner_start(struct loop *loop, uint16_t port, banner_fn *fn, void *arg);
-/* NULL is allowed. Returns NULL. */
-struct banner *banner_free(struct banner *b);
+struct banner_wait *banner_wait_start(struct loop *loop, uint16_t port, banner_fn *fn, void *arg);
+/* NULL is allowed, and it may be called from within fn. Returns NULL. */
+struct banner_wait *banner_wait_free(struct banner_wait *w);
 
 #endif

@@ -16,10 +16,6 @@
 #define LINE_CAP 2048
 /* A login that hangs: the guest has gone away in the middle of it. Generous, for emulated guests. */
 #define LOGIN_MS (60 * 1000)
-/* Tries for a banner: quickly while the guest is expected to come up, then more slowly. */
-#define BANNER_RETRY_MS 100
-#define BANNER_SLOW_AFTER_MS (30 * 1000)
-#define BANNER_SLOW_MS 1000
 #define RETRY_FIRST_MS 200
 #define RETRY_LAST_MS 5000
 
@@ -42,11 +38,10 @@ struct ssh_service {
     bool plain;
     enum ssh_state state;
     enum requirement waiting; /* what the log says we wait for */
-    struct banner *banner;
+    struct banner_wait *banner;
     struct job *job;          /* login or master */
     struct loop_source *timer;    /* next try, or the limit of a login */
     struct loop_source *deadline; /* of the requirement */
-    int64_t since;            /* of the present phase of banners */
     int64_t retry_ms;
     int64_t up_since;
     bool over;                /* the start is over: all is up, or was given up */
@@ -58,7 +53,7 @@ struct ssh_service {
     char *errors;             /* and the last lines of its stderr */
 };
 
-static void try_banner(struct ssh_service *s);
+static void wait_for_banner(struct ssh_service *s);
 
 /* ---- requirements: what the log and the time-out talk about -------------------------------------- */
 
@@ -184,7 +179,7 @@ static void on_retry(void *arg)
     struct ssh_service *s = arg;
 
     s->timer = loop_source_free(s->timer);
-    try_banner(s);
+    wait_for_banner(s);
 }
 
 static void retry_in(struct ssh_service *s, int64_t ms)
@@ -198,7 +193,6 @@ static void retry_later(struct ssh_service *s)
 {
     retry_in(s, s->retry_ms);
     s->retry_ms = s->retry_ms * 2 < RETRY_LAST_MS ? s->retry_ms * 2 : RETRY_LAST_MS;
-    s->since = monotonic_ms();
 }
 
 /* The guest boots: everything from the start. */
@@ -208,7 +202,6 @@ static void begin(struct ssh_service *s)
     s->reset = false;
     s->in_report = false;
     s->retry_ms = RETRY_FIRST_MS;
-    s->since = monotonic_ms();
     s->waiting = REQ_NONE;
     wait_for(s, REQ_SSH);
     retry_in(s, 0);
@@ -455,26 +448,16 @@ static void start_login(struct ssh_service *s)
 
 /* ---- banner ------------------------------------------------------------------------------------ */
 
-static int64_t banner_interval(const struct ssh_service *s)
-{
-    int64_t waited = monotonic_ms() - s->since;
-
-    if (s->retry_ms > BANNER_SLOW_MS && s->over)
-        return s->retry_ms;
-    return waited < BANNER_SLOW_AFTER_MS ? BANNER_RETRY_MS : BANNER_SLOW_MS;
-}
-
 static void on_banner(void *arg, enum banner_result result, const char *text)
 {
     struct ssh_service *s = arg;
     struct service_host *h = s->base.host;
 
-    s->banner = NULL;
     if (result != BANNER_OK) {
         set_problem_consume(s, ssh_banner_problem(&s->target, result, text), "");
-        retry_in(s, banner_interval(s));
         return;
     }
+    s->banner = NULL;
     h->reached(h, STAGE_SSH_BANNER);
     if (s->state != SSH_BANNER)
         return; /* the line has stopped us */
@@ -484,9 +467,9 @@ static void on_banner(void *arg, enum banner_result result, const char *text)
         start_master(s);
 }
 
-static void try_banner(struct ssh_service *s)
+static void wait_for_banner(struct ssh_service *s)
 {
-    s->banner = banner_start(s->base.host->loop, s->target.port, on_banner, s);
+    s->banner = banner_wait_start(s->base.host->loop, s->target.port, on_banner, s);
 }
 
 /* ---- as a service ------------------------------------------------------------------------------ */
@@ -525,7 +508,7 @@ static void ssh_event(struct service *base, enum guest_event ev)
         job_terminate(s->job);
         return;
     }
-    s->banner = banner_free(s->banner);
+    s->banner = banner_wait_free(s->banner);
     begin(s);
 }
 
@@ -536,7 +519,7 @@ static void ssh_stop(struct service *base)
     s->state = SSH_STOPPED;
     s->timer = loop_source_free(s->timer);
     s->deadline = loop_source_free(s->deadline);
-    s->banner = banner_free(s->banner);
+    s->banner = banner_wait_free(s->banner);
     if (s->job)
         job_terminate(s->job);
 }
@@ -548,7 +531,7 @@ static void ssh_free(struct service *base)
     if (s->job && s->target.control_path)
         unlink(s->target.control_path);
     job_free(s->job);
-    banner_free(s->banner);
+    banner_wait_free(s->banner);
     loop_source_free(s->timer);
     loop_source_free(s->deadline);
     report_release(&s->report);

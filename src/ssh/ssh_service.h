@@ -6,8 +6,8 @@
  *     ▲         │         │          │         │
  *     └─────────┴─────────┴──────────┴─────────┘  anything that breaks, and a reboot of the guest
  *
- *   banner  TCP connections to the forwarded port until an ssh server greets. QEMU accepts before
- *           the guest listens, and nothing tells us when that changes: the one place that polls
+ *   banner  TCP connections to the forwarded port until an ssh server greets (banner.h): the one
+ *           place that polls
  *   login   one ssh of its own (groups and limits of a login are those of its time), which waits in
  *           the guest for the user session
  *   master  the ControlMaster, a supervised child in the foreground. Its own session waits in the

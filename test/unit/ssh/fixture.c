@@ -66,10 +66,25 @@ static void on_connection(void *arg, int fd, unsigned events)
         fd_write_all(c, ssh, strlen(ssh));
     else if (f->greeting == GREET_HTTP)
         fd_write_all(c, http, strlen(http));
-    if (f->greeting == GREET_SILENCE && f->n_held < ARRAY_SIZE(f->held))
+    if ((f->greeting == GREET_SILENCE || f->greeting == GREET_SLOWLY) &&
+        f->n_held < ARRAY_SIZE(f->held)) {
+        f->held_since[f->n_held] = monotonic_ms();
         f->held[f->n_held++] = c;
-    else
+    } else {
         close(c);
+    }
+}
+
+/* A server under load: each connection waits for its greeting. */
+static void greet_slowly(struct fixture *f)
+{
+    static const char ssh[] = "SSH-2.0-slow\r\n";
+
+    for (unsigned i = 0; f->greeting == GREET_SLOWLY && i < f->n_held; i++)
+        if (f->held_since[i] && monotonic_ms() - f->held_since[i] > 700) {
+            f->held_since[i] = 0;
+            fd_write_all(f->held[i], ssh, strlen(ssh));
+        }
 }
 
 static void listen_anywhere(struct fixture *f)
@@ -156,6 +171,7 @@ static void on_poll(void *arg)
 {
     struct fixture *f = arg;
 
+    greet_slowly(f);
     if (f->until(f))
         loop_quit(f->host.loop);
     else

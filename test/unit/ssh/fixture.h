@@ -6,7 +6,7 @@
 
 #include "service/service.h"
 
-enum greeting { GREET_SSH, GREET_SILENCE, GREET_CLOSE, GREET_HTTP };
+enum greeting { GREET_SSH, GREET_SILENCE, GREET_CLOSE, GREET_HTTP, GREET_SLOWLY };
 
 struct fixture {
     char *dir;               /* scratch; also the instance directory */
@@ -18,6 +18,7 @@ struct fixture {
     int listener;
     struct loop_source *accept, *limit, *poll;
     int held[64];
+    int64_t held_since[64];
     unsigned n_held;
     enum greeting greeting;
     enum stage reached;

@@ -106,6 +106,15 @@ Test(ssh_service, F25_the_report_is_read)
     cr_assert(strstr(f.degraded.hint, "left running"), "%s", f.degraded.hint);
 }
 
+Test(ssh_service, F21_a_slow_greeting_is_waited_for)
+{
+    guest_is_ready();
+    f.greeting = GREET_SLOWLY;
+    fixture_start(&f, &ssh_service);
+    fixture_until(&f, until_boot_done);
+    cr_assert_eq(f.n_degraded, 0);
+}
+
 /* F21: what is wrong is in the text, stage by stage. */
 static void expect_timeout(const char *what)
 {
