@@ -76,7 +76,7 @@ int config_parse_mac(const char *text, uint8_t ret[6])
 {
     size_t len = strlen(text), group = len == 17 ? 2 : len == 14 ? 4 : 12, digits = 0;
     uint8_t mac[6] = {0};
-    char separator = len == 14 ? '.' : text[2];
+    char separator = len == 14 ? '.' : len == 17 ? text[2] : '\0';
 
     if (len != 12 && len != 14 && (len != 17 || (separator != ':' && separator != '-')))
         return -1;

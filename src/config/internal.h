@@ -141,6 +141,8 @@ bool config_older_than(const char *existing_version, unsigned major, unsigned mi
 bool config_is_param_name(const char *s);
 /* ^[a-z_][a-z0-9_-]*$, at most 32: what useradd takes. */
 bool config_is_user_name(const char *s);
+/* The name that s is probably a misspelling of, or NULL. */
+const char *config_nearest(const char *s, const char *const *names, size_t n);
 /* A node as JSON text by the core schema. Caller frees. */
 char *config_node_to_json(const struct yaml_node *node);
 

@@ -72,6 +72,14 @@ static int parse_layer(const struct config_layer *layer, struct config *ret, str
     return config_parse(layer, ret, d, &ignored);
 }
 
+/* path is `of` or something in it. */
+static bool is_within(const char *path, const char *of)
+{
+    size_t n = of ? strlen(of) : 0;
+
+    return n && path && strncmp(path, of, n) == 0 && (!path[n] || path[n] == '.' || path[n] == '[');
+}
+
 /* A value that was left out because it is wrong must not be called missing as well. */
 static void drop_echoes(struct diags *d, size_t first)
 {
@@ -81,8 +89,7 @@ static void drop_echoes(struct diags *d, size_t first)
         bool echo = false;
 
         for (size_t k = 0; k < first && !echo; k++)
-            echo = d->v[k].severity == DIAG_ERROR && d->v[k].path &&
-                   streq0(d->v[k].path, d->v[i].path);
+            echo = d->v[k].severity == DIAG_ERROR && is_within(d->v[i].path, d->v[k].path);
         if (echo) {
             struct diags one = {&d->v[i], 1, 0};
 

@@ -5,7 +5,6 @@
  * mappings, free-form mappings become lists of key and value. */
 #include "config/internal.h"
 #include "base/mem.h"
-#include "base/parse.h"
 #include "base/utf8.h"
 #include "yaml/emit.h"
 #include <strings.h>
@@ -353,6 +352,8 @@ static void put_entry(struct norm *n, const struct config_mapping *m, const stru
     } else {
         wrong_type(n, node, node,
                    has_short_form(m) ? "a text or a mapping" : kind_words[KIND_SUB], false);
+        /* An empty entry keeps the numbers of those behind it. */
+        put_raw(n, node, "{},");
     }
 }
 
@@ -463,7 +464,7 @@ static void unknown_key(struct norm *n, const struct config_mapping *m,
 
     for (size_t i = 0; i < m->n_fields; i++)
         names[i] = m->fields[i].key;
-    near = str_nearest(key->value, names, m->n_fields);
+    near = config_nearest(key->value, names, m->n_fields);
     p = problem(n, DIAG_WARNING, key,
                 "unknown field `%s` is ignored (Non-strict YAML detected; please check for typos)",
                 sbuf_str(&n->path));

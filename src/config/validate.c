@@ -12,7 +12,8 @@ char *words_joined(const char *const *words, size_t n)
     struct sbuf out = SBUF_INIT;
 
     for (size_t i = 0; i < n; i++)
-        sbuf_addf(&out, "%s`%s`", i ? ", " : "", words[i]);
+        if (*words[i])
+            sbuf_addf(&out, "%s`%s`", out.len ? ", " : "", words[i]);
     return sbuf_detach(&out);
 }
 
@@ -34,7 +35,7 @@ void check_word(const struct check *k, const char *path, const char *value,
     if (is_word(value, words, n))
         return;
     all = words_joined(words, n);
-    near = str_nearest(value, words, n);
+    near = config_nearest(value, words, n);
     p = problem(k, path, "field `%s` must be one of %s; got `%s`", path, all, value);
     if (near)
         diag_set_hint(p, "did you mean `%s`?", near);
@@ -58,23 +59,22 @@ void check_arch(const struct check *k, const char *path, const char *value)
             diag_set_hint(&k->d->v[before], "write `%s`", aliases[i].arch);
 }
 
-void check_port(const struct check *k, const char *path, int64_t port)
+const char *port_problem(int64_t port)
 {
     if (port < 1)
-        problem(k, path, "field `%s` must be > 0, got %lld", path, (long long)port);
-    else if (port > UINT16_MAX)
-        problem(k, path, "field `%s` must be < 65536, got %lld", path, (long long)port);
-    else if (port == 22)
-        diag_set_hint(problem(k, path, "field `%s` must not be 22", path),
-                      "port 22 belongs to the ssh server; choose another one");
+        return "must be > 0";
+    if (port > UINT16_MAX)
+        return "must be < 65536";
+    return port == 22 ? "must not be 22, the port of the ssh server" : NULL;
 }
 
 bool check_absolute(const struct check *k, const char *path, const char *value)
 {
-    if (value && *value == '/')
-        return true;
-    problem(k, path, "field `%s` must be an absolute path, got `%s`", path, value ? value : "");
-    return false;
+    if (str_empty(value))
+        problem(k, path, "field `%s` must be set to an absolute path", path);
+    else if (*value != '/')
+        problem(k, path, "field `%s` must be an absolute path, got `%s`", path, value);
+    return value && *value == '/';
 }
 
 static const struct {
@@ -114,7 +114,8 @@ void check_file(const struct check *k, const char *path, const char *location, c
     else if (*location == '~' && location[1] && location[1] != '/')
         problem(k, p_location, "field `%s` refers to an invalid local file path: `%s`: only `~/` "
                 "is replaced by a home directory", p_location, location);
-    if (arch)
+    /* One that follows the instance's is spoken of there. */
+    if (!streq(arch, k->v->arch))
         check_arch(k, p_arch, arch);
     if (!str_empty(digest) && digest_problem(digest))
         problem(k, p_digest, "field `%s` is invalid: `%s`: %s", p_digest, digest,

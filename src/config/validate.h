@@ -36,11 +36,11 @@ bool is_word(const char *s, const char *const *words, size_t n);
 void check_word(const struct check *k, const char *path, const char *value,
                 const char *const *words, size_t n);
 void check_arch(const struct check *k, const char *path, const char *value);
-/* "field `path` must be …" unless 1 to 65535 and not 22. */
-void check_port(const struct check *k, const char *path, int64_t port);
-/* "field `path` must be an absolute path, got …". */
+/* "must be …" unless the port is 1 to 65535 and not 22, then NULL. */
+const char *port_problem(int64_t port);
+/* "field `path` must be an absolute path, got …"; true when it is one. */
 bool check_absolute(const struct check *k, const char *path, const char *value);
-/* location, arch and digest of something to download; path is that of the entry. */
+/* location, arch (filled) and digest of something to download; path is that of the entry. */
 void check_file(const struct check *k, const char *path, const char *location, const char *arch,
                 const char *digest);
 

@@ -40,44 +40,64 @@ static void read_range(char *const *range, int64_t ret[2])
 static void check_one_port(const struct forward *f, const char *key, int64_t port, int64_t first,
                            bool socket)
 {
-    _cleanup_free_ char *path = xasprintf("%s.%s", f->path, key);
-    char side = *key;
-
     if (!port)
         return;
     if (socket)
         at(f, key, "must be 0 when field `%s.%sSocket` is set", f->path,
-           side == 'g' ? "guest" : "host");
+           *key == 'g' ? "guest" : "host");
     else if (port != first)
         at(f, key, "must match field `%s.%sRange[0]`", f->path, key);
-    check_port(f->k, path, port);
 }
 
-static void check_range(const struct forward *f, const char *key, const int64_t range[2])
+/* Every port of the forward; what is the same wrong number is said once. */
+static void check_numbers(const struct forward *f)
 {
-    for (int i = 0; i < 2; i++) {
-        _cleanup_free_ char *path = xasprintf("%s.%s[%d]", f->path, key, i);
+    const struct {
+        const char *key;
+        int64_t port;
+        bool given, in_range; /* within a longer range 22 only fails to be forwarded */
+    } ports[] = {
+        {"guestPort", f->p->guest_port, f->p->guest_port != 0, false},
+        {"hostPort", f->p->host_port, f->p->host_port != 0, false},
+        {"guestPortRange[0]", f->guest[0], true, f->guest[0] != f->guest[1]},
+        {"guestPortRange[1]", f->guest[1], true, f->guest[0] != f->guest[1]},
+        {"hostPortRange[0]", f->host[0], !f->host_socket, f->host[0] != f->host[1]},
+        {"hostPortRange[1]", f->host[1], !f->host_socket, f->host[0] != f->host[1]},
+    };
+    bool said[ARRAY_SIZE(ports)] = {false};
 
-        /* Within a longer range 22 only fails to be forwarded. */
-        if (range[i] != 22 || range[0] == range[1])
-            check_port(f->k, path, range[i]);
-    }
-    if (range[0] > range[1]) {
-        _cleanup_free_ char *last = xasprintf("%s[1]", key);
+    for (size_t i = 0; i < ARRAY_SIZE(ports); i++) {
+        const char *why = port_problem(ports[i].port);
+        _cleanup_sbuf_ struct sbuf also = SBUF_INIT;
 
-        at(f, last, "must be greater than or equal to field `%s.%s[0]`", f->path, key);
+        if (said[i] || !ports[i].given || !why || (ports[i].port == 22 && ports[i].in_range))
+            continue;
+        for (size_t k = i + 1; k < ARRAY_SIZE(ports); k++)
+            if (ports[k].given && ports[k].port == ports[i].port &&
+                ports[k].in_range == ports[i].in_range) {
+                sbuf_addf(&also, "%s`%s.%s`", also.len ? ", " : "; it is also ", f->path,
+                          ports[k].key);
+                said[k] = true;
+            }
+        at(f, ports[i].key, "%s, got %lld%s", why, (long long)ports[i].port, sbuf_str(&also));
     }
 }
 
 static void check_ports(const struct forward *f)
 {
     int64_t guest_ports = f->guest[1] - f->guest[0], host_ports = f->host[1] - f->host[0];
+    bool same = f->guest[0] == f->host[0] && f->guest[1] == f->host[1];
 
     check_one_port(f, "guestPort", f->p->guest_port, f->guest[0], f->guest_socket);
     check_one_port(f, "hostPort", f->p->host_port, f->host[0], f->host_socket);
-    check_range(f, "guestPortRange", f->guest);
-    if (!f->host_socket)
-        check_range(f, "hostPortRange", f->host);
+    check_numbers(f);
+    if (guest_ports < 0)
+        at(f, "guestPortRange[1]", "must be greater than or equal to field "
+           "`%s.guestPortRange[0]`%s%s%s", f->path, same ? " (and so must `" : "",
+           same ? f->path : "", same ? ".hostPortRange[1]`, which follows it)" : "");
+    if (host_ports < 0 && !same)
+        at(f, "hostPortRange[1]", "must be greater than or equal to field `%s.hostPortRange[0]`",
+           f->path);
     if (!f->host_socket && !f->guest_socket && guest_ports != host_ports)
         at(f, "hostPortRange", "must specify the same number of ports as field `%s.guestPortRange`",
            f->path);

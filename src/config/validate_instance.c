@@ -183,8 +183,11 @@ static void check_mount_type(const struct check *k)
 
 static void check_ssh(const struct check *k)
 {
-    if (k->v->ssh.local_port)
-        check_port(k, "ssh.localPort", k->v->ssh.local_port);
+    int64_t port = k->v->ssh.local_port;
+
+    if (port && port_problem(port))
+        problem(k, "ssh.localPort", "field `ssh.localPort` %s, got %lld", port_problem(port),
+                (long long)port);
 }
 
 static void check_audio_video(const struct check *k)

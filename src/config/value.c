@@ -2,6 +2,7 @@
 /* Single values: integers, addresses and versions as the YAML may write them. */
 #include "config/internal.h"
 #include "base/mem.h"
+#include "base/parse.h"
 #include "yaml/emit.h"
 #include <arpa/inet.h>
 
@@ -238,6 +239,23 @@ bool config_is_user_name(const char *s)
     size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyz_0123456789-");
 
     return *s && !s[n] && n <= USER_NAME_MAX && *s != '-' && !(*s >= '0' && *s <= '9');
+}
+
+const char *config_nearest(const char *s, const char *const *names, size_t n)
+{
+    size_t len = strlen(s);
+    unsigned limit = len < 4 ? 1 : len < 8 ? 2 : 3, best = limit + 1;
+    const char *near = NULL;
+
+    for (size_t i = 0; i < n; i++) {
+        unsigned d = str_distance(s, names[i], limit);
+
+        if (d < best && d < strlen(names[i])) {
+            best = d;
+            near = names[i];
+        }
+    }
+    return near;
 }
 
 /* ---- JSON ------------------------------------------------------------------------------------ */

@@ -65,7 +65,7 @@ static void add_line(struct yaml_text *t, size_t start)
 }
 
 static int refuse(struct yaml_text *t, const char *name, size_t at, size_t col, const char *what,
-                  struct diags *d)
+                  const char *hint, struct diags *d)
 {
     size_t line = t->n_lines - 1;
     _cleanup_free_ char *source = NULL;
@@ -74,7 +74,7 @@ static int refuse(struct yaml_text *t, const char *name, size_t at, size_t col, 
 
     source = yaml_text_line(t, line);
     diag_set_position(p, name, (unsigned)line + 1, (unsigned)col + 1, source);
-    diag_set_hint(p, "save the file as UTF-8 text");
+    diag_set_hint(p, "%s", hint);
     return -1;
 }
 
@@ -89,9 +89,11 @@ static int scan(struct yaml_text *t, const char *name, struct diags *d)
         size_t n = utf8_decode(t->s + i, t->len - i, &c);
 
         if (!n)
-            return refuse(t, name, i, col, "this is no valid UTF-8", d);
+            return refuse(t, name, i, col, "this is no valid UTF-8",
+                          "save the file as UTF-8 text", d);
         if (!yaml_allows(c))
-            return refuse(t, name, i, col, "control characters are not allowed", d);
+            return refuse(t, name, i, col, "control characters are not allowed",
+                          "remove it, or write it as an escape in double quotes (\\x07)", d);
         if (c == '\r' && i + 1 < t->len && t->s[i + 1] == '\n')
             n = 2;
         i += n;
