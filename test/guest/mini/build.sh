@@ -10,10 +10,11 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/cima/guest/mini
 disk_size=1G
 
-# On the disk (modules bring those that they need along), and in the initramfs.
-disk_modules='virtio_net virtio_scsi sr_mod isofs virtio-rng virtio_console button evdev
-fuse virtiofs overlay vsock virtio_balloon'
-initrd_modules='virtio_pci virtio_blk'
+# Loaded by the initramfs, up to the first -- before the root file system is mounted, up to the
+# second before the seed. On the disk, for modprobe. Modules bring along those that they need.
+initrd_modules='virtio_pci virtio_blk -- virtio_scsi sr_mod isofs -- virtio_net virtio-rng
+virtio_console button evdev'
+disk_modules='fuse virtiofs overlay vsock virtio_balloon'
 
 usage() {
     cat <<'TEXT'
@@ -177,23 +178,30 @@ busybox=$work/deb/bin/busybox
 "$busybox" true 2>/dev/null || busybox=busybox
 cp "$work/kernel/boot/vmlinuz-$release" "$work/out/vmlinuz"
 
-# modules_into DIR MODULE...: these and the ones they need, with the lists that modprobe reads.
-modules_into() {
-    to=$1/lib/modules/$release
-    shift
-    mkdir -p "$to"
-    for module in "$@"; do
-        # The line of modules.dep has it all: "FILE: FILE...".
-        line=$(grep "/$module\.ko:" "$work/kernel/lib/modules/$release/modules.dep") ||
-            fail "the kernel has no module $module"
-        for file in $(echo "$line" | tr -d :); do
-            mkdir -p "$to/${file%/*}"
-            cp "$work/kernel/lib/modules/$release/$file" "$to/$file"
-        done
+# needs MODULE: its file and those of the modules it needs, these first.
+needs() {
+    # The line of modules.dep has it all, in reverse: "FILE: FILE...".
+    line=$(grep "/$1\.ko:" "$modules/modules.dep") || fail "the kernel has no module $1"
+    order=
+    for file in $(echo "$line" | tr -d :); do
+        order="$file $order"
     done
-    "$busybox" depmod -b "${to%/lib/modules/*}" "$release"
+    echo "$order"
 }
 
+# copy_module FILE TO: without its signature, whose check takes time and convinces nobody here. The
+# last bytes of a signed module: the signature, its length in 4 bytes, and a line of 28 bytes.
+copy_module() {
+    cut=0
+    if [ "$(tail -c 28 "$1" | tr -d '\0')" = '~Module signature appended~' ]; then
+        # shellcheck disable=SC2046 # four numbers
+        set -- "$1" "$2" $(tail -c 32 "$1" | head -c 4 | od -An -tu1)
+        cut=$((($3 << 24) + ($4 << 16) + ($5 << 8) + $6 + 40))
+    fi
+    head -c "-$cut" "$1" >"$2"
+}
+
+modules=$work/kernel/lib/modules/$release
 "$busybox" depmod -b "$work/kernel" "$release"
 
 # The initramfs is not compressed: reading a little more costs less than unpacking.
@@ -202,14 +210,27 @@ cp "$work/deb/bin/busybox" "$work/initrd/bin/busybox"
 ln -s busybox "$work/initrd/bin/sh"
 cp "$here/initrd-init" "$work/initrd/init"
 chmod 0755 "$work/initrd/init"
-# shellcheck disable=SC2086 # words
-modules_into "$work/initrd" $initrd_modules
+for module in $initrd_modules; do
+    if [ "$module" = -- ]; then
+        echo --
+        continue
+    fi
+    for file in $(needs "$module"); do
+        name=${file##*/}
+        [ ! -e "$work/initrd/$name" ] || continue
+        copy_module "$modules/$file" "$work/initrd/$name"
+        case $name in
+            scsi_mod.ko) echo "/$name scan=none" ;;
+            *) echo "/$name" ;;
+        esac
+    done
+done >"$work/initrd/modules"
 (cd "$work/initrd" && find . | sort | "$busybox" cpio -o -H newc -R 0:0 2>/dev/null) >"$work/out/initrd.img"
 
 # The root file system: one /usr, everything else links to it.
 root=$work/root
 for dir in dev etc home mnt opt proc root run srv sys tmp usr/bin usr/sbin usr/lib usr/libexec \
-    usr/local/bin usr/local/sbin var/lib/mini var/log var/tmp etc/sudoers.d etc/skel; do
+    usr/local/bin usr/local/sbin var/lib/mini var/lib/cloud/scripts/per-boot var/log var/tmp etc/sudoers.d etc/skel mnt/lima-cidata; do
     mkdir -p "$root/$dir"
 done
 for dir in bin sbin lib lib32 lib64; do
@@ -242,8 +263,13 @@ ln -s ../usr/lib/os-release "$root/etc/os-release"
     fi
 done
 cp -R "$here/root/." "$root/"
-# shellcheck disable=SC2086 # words
-modules_into "$root" $disk_modules
+mkdir -p "$root/lib/modules/$release"
+for module in $disk_modules; do
+    for file in $(needs "$module"); do
+        copy_module "$modules/$file" "$root/lib/modules/$release/${file##*/}"
+    done
+done
+"$busybox" depmod -b "$root" "$release"
 echo $((1024 * 1024 * 1024 / 512)) >"$root/var/lib/mini/disk-size"
 chmod 1777 "$root/tmp" "$root/var/tmp"
 chmod 0700 "$root/root"
