@@ -79,9 +79,12 @@ static int build_argv(const struct inst_env *env, const struct instance *i, cons
         request.try_dir = dir = guest_dir(env, &config.v);
     script = shell_script(&request);
     ssh_target_init(&target, env->store, i, &config.v, port);
-    if (ssh_base_argv(&target, SSH_MASTER_AUTO, argv, err) < 0)
+    /* The agent's master when there is one; a master of ours would stand in the agent's way. */
+    if (ssh_base_argv(&target, SSH_MASTER_USE, argv, err) < 0)
         return -1;
-    strv_push(argv, "-q");
+    /* Errors, but not "Connection to … closed". QEMU accepts connections before the guest listens:
+     * one made too early would wait for ever. */
+    strv_pushl(argv, "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=30", NULL);
     if (isatty(STDOUT_FILENO))
         strv_push(argv, "-t");
     strv_pushl(argv, target.host, "--", script, NULL);
