@@ -228,12 +228,18 @@ static int spawn_and_follow(const struct inst_env *env, const struct instance *i
 }
 
 /* An agent that was killed holds its lock for a moment longer: ask it. One that hangs lives. */
-static bool agent_answers(const struct instance *i)
+static bool agent_lives(const struct instance *i, const struct inst_report *r)
 {
     _cleanup_err_ struct err err = ERR_INIT;
     uint16_t port;
 
-    return agent_info(i, ANSWER_MS, &port, &err) == 0 || err.kind == ERR_TIMEOUT;
+    if (agent_info(i, ANSWER_MS, &port, &err) == 0)
+        return true;
+    if (err.kind != ERR_TIMEOUT)
+        return false;
+    inst_note(r, LOG_WARN, "The host agent of `%s` does not respond; `cima restart %s` replaces it",
+              i->name, i->name);
+    return true;
 }
 
 /* An agent lives: running already, still starting (we wait with it), or on its way out. */
@@ -250,7 +256,7 @@ static int start_beside_agent(const struct instance *i, const struct instance_st
         return err_hint(err, "try again in a moment");
     }
     *ret = INST_START_ALREADY_RUNNING;
-    if (st->agent_foreign || (known && e.running && agent_answers(i)))
+    if (st->agent_foreign || (known && e.running && agent_lives(i, r)))
         return 0;
     *ret = INST_START_STARTED;
     inst_note(r, LOG_INFO, "The instance `%s` is starting already; waiting for it", i->name);

@@ -14,6 +14,8 @@
 enum { AGENT_STOP_MS = 190 * 1000, GONE_MS = 10 * 1000 };
 /* With force: an agent whose machine was killed may still clean up after itself. */
 enum { AGENT_GRACE_MS = 2000, KILL_MS = 5000 };
+/* An agent that is well answers in a thousandth of that. */
+enum { ANSWER_MS = 2000 };
 
 static int not_running(const struct instance *i, struct err *err)
 {
@@ -53,6 +55,22 @@ static void tell_last_event(const struct instance *i, const struct inst_report *
     inst_note(r, LOG_WARN, "%s", text);
 }
 
+/* An agent that runs the instance and does not answer would let us wait for minutes. The machine can
+ * do without it: another one takes over. */
+static int replace_hanging_agent(const struct instance *i, const struct inst_report *r,
+                                 struct err *err)
+{
+    _cleanup_event_ struct event e = EVENT_INIT;
+    _cleanup_err_ struct err why = ERR_INIT;
+    uint16_t port;
+
+    if (inst_last_event(i, &e) < 0 || !e.running || agent_info(i, ANSWER_MS, &port, &why) == 0 ||
+        why.kind != ERR_TIMEOUT)
+        return 0;
+    inst_note(r, LOG_WARN, "The host agent of `%s` does not respond; replacing it", i->name);
+    return agent_kill(i, KILL_MS, err);
+}
+
 static int stop_by_agent(const struct inst_env *env, const struct instance *i,
                          const struct inst_report *r, struct err *err)
 {
@@ -61,6 +79,8 @@ static int stop_by_agent(const struct inst_env *env, const struct instance *i,
     instance_state_read(i, &st);
     if (!inst_is_alive(&st))
         return not_running(i, err);
+    if (inst_has_agent(&st) && !st.agent_foreign && replace_hanging_agent(i, r, err) < 0)
+        return -1;
     inst_step(r, "waiting for the guest to shut down");
     /* Twice: the first agent may have been killed while, or just before, we asked it. */
     for (int round = 0; round < 2; round++) {

@@ -79,7 +79,7 @@ static const struct vm_callbacks callbacks = {on_running, on_event, on_exited};
 static void write_file(const char *dir, const char *name, const char *text, mode_t mode)
 {
     _cleanup_free_ char *path = path_join(dir, name);
-    struct err err = ERR_INIT;
+    _cleanup_err_ struct err err = ERR_INIT;
 
     cr_assert_eq(file_write_atomic(path, text, strlen(text), mode, &err), 0, "%s", err.msg);
 }
@@ -93,7 +93,7 @@ static void set_up(struct fixture *f, const char *yaml, const char *stub_mode)
                                           yaml);
     const struct config_input in = {.instance = {"i.yaml", text, strlen(text)}};
     struct config_context ctx = {0};
-    struct err err = ERR_INIT;
+    _cleanup_err_ struct err err = ERR_INIT;
 
     log_set_level(LOG_LEVEL_COUNT);
     *f = (struct fixture){.config = CONFIG_INIT, .notes = DIAGS_INIT};
@@ -151,7 +151,7 @@ static void make_disk(struct fixture *f, const char *content)
     _cleanup_json_ struct json *facts = json_object_new();
     _cleanup_free_ char *image = instance_path(&f->inst, INST_IMAGE);
     struct image_result r = {.info = {.format = IMAGE_RAW, .virtual_size = 1 << 20}};
-    struct err err = ERR_INIT;
+    _cleanup_err_ struct err err = ERR_INIT;
 
     write_file(f->inst.dir, "image", content, 0600);
     cr_assert_eq(truncate(image, 1 << 20), 0);
@@ -163,7 +163,7 @@ static void make_disk(struct fixture *f, const char *content)
 
 static void start(struct fixture *f)
 {
-    struct err err = ERR_INIT;
+    _cleanup_err_ struct err err = ERR_INIT;
 
     make_disk(f, "x");
     if (f->driver->plan(&f->ctx, &f->plan, &f->notes, &err) < 0 ||
@@ -278,11 +278,15 @@ Test(driver, no_port)
 
 static void power_down(const char *mode, bool forced, int signo)
 {
+    struct qemu_vm_limits limits = short_limits;
     struct fixture f;
 
     set_up(&f, "firmware: {legacyBIOS: true}", mode);
     start(&f);
-    qemu_vm_set_limits(f.vm, &short_limits);
+    if (!forced)
+        limits.powerdown = 20000;
+    limits.greeting = 20000;
+    qemu_vm_set_limits(f.vm, &limits);
     f.shutdown_when_running = true;
     loop_run(f.loop);
     cr_assert_eq(f.exited, 1);
@@ -350,7 +354,7 @@ Test(driver, kill)
 Test(driver, adopt)
 {
     struct fixture f;
-    struct err err = ERR_INIT;
+    _cleanup_err_ struct err err = ERR_INIT;
     pid_t pid;
     int status;
 
@@ -382,7 +386,7 @@ Test(driver, adopt)
 Test(driver, adopted_machine_is_killed)
 {
     struct fixture f;
-    struct err err = ERR_INIT;
+    _cleanup_err_ struct err err = ERR_INIT;
     pid_t pid;
     int status;
 
@@ -407,7 +411,7 @@ Test(driver, adopted_machine_is_killed)
 
 static void plan_fails(struct fixture *f, enum err_kind kind, const char *word)
 {
-    struct err err = ERR_INIT;
+    _cleanup_err_ struct err err = ERR_INIT;
     _cleanup_free_ char *text = NULL;
 
     cr_assert_eq(f->driver->plan(&f->ctx, &f->plan, &f->notes, &err), -1);
@@ -483,7 +487,7 @@ Test(driver, not_supported_yet)
 Test(driver, dead_network_socket)
 {
     struct fixture f;
-    struct err err = ERR_INIT;
+    _cleanup_err_ struct err err = ERR_INIT;
     _cleanup_free_ char *text = NULL;
 
     set_up(&f, "firmware: {legacyBIOS: true}\nnetworks: [{socket: /nonexistent/gone.sock}]", "run");
@@ -499,7 +503,7 @@ Test(driver, dead_network_socket)
 Test(driver, S02_format_stays)
 {
     struct fixture f;
-    struct err err = ERR_INIT;
+    _cleanup_err_ struct err err = ERR_INIT;
     _cleanup_free_ char *disk = NULL, *line = NULL;
     int fd;
 
@@ -546,7 +550,7 @@ Test(driver, iso_becomes_iso)
     struct fixture f;
     _cleanup_json_ struct json *facts = json_object_new();
     struct image_result r = {.info = {.format = IMAGE_ISO, .virtual_size = 4096}};
-    struct err err = ERR_INIT;
+    _cleanup_err_ struct err err = ERR_INIT;
 
     set_up(&f, "firmware: {legacyBIOS: true}", "run");
     write_file(f.inst.dir, "image", "iso", 0600);
@@ -584,7 +588,7 @@ Test(features, cache)
     struct fixture f;
     _cleanup_qemu_features_ struct qemu_features a = QEMU_FEATURES_INIT, b = QEMU_FEATURES_INIT,
                                                  c = QEMU_FEATURES_INIT;
-    struct err err = ERR_INIT;
+    _cleanup_err_ struct err err = ERR_INIT;
 
     set_up(&f, "", "run");
     cr_assert_eq(qemu_probe(f.exe, ARCH_X86_64, f.store.cache, &a, &err), 0, "%s", err.msg);
@@ -658,7 +662,7 @@ Test(real, S28_outside_view)
 {
     struct fixture f;
     _cleanup_free_ char *path = NULL, *env = NULL, *core = NULL, *sock = NULL;
-    struct err err = ERR_INIT;
+    _cleanup_err_ struct err err = ERR_INIT;
     struct stat st;
     size_t len;
 
@@ -700,7 +704,7 @@ Test(real, S28_outside_view)
 Test(real, SD64_disk_grows)
 {
     struct fixture f;
-    struct err err = ERR_INIT;
+    _cleanup_err_ struct err err = ERR_INIT;
     _cleanup_free_ char *disk = NULL;
     struct image_info info;
     int fd;

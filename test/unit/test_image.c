@@ -456,10 +456,11 @@ Test(image, F35_real_image_cut_short)
         return;
     _fixture_ struct fixture f = fixture_new();
     _cleanup_free_ char *src = path_join(f.dir, "src"), *path = path_join(f.dir, "image");
-    char pattern[3u << 20];
-    for (size_t i = 0; i < sizeof(pattern); i++)
+    const size_t len = 3u << 20;
+    _cleanup_free_ char *pattern = xmalloc(len);
+    for (size_t i = 0; i < len; i++)
         pattern[i] = (char)(i * 2654435761u >> 13);
-    put_bytes(src, pattern, sizeof(pattern));
+    put_bytes(src, pattern, len);
     static const char *const ways[] = {"-n0", "-c"};
     for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
         if (i == 0)

@@ -419,6 +419,35 @@ Test(qmp, F18_never_answers)
     cr_assert_eq(end(&p), 0);
 }
 
+/* ---- working inside callbacks ------------------------------------------------------------------------ */
+
+static void process_in_event(void *arg, const char *name, const struct json *data)
+{
+    struct peer *p = arg;
+
+    (void)name;
+    (void)data;
+    if (p->events++ == 0)
+        ask(p, "a", 0);
+    qmp_process(p->q, monotonic_ms());
+}
+
+/* Several lines in one packet, and a callback that wants the next step at once. */
+Test(qmp, process_in_callback)
+{
+    static const struct qmp_step steps[] = {
+        QS_HELLO, {QS_SEND, "{\"event\": \"A\"}\n{\"event\": \"B\"}\n{\"event\": \"C\"}\n", 0},
+        {QS_EXPECT, "a", 0}, {QS_REPLY, "{}", 0}, {QS_END, NULL, 0}};
+    static const struct qmp_handlers h = {.event = process_in_event};
+    struct peer p = {0};
+    int fd = qmp_server_start(steps, &p.pid);
+
+    p.q = qmp_new(fd, &h, &p, 0, monotonic_ms());
+    RUN_UNTIL(&p, p.replies);
+    cr_assert_eq(p.events, 3);
+    cr_assert_eq(end(&p), 0);
+}
+
 /* ---- freeing inside callbacks ------------------------------------------------------------------------ */
 
 static void free_in_reply(void *arg, const struct json *ret, const struct err *err)

@@ -63,6 +63,29 @@ Test(stop, F01_lost_agent_is_replaced_first)
     cr_expect_eq(fakes.stopped, 1);
 }
 
+/* F08: one that hangs as well. */
+Test(stop, F08_hanging_agent_is_replaced)
+{
+    _cleanup_world_ struct world w;
+    _cleanup_instance_ struct instance inst = INSTANCE_INIT;
+
+    world_init(&w);
+    world_create(&w, "one", &inst);
+    live_machine(&inst);
+    pid_t hanging = live_agent(&inst);
+    write_events(&inst, "{\"status\":{\"running\":true}}\n");
+    fakes.info_hangs = true;
+    fakes.on_spawn = spawn_agent;
+    spawn_for = &inst;
+    fakes.events = adopted;
+    fakes.n_events = 1;
+    cr_assert_eq(inst_stop(&w.env, &inst, false, &w.report, NULL), 0);
+    cr_expect_not(is_alive(hanging));
+    cr_expect_eq(fakes.spawned, 1);
+    cr_expect_eq(fakes.stopped, 1);
+    cr_expect_not_null(strstr(sbuf_str(&w.notes), "does not respond"));
+}
+
 /* A start that waits holds the lock; stop ends its machine all the same. */
 Test(stop, interrupts_a_start)
 {
