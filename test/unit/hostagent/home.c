@@ -69,10 +69,21 @@ void home_setup(struct home *h)
     home_write(h, "mode", "any-boot\n");
 }
 
+/* An agent that a sanitizer has found something in says so in its log. */
+static void check_sanitizers(struct home *h)
+{
+    static const char *const words[] = {"AddressSanitizer", "LeakSanitizer", "runtime error:"};
+    _cleanup_free_ char *log = home_read(h, INST_HA_STDERR);
+
+    for (size_t i = 0; log && i < ARRAY_SIZE(words); i++)
+        cr_expect_null(strstr(log, words[i]), "%s", log);
+}
+
 void home_teardown(struct home *h)
 {
     pid_t machine = home_machine(h);
 
+    check_sanitizers(h);
     if (getenv("TEST_VERBOSE")) {
         _cleanup_free_ char *log = home_read(h, INST_HA_STDERR);
         _cleanup_free_ char *events = home_read(h, INST_HA_STDOUT);
