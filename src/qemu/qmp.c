@@ -60,7 +60,7 @@ struct qmp {
     size_t scanned;    /* bytes of `in` known to hold no newline */
     struct err why;    /* of DEAD */
     bool closed_told;
-    unsigned busy;     /* process() is on the stack: a callback may have called qmp_free */
+    bool busy;         /* process() is on the stack: a callback may call it, or qmp_free */
     bool freed;
 };
 
@@ -614,7 +614,9 @@ static void check_deadlines(struct qmp *q, int64_t now)
 
 void qmp_process(struct qmp *q, int64_t now)
 {
-    q->busy++;
+    if (q->busy)
+        return; /* from a callback: the step on the stack goes on and sends what was queued */
+    q->busy = true;
     if (q->state != QMP_DEAD) {
         write_step(q);
         read_step(q, now);
@@ -625,6 +627,7 @@ void qmp_process(struct qmp *q, int64_t now)
         write_step(q);
     if (!q->freed && q->state == QMP_DEAD)
         bury(q);
-    if (--q->busy == 0 && q->freed)
+    q->busy = false;
+    if (q->freed)
         destroy(q);
 }

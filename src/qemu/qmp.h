@@ -57,7 +57,8 @@ int qmp_fd(const struct qmp *q);
 short qmp_wants(const struct qmp *q);
 /* When qmp_process must be called even if nothing comes; -1: never. */
 int64_t qmp_deadline(const struct qmp *q);
-/* Reads and writes what is possible, answers, checks the deadlines. Never blocks. */
+/* Reads and writes what is possible, answers, checks the deadlines. Never blocks. Inside a callback
+ * it does nothing: the step that called back goes on afterwards. */
 void qmp_process(struct qmp *q, int64_t now);
 
 /* Exactly one of ret and err is there. A refusal by QEMU is ERR_QEMU "QMP command 'x' failed: …". */

@@ -79,7 +79,7 @@ static void shut_down(const char *reason)
                                           "\"reason\": \"%s\"}}\r\n", reason);
 
     say(text);
-    exit(0);
+    _exit(0); /* a leak checker would only find what the stack holds */
 }
 
 static void powerdown(void)
@@ -118,7 +118,7 @@ static void serve(int in_fd, int fd)
         "\"capabilities\": []}}\r\n");
     if (is("die")) {
         fprintf(stderr, "qemu-stub: something dreadful\n");
-        exit(3);
+        _exit(3);
     }
     for (;;) {
         ssize_t n = read(in_fd, sbuf_reserve(&in, 4096), 4096);

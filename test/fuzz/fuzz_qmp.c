@@ -39,6 +39,7 @@ static void on_event(void *arg, const char *name, const struct json *data)
 
     assert(name && !c->closed);
     (void)data;
+    qmp_process(c->q, 1); /* what an eager owner does */
 }
 
 static void on_closed(void *arg, const struct err *why)

@@ -660,6 +660,7 @@ Test(real, cpu_and_vnc)
 /* S28, S07, B-SOCKETS: what a look from outside finds. */
 Test(real, S28_outside_view)
 {
+    struct qemu_vm_limits limits = short_limits;
     struct fixture f;
     _cleanup_free_ char *path = NULL, *env = NULL, *core = NULL, *sock = NULL;
     _cleanup_err_ struct err err = ERR_INIT;
@@ -690,7 +691,8 @@ Test(real, S28_outside_view)
     cr_assert_eq(stat(sock, &st), 0);
     cr_assert_eq(st.st_mode & 0777, 0600);
     /* SeaBIOS does not know the power button: the end is forced, by `quit`. */
-    qemu_vm_set_limits(f.vm, &short_limits);
+    limits.quit = 20000;
+    qemu_vm_set_limits(f.vm, &limits);
     f.quit_when_running = false;
     f.driver->shutdown(f.vm);
     loop_run(f.loop);
