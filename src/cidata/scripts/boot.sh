@@ -92,7 +92,6 @@ boot_run() {
     boot_name=$1
     boot_key=$boot_tmp/${boot_name##*/}
     boot_info "Executing $boot_name"
-    rm -f "$boot_key.done"
     mkfifo "$boot_key.pipe" || return 1
     {
         { tee /proc/self/fd/5 >&4; } 5>&1 | tail -c 65536 >"$boot_key.tail"
@@ -112,7 +111,7 @@ boot_run() {
         boot_clock
     done
     boot_record "$boot_name" $boot_rc $boot_took "$boot_key.tail"
-    rm -f "$boot_key.pipe"
+    rm -f "$boot_key.pipe" "$boot_key.tail" "$boot_key.done"
     return $boot_rc
 }
 

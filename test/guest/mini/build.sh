@@ -112,8 +112,8 @@ system_apt() {
 
 # shellcheck disable=SC2317
 private_apt() {
-    "$@" -o APT::Sandbox::User=root -o "Dir::State=$cache/apt" -o "Dir::Cache=$cache/apt" \
-        -o Dir::State::status=/var/lib/dpkg/status
+    "$@" -o APT::Sandbox::User=root -o "Dir::State=$cache/apt" -o "Dir::State::lists=$cache/apt/lists" \
+        -o Dir::State::status=/var/lib/dpkg/status -o "Dir::Cache=$cache/apt"
 }
 
 # want APT: writes lines "FILE SIZE HASH" to the list of wanted packages.
@@ -143,7 +143,7 @@ if want system_apt && fetch system_apt; then
     :
 elif mkdir -p "$cache/apt/lists/partial" "$cache/apt/archives/partial" &&
     echo "the system's package lists don't do: fetching lists of our own" >&2 &&
-    private_apt apt-get -qq update && want private_apt && fetch private_apt; then
+    private_apt apt-get -qq update 2>"$cache/apt/log" && want private_apt && fetch private_apt; then
     :
 elif [ -e "$cache/packages" ]; then
     echo "no packages to be had: using those of the last build" >&2

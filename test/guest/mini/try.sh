@@ -104,8 +104,11 @@ until guest true 2>/dev/null; do
     sleep 0.05
 done
 echo "ssh after $(elapsed)"
-# shellcheck disable=SC2016 # for the guest to expand
-guest 'until [ "$(cat /run/lima-boot-done 2>/dev/null)" = '"$iid"' ]; do sleep 0.1; done'
+# A script may ask for a restart in between.
+until [ "$(guest cat /run/lima-boot-done 2>/dev/null)" = "$iid" ]; do
+    kill -0 $qemu
+    sleep 0.1
+done
 echo "READY after $(elapsed)"
 guest cat /run/cima-boot-report
 status=0

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # Reads the parts of a cloud-config that the mini guest honours. It knows block style only: top
 # level keys with a scalar or a list of mappings, scalars or literal blocks, and lists of scalars
-# in those mappings. Flow style, anchors, folded blocks and multi-line plain scalars are not read.
+# in those mappings; and for mounts, lists in flow style with every field in double quotes. Other
+# flow style, anchors, folded blocks and multi-line plain scalars are not read.
 # Writes below `dir`:
 #   user             name, uid, gecos, homedir, shell, sudo: one per line, in this order
 #   keys             ssh_authorized_keys
 #   bootcmd          all of bootcmd as one script, as cloud-init does it
+#   fstab            mounts
 #   file.N, files    contents of write_files; lines "N MODE OWNER PATH"
 
 function flush_file() {
@@ -48,6 +50,15 @@ function plain(s,    out, c, i) {
     sub(/[ \t]+#.*$/, "", s)
     sub(/[ \t]+$/, "", s)
     return s == "~" || s == "null" ? "" : s
+}
+
+# A line of fstab from ["FIELD", "FIELD", ...]; fields have no blanks (fstab escapes them).
+function add_mount(s) {
+    sub(/^\[[ \t]*"/, "", s)
+    sub(/"[ \t]*\][ \t]*$/, "", s)
+    gsub(/"[ \t]*,[ \t]*"/, " ", s)
+    gsub(/\\\\/, "\\", s)
+    print s >(dir "/fstab")
 }
 
 # A complete value: of key `sub_key` of an item of list `top`, or of the item itself.
@@ -134,6 +145,10 @@ line ~ /^-( |$)/ {
     match(line, /^ */)
     node = at + 1 + RLENGTH
     line = substr(line, RLENGTH + 1)
+    if (top == "mounts" && line ~ /^\[/) {
+        add_mount(line)
+        next
+    }
     # An element of a list in an item, or an item that is no mapping.
     if (at > dash || line !~ /^[A-Za-z_][A-Za-z0-9_-]*:( |$)/) {
         begin(line, at)
