@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a person sees while an instance starts: one live line on a terminal, log lines elsewhere. */
+/* What a person sees while an instance starts or stops: one live line on a terminal, log lines
+ * elsewhere. */
 #include "base/log.h"
 #include "base/mem.h"
 #include "cli/cli.h"
@@ -50,7 +51,7 @@ static void on_event(void *arg, const struct event *e)
         log_info("SSH Local Port: %u", e->ssh_local_port);
         b->port_told = true;
     }
-    if (e->running || e->exiting || text == b->text)
+    if (e->running || e->stage >= STAGE_STOPPING || text == b->text)
         return;
     b->text = text;
     if (progress_active())
@@ -122,4 +123,16 @@ int cli_start(struct cli *cli, const struct instance *i, int64_t timeout_ms, boo
         return -1;
     tell_result(&cli->env, i, result);
     return 0;
+}
+
+int cli_stop(struct cli *cli, const struct instance *i, bool force, struct err *err)
+{
+    struct inst_report report = cli_report;
+
+    report.tick = on_tick;
+    if (cli->live && !force)
+        progress_begin(i->name, 0);
+    int r = inst_stop(&cli->env, i, force, &report, err);
+    progress_end();
+    return r;
 }

@@ -97,7 +97,7 @@ const struct inst_report cli_report = {
     .step = step,
 };
 
-int cli_for_each(const struct strv *words, const struct inst_env *env, bool flag, cli_each_fn *fn,
+int cli_for_each(struct cli *cli, const struct strv *words, bool flag, cli_each_fn *fn,
                  struct err *err)
 {
     int r = 0;
@@ -105,7 +105,7 @@ int cli_for_each(const struct strv *words, const struct inst_env *env, bool flag
     for (size_t i = 0; i < words->n; i++) {
         _cleanup_err_ struct err why = ERR_INIT;
 
-        if (fn(env, words->v[i], flag, &why) == 0)
+        if (fn(cli, words->v[i], flag, &why) == 0)
             continue;
         if (r == 0) {
             r = err_move(err, &why);

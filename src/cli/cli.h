@@ -32,8 +32,8 @@ void cli_warn_diag(void *arg, const struct diag *d);
 
 /* Calls fn for every word, also after a failure. The error is the first one; the texts of others
  * are its detail. */
-typedef int cli_each_fn(const struct inst_env *env, const char *word, bool flag, struct err *err);
-int cli_for_each(const struct strv *words, const struct inst_env *env, bool flag, cli_each_fn *fn,
+typedef int cli_each_fn(struct cli *cli, const char *word, bool flag, struct err *err);
+int cli_for_each(struct cli *cli, const struct strv *words, bool flag, cli_each_fn *fn,
                  struct err *err);
 
 /* What [NAME|FILE] means. */
@@ -59,6 +59,8 @@ int cli_target_find(const struct inst_env *env, const char *arg, const char *nam
  * READY line and the instance's message. */
 int cli_start(struct cli *cli, const struct instance *i, int64_t timeout_ms, bool progress,
               struct err *err);
+/* Stops it, with live progress on a terminal. */
+int cli_stop(struct cli *cli, const struct instance *i, bool force, struct err *err);
 /* The value of --timeout. */
 int64_t cli_timeout(const struct args *args);
 /* Columns of the terminal on fd; 0 when it is none. */

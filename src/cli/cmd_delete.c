@@ -2,18 +2,18 @@
 #include "base/log.h"
 #include "cli/cli.h"
 
-static int delete_one(const struct inst_env *env, const char *name, bool force, struct err *err)
+static int delete_one(struct cli *cli, const char *name, bool force, struct err *err)
 {
     _cleanup_instance_ struct instance inst = INSTANCE_INIT;
     _cleanup_err_ struct err why = ERR_INIT;
 
-    if (store_find(env->store, name, &inst, &why) < 0) {
+    if (store_find(cli->env.store, name, &inst, &why) < 0) {
         if (why.kind != ERR_NOT_FOUND)
             return err_move(err, &why);
         log_warn("Ignoring non-existent instance `%s`", name);
         return 0;
     }
-    if (inst_delete(env, &inst, force, &cli_report, err) < 0)
+    if (inst_delete(&cli->env, &inst, force, &cli_report, err) < 0)
         return -1;
     log_info("Deleted `%s`", name);
     return 0;
@@ -21,11 +21,9 @@ static int delete_one(const struct inst_env *env, const char *name, bool force, 
 
 static int run(struct cli *cli, const struct args *args, struct err *err)
 {
-    const struct inst_env *env = cli_env(cli, err);
-
-    if (!env)
+    if (!cli_env(cli, err))
         return -1;
-    return cli_for_each(&args->positional, env, args_flag(args, "force"), delete_one, err);
+    return cli_for_each(cli, &args->positional, args_flag(args, "force"), delete_one, err);
 }
 
 static const struct cli_positional positional[] = {

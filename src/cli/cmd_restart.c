@@ -2,12 +2,11 @@
 #include "base/log.h"
 #include "cli/cli.h"
 
-static int stop_if_running(const struct inst_env *env, const struct instance *i, bool force,
-                           struct err *err)
+static int stop_if_running(struct cli *cli, const struct instance *i, bool force, struct err *err)
 {
     _cleanup_err_ struct err why = ERR_INIT;
 
-    if (inst_stop(env, i, force, &cli_report, &why) == 0)
+    if (cli_stop(cli, i, force, &why) == 0)
         return 0;
     if (why.kind != ERR_STATE)
         return err_move(err, &why);
@@ -22,7 +21,7 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
     const char *name = args_pos(args, 0);
 
     if (!env || store_find(env->store, name ? name : "default", &inst, err) < 0 ||
-        stop_if_running(env, &inst, args_flag(args, "force"), err) < 0)
+        stop_if_running(cli, &inst, args_flag(args, "force"), err) < 0)
         return -1;
     return cli_start(cli, &inst, cli_timeout(args), args_flag(args, "progress"), err);
 }

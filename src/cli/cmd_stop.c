@@ -1,25 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/cli.h"
 
-static int stop_one(const struct inst_env *env, const char *name, bool force, struct err *err)
+static int stop_one(struct cli *cli, const char *name, bool force, struct err *err)
 {
     _cleanup_instance_ struct instance inst = INSTANCE_INIT;
 
-    if (store_find(env->store, name, &inst, err) < 0)
+    if (store_find(cli->env.store, name, &inst, err) < 0)
         return -1;
-    return inst_stop(env, &inst, force, &cli_report, err);
+    return cli_stop(cli, &inst, force, err);
 }
 
 static int run(struct cli *cli, const struct args *args, struct err *err)
 {
-    const struct inst_env *env = cli_env(cli, err);
     bool force = args_flag(args, "force");
 
-    if (!env)
+    if (!cli_env(cli, err))
         return -1;
     if (!args->positional.n)
-        return stop_one(env, "default", force, err);
-    return cli_for_each(&args->positional, env, force, stop_one, err);
+        return stop_one(cli, "default", force, err);
+    return cli_for_each(cli, &args->positional, force, stop_one, err);
 }
 
 static const struct cli_positional positional[] = {

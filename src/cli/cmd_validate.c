@@ -19,14 +19,14 @@ static int load(const struct inst_env *env, const struct inst_template *t, struc
     return r;
 }
 
-static int validate_one(const struct inst_env *env, const char *path, bool fill, struct err *err)
+static int validate_one(struct cli *cli, const char *path, bool fill, struct err *err)
 {
     _cleanup_inst_template_ struct inst_template t = INST_TEMPLATE_INIT;
     _cleanup_config_ struct config config = CONFIG_INIT;
 
     if (inst_template_read(path, &t, err) < 0)
         return -1;
-    if (load(env, &t, &config, err) < 0)
+    if (load(&cli->env, &t, &config, err) < 0)
         return err_wrap(err, "failed to validate YAML file `%s`", t.path);
     if (fill) {
         _cleanup_free_ char *yaml = config_to_yaml(&config.v);
@@ -39,11 +39,9 @@ static int validate_one(const struct inst_env *env, const char *path, bool fill,
 
 static int run(struct cli *cli, const struct args *args, struct err *err)
 {
-    const struct inst_env *env = cli_env(cli, err);
-
-    if (!env)
+    if (!cli_env(cli, err))
         return -1;
-    return cli_for_each(&args->positional, env, args_flag(args, "fill"), validate_one, err);
+    return cli_for_each(cli, &args->positional, args_flag(args, "fill"), validate_one, err);
 }
 
 static const struct cli_positional positional[] = {

@@ -42,7 +42,7 @@ int inst_delete(const struct inst_env *env, struct instance *i, bool force,
         return -1;
     if (force && inst_kill_if_alive(i, r, err) < 0)
         return -1;
-    lock = instance_lock(i, force ? FORCE_WAIT_MS : 0, err);
+    lock = inst_lock(i, force ? FORCE_WAIT_MS : 0, err);
     if (lock < 0)
         return -1;
     if (force ? inst_kill_if_alive(i, r, err) < 0 : check_stopped(env, i, err) < 0)

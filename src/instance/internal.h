@@ -6,6 +6,8 @@
 #include "driver/driver.h"
 #include "instance/instance.h"
 
+/* instance_lock with a next step in the error. */
+int inst_lock(const struct instance *i, int wait_ms, struct err *err);
 /* A host agent lives, known by its pid or not yet. */
 bool inst_has_agent(const struct instance_state *st);
 /* Anything of the instance lives. */

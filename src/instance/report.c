@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "instance/instance.h"
 #include "base/mem.h"
+#include "instance/internal.h"
 
 void inst_note(const struct inst_report *r, enum log_level level, const char *fmt, ...)
 {
@@ -24,4 +25,13 @@ void inst_warnings(const struct inst_report *r, const struct diags *d)
 {
     for (size_t i = 0; r->warning && i < d->n; i++)
         r->warning(r->arg, &d->v[i]);
+}
+
+int inst_lock(const struct instance *i, int wait_ms, struct err *err)
+{
+    int fd = instance_lock(i, wait_ms, err);
+
+    if (fd < 0 && err && err->kind == ERR_BUSY && !err->hint)
+        err_hint(err, "another command works on the instance; try again when it is done");
+    return fd;
 }

@@ -288,7 +288,7 @@ int inst_start(const struct inst_env *env, const struct instance *i, int64_t tim
 {
     _cleanup_instance_state_ struct instance_state st = {0};
     _cleanup_err_ struct err why = ERR_INIT;
-    _cleanup_close_ int lock = instance_lock(i, 0, err);
+    _cleanup_close_ int lock = inst_lock(i, 0, err);
     bool died = false;
 
     if (lock < 0)
@@ -308,7 +308,7 @@ int inst_start_prepare(const struct inst_env *env, const struct instance *i,
                        const struct inst_report *r, struct err *err)
 {
     _cleanup_instance_state_ struct instance_state st = {0};
-    _cleanup_close_ int lock = instance_lock(i, 0, err);
+    _cleanup_close_ int lock = inst_lock(i, 0, err);
 
     if (lock < 0)
         return -1;
@@ -346,7 +346,7 @@ int inst_readopt_locked(const struct inst_env *env, const struct instance *i,
 int inst_readopt(const struct inst_env *env, const struct instance *i, const struct inst_report *r,
                  struct err *err)
 {
-    _cleanup_close_ int lock = instance_lock(i, READOPT_LOCK_MS, err);
+    _cleanup_close_ int lock = inst_lock(i, READOPT_LOCK_MS, err);
 
     if (lock < 0)
         return -1;

@@ -11,7 +11,7 @@
 #include <signal.h>
 
 /* HA-90: the agent gives the guest three minutes, then ends the machine itself. */
-enum { AGENT_STOP_MS = 190 * 1000, GONE_MS = 10 * 1000 };
+enum { AGENT_STOP_MS = 190 * 1000, GONE_MS = 10 * 1000, TICK_MS = 250 };
 /* With force: an agent whose machine was killed may still clean up after itself. */
 enum { AGENT_GRACE_MS = 2000, KILL_MS = 5000 };
 /* An agent that is well answers in a thousandth of that. */
@@ -71,6 +71,27 @@ static int replace_hanging_agent(const struct instance *i, const struct inst_rep
     return agent_kill(i, KILL_MS, err);
 }
 
+/* Asks the agent once (twice would mean "at once") and waits for its end. */
+static int end_agent(const struct instance *i, const struct inst_report *r, struct err *err)
+{
+    _cleanup_close_ int pidfd = agent_open(i);
+    _cleanup_err_ struct err why = ERR_INIT;
+    int64_t deadline = deadline_in(AGENT_STOP_MS);
+
+    if (pidfd < 0 || (agent_stop(i, 0, &why) < 0 && why.kind == ERR_STATE))
+        return 0; /* killed a moment ago */
+    if (err_is_set(&why) && why.kind != ERR_TIMEOUT)
+        return err_move(err, &why);
+    while (pidfd_wait(pidfd, TICK_MS) <= 0) {
+        if (monotonic_ms() >= deadline)
+            return err_set(err, ERR_TIMEOUT, "instance `%s`: did not receive an event with the "
+                           "`exiting` status within %d s", i->name, AGENT_STOP_MS / 1000);
+        if (r->tick)
+            r->tick(r->arg);
+    }
+    return 0;
+}
+
 static int stop_by_agent(const struct inst_env *env, const struct instance *i,
                          const struct inst_report *r, struct err *err)
 {
@@ -81,13 +102,11 @@ static int stop_by_agent(const struct inst_env *env, const struct instance *i,
         return not_running(i, err);
     if (inst_has_agent(&st) && !st.agent_foreign && replace_hanging_agent(i, r, err) < 0)
         return -1;
-    inst_step(r, "waiting for the guest to shut down");
+    inst_note(r, LOG_INFO, "Shutting down the instance %s", i->name);
+    inst_step(r, "shutting down, waiting for the guest");
     /* Twice: the first agent may have been killed while, or just before, we asked it. */
     for (int round = 0; round < 2; round++) {
-        _cleanup_err_ struct err why = ERR_INIT;
-
-        if (inst_readopt_locked(env, i, r, err) < 0 ||
-            (agent_stop(i, AGENT_STOP_MS, &why) < 0 && why.kind != ERR_STATE && err_move(err, &why)))
+        if (inst_readopt_locked(env, i, r, err) < 0 || end_agent(i, r, err) < 0)
             return err->hint ? -1 : err_hint(err, "`cima stop -f %s` kills the machine", i->name);
         if (wait_gone(i, round ? GONE_MS : 500)) {
             tell_last_event(i, r);
@@ -101,7 +120,8 @@ static int stop_by_agent(const struct inst_env *env, const struct instance *i,
 
 /* Somebody holds the lock. When that is a start that waits for its machine, we may end the start:
  * its agent tells it. Otherwise it is busy. */
-static int interrupt_start(const struct instance *i, struct err *busy, struct err *err)
+static int interrupt_start(const struct instance *i, const struct inst_report *r, struct err *busy,
+                           struct err *err)
 {
     _cleanup_event_ struct event e = EVENT_INIT;
     _cleanup_instance_state_ struct instance_state st = {0};
@@ -110,20 +130,21 @@ static int interrupt_start(const struct instance *i, struct err *busy, struct er
     if (!inst_has_agent(&st) || st.agent_foreign || inst_last_event(i, &e) < 0 || e.running ||
         e.exiting || e.stage >= STAGE_STOPPING)
         return err_move(err, busy);
-    return agent_stop(i, AGENT_STOP_MS, err);
+    inst_step(r, "ending the start");
+    return end_agent(i, r, err);
 }
 
 static int stop_graceful(const struct inst_env *env, const struct instance *i,
                          const struct inst_report *r, struct err *err)
 {
     _cleanup_err_ struct err busy = ERR_INIT;
-    _cleanup_close_ int lock = instance_lock(i, 0, &busy);
+    _cleanup_close_ int lock = inst_lock(i, 0, &busy);
 
     if (lock < 0 && busy.kind == ERR_BUSY) {
-        if (interrupt_start(i, &busy, err) < 0)
+        if (interrupt_start(i, r, &busy, err) < 0)
             return -1;
         /* The start ends now that its agent has. */
-        lock = instance_lock(i, GONE_MS, err);
+        lock = inst_lock(i, GONE_MS, err);
         if (lock < 0)
             return -1;
     } else if (lock < 0) {
@@ -209,12 +230,12 @@ int inst_kill_if_alive(const struct instance *i, const struct inst_report *r, st
  * a start that is about to spawn: killing the processes ends the waiting, then the lock is free. */
 static int stop_force(const struct instance *i, const struct inst_report *r, struct err *err)
 {
-    _cleanup_close_ int lock = instance_lock(i, 0, NULL);
+    _cleanup_close_ int lock = inst_lock(i, 0, NULL);
 
     if (inst_kill(i, r, err) < 0)
         return -1;
     if (lock < 0) {
-        lock = instance_lock(i, KILL_MS, err);
+        lock = inst_lock(i, KILL_MS, err);
         if (lock < 0 || inst_kill(i, r, err) < 0)
             return -1;
     }
