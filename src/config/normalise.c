@@ -107,7 +107,9 @@ static size_t path_push(struct norm *n, const char *key)
 {
     size_t len = n->path.len;
 
-    sbuf_addf(&n->path, "%s%s", len ? "." : "", key);
+    if (len)
+        sbuf_addch(&n->path, '.');
+    sbuf_addstr(&n->path, key);
     return len;
 }
 
@@ -129,6 +131,16 @@ static void end_line(struct norm *n, const struct yaml_node *node)
     o->lines[o->n_lines++] = node;
 }
 
+/* Bytes that need no escape. */
+static size_t plain_run(const char *s)
+{
+    size_t n = 0;
+
+    while (s[n] >= 0x20 && s[n] < 0x7f && s[n] != '"' && s[n] != '\\')
+        n++;
+    return n;
+}
+
 /* Double-quoted, everything that is not plain ASCII escaped. */
 static void put_text(struct norm *n, const char *s)
 {
@@ -137,15 +149,18 @@ static void put_text(struct norm *n, const char *s)
 
     sbuf_addch(out, '"');
     for (size_t i = 0; i < len;) {
+        size_t plain = plain_run(s + i), step;
         uint32_t c = 0;
-        size_t step = utf8_decode(s + i, len - i, &c);
 
+        sbuf_add(out, s + i, plain);
+        i += plain;
+        if (i == len)
+            break;
+        step = utf8_decode(s + i, len - i, &c);
         if (c == '"' || c == '\\')
-            sbuf_addf(out, "\\%c", (char)c);
-        else if (c >= 0x20 && c < 0x7f)
-            sbuf_addch(out, (char)c);
+            sbuf_add(out, c == '"' ? "\\\"" : "\\\\", 2);
         else if (c == '\n')
-            sbuf_addstr(out, "\\n");
+            sbuf_add(out, "\\n", 2);
         else
             sbuf_addf(out, c < 0x10000 ? "\\u%04x" : "\\U%08x", c);
         i += step ? step : 1;
@@ -155,7 +170,9 @@ static void put_text(struct norm *n, const char *s)
 
 static void put_key(struct norm *n, const char *key)
 {
-    sbuf_addf(&n->out->stream, "\"%s\": ", key);
+    sbuf_addch(&n->out->stream, '"');
+    sbuf_addstr(&n->out->stream, key);
+    sbuf_add(&n->out->stream, "\": ", 3);
 }
 
 static void put_line_text(struct norm *n, const struct yaml_node *node, const char *s)
@@ -175,6 +192,18 @@ static void put_raw(struct norm *n, const struct yaml_node *node, const char *s)
 {
     sbuf_addstr(&n->out->stream, s);
     end_line(n, node);
+}
+
+/* What the struct starts with; zeros are left out. */
+static void put_head(struct norm *n, uint64_t set, uint64_t null, unsigned src)
+{
+    struct sbuf *out = &n->out->stream;
+
+    sbuf_addf(out, "\"%s\": %u", CONFIG_KEY_SRC, src);
+    if (set)
+        sbuf_addf(out, ", \"%s\": %llu", CONFIG_KEY_SET, (unsigned long long)set);
+    if (null)
+        sbuf_addf(out, ", \"%s\": %llu", CONFIG_KEY_NULL, (unsigned long long)null);
 }
 
 /* ---- scalars --------------------------------------------------------------------------------- */
@@ -347,7 +376,7 @@ static void put_entry(struct norm *n, const struct config_mapping *m, const stru
         put_raw(n, node, "{");
         put_key(n, m->fields[0].key);
         put_line_text(n, node, node->value);
-        sbuf_addf(&n->out->stream, "\"%s\": 1, \"%s\": %u", CONFIG_KEY_SET, CONFIG_KEY_SRC, src);
+        put_head(n, 1, 0, src);
         put_raw(n, node, "},");
     } else {
         wrong_type(n, node, node,
@@ -524,9 +553,7 @@ static void put_mapping(struct norm *n, const struct config_mapping *m,
     }
     if (rest >= 0 && put_rest(n, m, node, &m->fields[rest]))
         set |= UINT64_C(1) << rest;
-    sbuf_addf(&n->out->stream, "\"%s\": %llu, \"%s\": %llu, \"%s\": %u", CONFIG_KEY_SET,
-              (unsigned long long)set, CONFIG_KEY_NULL, (unsigned long long)null, CONFIG_KEY_SRC,
-              src);
+    put_head(n, set, null, src);
     put_raw(n, node, n->path.len ? "}," : "}");
 }
 

@@ -85,8 +85,8 @@ static int scan(struct yaml_text *t, const char *name, struct diags *d)
 
     add_line(t, t->bom);
     for (size_t i = t->bom; i < t->len;) {
-        uint32_t c = 0;
-        size_t n = utf8_decode(t->s + i, t->len - i, &c);
+        uint32_t c = (unsigned char)t->s[i];
+        size_t n = c >= 0x20 && c < 0x7f ? 1 : utf8_decode(t->s + i, t->len - i, &c);
 
         if (!n)
             return refuse(t, name, i, col, "this is no valid UTF-8",
@@ -157,11 +157,10 @@ size_t yaml_text_offset(struct yaml_text *t, size_t line, size_t col)
         at = 0;
         i = t->lines[line];
     }
-    for (; at < col && i < t->len; at++) {
-        uint32_t c;
-
-        i += utf8_decode(t->s + i, t->len - i, &c);
-    }
+    /* Valid UTF-8: a character is its first byte and the continuation bytes behind it. */
+    for (; at < col && i < t->len; at++)
+        for (i++; ((unsigned char)t->s[i] & 0xc0) == 0x80; i++)
+            ;
     t->at_line = line;
     t->at_col = col;
     t->at_byte = i;
