@@ -66,35 +66,50 @@ static void on_tick(void *arg)
     progress_tick();
 }
 
-static void print_message(const struct inst_env *env, const struct instance *i)
+/* Lines as they are; what could drive the terminal is made visible. */
+static void print_message(const struct instance *i, const char *message)
 {
-    _cleanup_config_ struct config config = CONFIG_INIT;
-
-    if (instance_load_config(env->store, i, env->host, &config, NULL, NULL) < 0 ||
-        str_empty(config.v.message))
-        return;
     _cleanup_sbuf_ struct sbuf text = SBUF_INIT;
-    /* Lines as they are; what could drive the terminal is made visible. */
-    for (const char *p = config.v.message; *p;) {
+
+    for (const char *p = message; *p;) {
         size_t n = strcspn(p, "\n");
 
         sbuf_add_printable(&text, p, n);
         sbuf_addch(&text, '\n');
         p += n + (p[n] == '\n');
     }
-    printf("Message from the instance `%s`:\n%s", i->name, sbuf_str(&text));
+    if (text.len)
+        printf("Message from the instance `%s`:\n%s", i->name, sbuf_str(&text));
+}
+
+static void tell_ready(const struct inst_env *env, const struct instance *i)
+{
+    _cleanup_config_ struct config config = CONFIG_INIT;
+    _cleanup_event_ struct event e = EVENT_INIT;
+    bool loaded = instance_load_config(env->store, i, env->host, &config, NULL, NULL) == 0;
+
+    if (loaded && config.v.plain == TRI_TRUE) {
+        _cleanup_free_ char *ssh_config = instance_path(i, INST_SSH_CONFIG);
+
+        log_info("READY. Run `ssh -F \"%s\" lima-%s` to open the shell.", ssh_config, i->name);
+    } else {
+        log_info("READY. Run `cima shell %s` to open the shell.", i->name);
+    }
+    if (!loaded)
+        return;
+    (void)inst_last_event(i, &e); /* without it the port is 0 */
+    _cleanup_free_ char *message = inst_message(env, i, &config.v, INST_RUNNING, e.ssh_local_port);
+    print_message(i, message);
 }
 
 static void tell_result(const struct inst_env *env, const struct instance *i,
                         enum inst_start_result result)
 {
-    if (result == INST_START_ALREADY_RUNNING) {
+    if (result == INST_START_ALREADY_RUNNING)
         log_info("The instance `%s` is already running. Run `cima shell %s` to open the shell.",
                  i->name, i->name);
-        return;
-    }
-    log_info("READY. Run `cima shell %s` to open the shell.", i->name);
-    print_message(env, i);
+    else
+        tell_ready(env, i);
 }
 
 int cli_start(struct cli *cli, const struct instance *i, int64_t timeout_ms, bool progress,

@@ -148,7 +148,7 @@ static void set_config_facts(struct json *o, const struct inst_info *info)
     set_int(o, "cpus", (uint64_t)c->cpus);
     set_int(o, "memory", config_memory_bytes(c));
     set_int(o, "disk", config_disk_bytes(c));
-    set_text(o, "message", c->message);
+    set_text(o, "message", info->message);
 }
 
 static struct json *config_json(const struct inst_info *info)

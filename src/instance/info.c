@@ -75,6 +75,7 @@ void inst_info_release(struct inst_info *info)
     if (info->has_config)
         config_release(&info->config);
     free(info->lima_version);
+    free(info->message);
     *info = (struct inst_info){0};
 }
 
@@ -173,5 +174,7 @@ void inst_info_read(const struct inst_env *env, const struct instance *i, int *b
         ask_agent(i, budget_ms, &info);
     info.protected_ = path_exists(protected_path);
     info.lima_version = read_version(i);
+    if (info.has_config)
+        info.message = inst_message(env, i, &info.config.v, info.state.status, info.ssh_port);
     *ret = info;
 }

@@ -91,6 +91,7 @@ struct inst_info {
     uint16_t ssh_port;           /* 0: unknown, not running */
     bool protected_;
     char *lima_version;          /* "" when there is no such file */
+    char *message;               /* of the YAML, expanded; NULL without a configuration */
 };
 
 #define _cleanup_inst_info_ _cleanup_(inst_info_release)
@@ -99,6 +100,9 @@ void inst_info_release(struct inst_info *info);
  * used is taken off). An agent that does not answer makes the condition "not responding". */
 void inst_info_read(const struct inst_env *env, const struct instance *i, int *budget_ms,
                     struct inst_info *ret);
+/* `message` of the YAML, its template expanded; "" when there is none. Caller frees. */
+char *inst_message(const struct inst_env *env, const struct instance *i,
+                   const struct config_instance *cfg, enum inst_status status, uint16_t ssh_port);
 /* The last event that the host agent of this run wrote; -1 when there is none. */
 int inst_last_event(const struct instance *i, struct event *ret);
 

@@ -100,6 +100,25 @@ Test(info, F10_broken)
     }
 }
 
+Test(info, message)
+{
+    struct config_kv param[] = {{(char *)"greeting", (char *)"hello"}};
+    struct config_instance cfg = {
+        .message = (char *)"{{.Name}} in {{.Dir}} says {{.Param.greeting}}, port {{.SSHLocalPort}}",
+        .vm_type = (char *)"qemu", .arch = (char *)"x86_64", .memory = (char *)"1GiB",
+        .disk = (char *)"1GiB", .param = param, .param_count = 1,
+    };
+    _cleanup_world_ struct world w;
+    struct instance inst = {.name = (char *)"one", .dir = (char *)"/h/one"};
+
+    world_init(&w);
+    _cleanup_free_ char *text = inst_message(&w.env, &inst, &cfg, INST_RUNNING, 60022);
+    cr_expect_str_eq(text, "one in /h/one says hello, port 60022");
+    cfg.message = NULL;
+    _cleanup_free_ char *none = inst_message(&w.env, &inst, &cfg, INST_RUNNING, 0);
+    cr_expect_str_eq(none, "");
+}
+
 Test(info, last_event)
 {
     static const struct {
