@@ -27,18 +27,18 @@ struct vm_callbacks {
     /* Once: the machine runs, its monitor answers, its ssh port is known. */
     void (*running)(void *arg, uint16_t ssh_port);
     void (*event)(void *arg, enum vm_event ev, const char *detail);
-    /* Once, last: the process has ended. wait_status as of waitpid, or -1 when it was not our child.
-     * err is NULL for an end that was asked for or that the guest chose, else what went wrong (also:
-     * that the guest did not follow shutdown() and was ended by force), with the last lines of its
-     * stderr as detail. */
+    /* Once, last: the process has ended. wait_status as of waitpid, or -1 when it was not our
+     * child. err is NULL for an end that was asked for or that the guest chose, else what went
+     * wrong (also: that the guest did not follow shutdown() and was ended by force), with the last
+     * lines of its stderr as detail. */
     void (*exited)(void *arg, int wait_status, const struct err *err);
 };
 
 struct driver {
     const char *name; /* vmType */
-    /* At creation, in the draft: the disk out of the image that image_prepare put there, the variable
-     * store, and the facts to freeze (machine type, formats) into `facts`. Idempotent: an existing
-     * disk is left alone. */
+    /* At creation, in the draft: the disk out of the image that image_prepare put there, and the
+     * facts to freeze (machine type, formats, firmware) into `facts`. Idempotent: an existing disk
+     * is left alone. */
     int (*create_disk)(const struct driver_ctx *ctx, const struct image_result *image,
                        struct json *facts, struct err *err);
     /* Probes the host (cached), decides everything, refuses what can't work: before anything runs.
@@ -48,8 +48,8 @@ struct driver {
     /* The plan's command line as one shell-quoted line. Caller frees. */
     char *(*plan_text)(const struct driver_plan *plan);
     void (*plan_free)(struct driver_plan *plan);
-    /* Executes the plan. Returns when the process exists; running() or exited() follows. The machine
-     * outlives us. */
+    /* Executes the plan. Returns when the process exists; running() or exited() follows. The
+     * machine outlives us. */
     int (*start)(const struct driver_ctx *ctx, const struct driver_plan *plan, struct loop *loop,
                  const struct vm_callbacks *cb, void *arg, struct vm **ret, struct err *err);
     /* Takes over a machine that a dead supervisor left running; running() follows. */

@@ -62,10 +62,9 @@ static unsigned get_unsigned(const struct json *j, const char *key)
 static void diag_from_json(const struct json *j, struct diags *diags)
 {
     const char *msg = json_get_str(j, "message");
-    struct diag *d = diags_add(diags,
-                               streq0(json_get_str(j, "severity"), "warning") ? DIAG_WARNING
-                                                                              : DIAG_ERROR,
-                               json_get_str(j, "path"), "%s", msg ? msg : "");
+    struct diag *d =
+        diags_add(diags, streq0(json_get_str(j, "severity"), "warning") ? DIAG_WARNING : DIAG_ERROR,
+                  json_get_str(j, "path"), "%s", msg ? msg : "");
 
     if (json_get_str(j, "hint"))
         diag_set_hint(d, "%s", json_get_str(j, "hint"));

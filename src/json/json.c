@@ -174,7 +174,7 @@ struct json *json_real_new(double v)
     return must(json_real(v));
 }
 
-/* ---- setters ----------------------------------------------------------------------------------- */
+/* ---- setters --------------------------------------------------------------------------------- */
 
 void json_set(struct json *obj, const char *key, struct json *value)
 {
@@ -209,7 +209,7 @@ void json_append(struct json *arr, struct json *value)
         must(NULL);
 }
 
-/* ---- getters ----------------------------------------------------------------------------------- */
+/* ---- getters --------------------------------------------------------------------------------- */
 
 bool json_is_object(const struct json *j)
 {

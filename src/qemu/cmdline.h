@@ -17,7 +17,10 @@ struct qemu_cmdline {
     size_t n, cap;
 };
 
-#define QEMU_CMDLINE_INIT {NULL, 0, 0}
+#define QEMU_CMDLINE_INIT                                                                          \
+    {                                                                                              \
+        NULL, 0, 0                                                                                 \
+    }
 #define _cleanup_qemu_cmdline_ _cleanup_(qemu_cmdline_release)
 
 void qemu_cmdline_release(struct qemu_cmdline *c);
@@ -26,7 +29,8 @@ void qemu_cmdline_flag(struct qemu_cmdline *c, const char *name);
 void qemu_cmdline_text(struct qemu_cmdline *c, const char *name, const char *text);
 /* Takes over opts. */
 void qemu_cmdline_opts(struct qemu_cmdline *c, const char *name, struct qemu_opts *opts);
-/* Appends the words behind the program's name. ERR_CONFIG naming the option that can't be written. */
+/* Appends the words behind the program's name. ERR_CONFIG naming the option that can't be written.
+ */
 int qemu_cmdline_argv(const struct qemu_cmdline *c, struct strv *out, struct err *err);
 
 #endif

@@ -22,7 +22,7 @@ static void set_boot_index(struct qemu_opts *o, int boot_index)
         qemu_opts_int(o, "bootindex", boot_index);
 }
 
-/* ---- block ------------------------------------------------------------------------------------- */
+/* ---- block ----------------------------------------------------------------------------------- */
 
 struct qemu_opts *qemu_blockdev(const struct qemu_block *b)
 {
@@ -96,7 +96,7 @@ struct qemu_opts *qemu_ide_cd(const char *bus, const char *node, int boot_index)
     return cd("ide-cd", bus, node, boot_index);
 }
 
-/* ---- network ----------------------------------------------------------------------------------- */
+/* ---- network --------------------------------------------------------------------------------- */
 
 struct qemu_opts *qemu_netdev_user(const struct qemu_netdev_user *n)
 {
@@ -128,7 +128,7 @@ struct qemu_opts *qemu_nic(enum qemu_transport t, const char *netdev, const char
     return o;
 }
 
-/* ---- character devices ------------------------------------------------------------------------- */
+/* ---- character devices ----------------------------------------------------------------------- */
 
 struct qemu_opts *qemu_chardev_listen_fd(const char *id, int fd, const char *log_path)
 {
@@ -194,7 +194,7 @@ struct qemu_opts *qemu_monitor_qmp(const char *chardev)
     return o;
 }
 
-/* ---- file systems ------------------------------------------------------------------------------ */
+/* ---- file systems ---------------------------------------------------------------------------- */
 
 struct qemu_opts *qemu_fsdev_local(const struct qemu_fs_local *f)
 {
@@ -250,7 +250,7 @@ struct qemu_opts *qemu_usb_xhci(const char *id)
     return o;
 }
 
-/* ---- TPM, sound, display ----------------------------------------------------------------------- */
+/* ---- TPM, sound, display --------------------------------------------------------------------- */
 
 struct qemu_opts *qemu_tpm_emulator(const char *id, const char *chardev)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The things a machine is made of, each as one typed value. Every constructor returns a new struct
- * qemu_opts; optional texts may be NULL. Ids connect them. Property names are those of QEMU's manual
- * (qemu(1)) and its QAPI schema, so that the same value can go to blockdev-add, device_add, … */
+ * qemu_opts; optional texts may be NULL. Ids connect them. Property names are those of QEMU's
+ * manual (qemu(1)) and its QAPI schema, so that the same value can go to blockdev-add, device_add,
+ * … */
 #ifndef CIMA_QEMU_DEVICE_H
 #define CIMA_QEMU_DEVICE_H
 
@@ -9,14 +10,18 @@
 #include "qemu/opts.h"
 
 /* The bus that virtio devices of a machine sit on: the suffix of their names. */
-enum qemu_transport { QEMU_TRANSPORT_PCI, QEMU_TRANSPORT_CCW, QEMU_TRANSPORT_MMIO,
-                      QEMU_TRANSPORT_COUNT };
+enum qemu_transport {
+    QEMU_TRANSPORT_PCI,
+    QEMU_TRANSPORT_CCW,
+    QEMU_TRANSPORT_MMIO,
+    QEMU_TRANSPORT_COUNT
+};
 ENUM_STRINGS_DECLARE(qemu_transport); /* "pci", "ccw", "device" */
 
 /* A virtio device by the middle of its name: "net" gives virtio-net-pci. */
 struct qemu_opts *qemu_virtio(enum qemu_transport t, const char *kind);
 
-/* ---- block ------------------------------------------------------------------------------------- */
+/* ---- block ----------------------------------------------------------------------------------- */
 struct qemu_block {
     const char *node;   /* node-name */
     const char *format; /* always explicit: "qcow2", "raw", … (S02) */
@@ -35,7 +40,7 @@ struct qemu_opts *qemu_scsi_cd(const char *bus, const char *node, int boot_index
 struct qemu_opts *qemu_pflash(int unit, const char *format, const char *path, bool read_only);
 struct qemu_opts *qemu_ide_cd(const char *bus, const char *node, int boot_index);
 
-/* ---- network ----------------------------------------------------------------------------------- */
+/* ---- network --------------------------------------------------------------------------------- */
 struct qemu_netdev_user {
     const char *id, *net, *dhcp_start;
     const struct strv *hostfwd; /* "tcp:127.0.0.1:0-:22"; NULL: none */
@@ -45,7 +50,7 @@ struct qemu_opts *qemu_netdev_user(const struct qemu_netdev_user *n);
 struct qemu_opts *qemu_netdev_socket_fd(const char *id, int fd);
 struct qemu_opts *qemu_nic(enum qemu_transport t, const char *netdev, const char *mac);
 
-/* ---- character devices ------------------------------------------------------------------------- */
+/* ---- character devices ----------------------------------------------------------------------- */
 /* A server on a listening unix socket that QEMU inherits; never waits for a client. log_path NULL:
  * none. */
 struct qemu_opts *qemu_chardev_listen_fd(const char *id, int fd, const char *log_path);
@@ -58,12 +63,13 @@ struct qemu_opts *qemu_pci_serial(const char *chardev);
 /* -mon in control mode. */
 struct qemu_opts *qemu_monitor_qmp(const char *chardev);
 
-/* ---- file systems ------------------------------------------------------------------------------ */
+/* ---- file systems ---------------------------------------------------------------------------- */
 struct qemu_fs_local {
     const char *id, *path;
     const char *security_model; /* none, passthrough, mapped-xattr, mapped-file */
     bool read_only;
-    /* Files of two host file systems never share an inode number in the guest (QEMU 4.2 and later). */
+    /* Files of two host file systems never share an inode number in the guest (QEMU 4.2 and later).
+     */
     bool remap_inodes;
 };
 struct qemu_opts *qemu_fsdev_local(const struct qemu_fs_local *f);
@@ -75,7 +81,7 @@ struct qemu_opts *qemu_memory_memfd(const char *id, uint64_t bytes);
 
 struct qemu_opts *qemu_usb_xhci(const char *id);
 
-/* ---- TPM, sound, display ----------------------------------------------------------------------- */
+/* ---- TPM, sound, display --------------------------------------------------------------------- */
 struct qemu_opts *qemu_tpm_emulator(const char *id, const char *chardev);
 /* driver: "tpm-crb", "tpm-tis-device", … */
 struct qemu_opts *qemu_tpm_device(const char *driver, const char *tpmdev);

@@ -4,11 +4,12 @@
 #include <fcntl.h>
 
 /* XDG_RUNTIME_DIR and friends lead to sockets of the user's session: only for windows and sound. */
-static const char *const env_always[] = {"PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "TZ",
-                                         "LD_LIBRARY_PATH", "QEMU_MODULE_DIR"};
+static const char *const env_always[] = {"PATH",   "HOME", "TMPDIR",          "LANG",
+                                         "LC_ALL", "TZ",   "LD_LIBRARY_PATH", "QEMU_MODULE_DIR"};
 static const char *const env_desktop[] = {
-    "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "XDG_RUNTIME_DIR", "XDG_SESSION_TYPE",
-    "DBUS_SESSION_BUS_ADDRESS", "PULSE_SERVER", "PULSE_COOKIE", "PIPEWIRE_RUNTIME_DIR",
+    "DISPLAY",         "WAYLAND_DISPLAY",  "XAUTHORITY",
+    "XDG_RUNTIME_DIR", "XDG_SESSION_TYPE", "DBUS_SESSION_BUS_ADDRESS",
+    "PULSE_SERVER",    "PULSE_COOKIE",     "PIPEWIRE_RUNTIME_DIR",
     "SDL_VIDEODRIVER", "GDK_BACKEND"};
 
 static void pass_on(const char *const *names, size_t n, struct strv *ret)

@@ -11,9 +11,9 @@ struct qemu_launch {
     const struct strv *argv;    /* argv[0] is the program */
     const struct spawn_fd *fds; /* what argv speaks of by number */
     size_t n_fds;
-    int log_fd;                 /* stdout and stderr; -1: /dev/null */
-    const char *cwd;            /* NULL: ours */
-    bool desktop;               /* pass on what a window or sound needs (DISPLAY, PULSE_SERVER, …) */
+    int log_fd;      /* stdout and stderr; -1: /dev/null */
+    const char *cwd; /* NULL: ours */
+    bool desktop;    /* pass on what a window or sound needs (DISPLAY, PULSE_SERVER, …) */
 };
 
 /* The child outlives us unless it is ended. Errors as spawn_child. */

@@ -193,7 +193,7 @@ const char *qemu_opts_get(const struct qemu_opts *o, const char *key)
     return p && p->kind == OPT_STR ? p->str : NULL;
 }
 
-/* ---- writing ----------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static const char *problem_of(const struct qemu_opts *o)
 {
@@ -344,7 +344,7 @@ struct json *qemu_opts_to_json(const struct qemu_opts *o, struct err *err)
     return check(o, err) < 0 ? NULL : to_json(o);
 }
 
-/* ---- reading back ------------------------------------------------------------------------------ */
+/* ---- reading back ---------------------------------------------------------------------------- */
 
 /* The next part up to a single comma, commas undoubled; *text moves behind it, NULL at the end. */
 static char *next_part(const char **text)

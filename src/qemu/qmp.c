@@ -27,8 +27,8 @@ const char *qmp_state_to_string(enum qmp_state s)
     return (size_t)s < QMP_STATE_COUNT ? qmp_state_names[s] : "?";
 }
 
-/* QUEUED and SENT commands are in the queue, where only the first can be SENT; one that has its reply
- * and waits for its event is in `awaiting`. */
+/* QUEUED and SENT commands are in the queue, where only the first can be SENT; one that has its
+ * reply and waits for its event is in `awaiting`. */
 enum cmd_state { CMD_QUEUED, CMD_SENT, CMD_AWAITING };
 
 struct cmd {
@@ -57,10 +57,10 @@ struct qmp {
     uint64_t next_id;
     struct cmd *queue, *awaiting;
     struct sbuf in;
-    size_t scanned;    /* bytes of `in` known to hold no newline */
-    struct err why;    /* of DEAD */
+    size_t scanned; /* bytes of `in` known to hold no newline */
+    struct err why; /* of DEAD */
     bool closed_told;
-    bool busy;         /* process() is on the stack: a callback may call it, or qmp_free */
+    bool busy; /* process() is on the stack: a callback may call it, or qmp_free */
     bool freed;
 };
 
@@ -176,7 +176,7 @@ int64_t qmp_deadline(const struct qmp *q)
     return best;
 }
 
-/* ---- commands ---------------------------------------------------------------------------------- */
+/* ---- commands -------------------------------------------------------------------------------- */
 
 static struct cmd *cmd_new(struct qmp *q, const struct qmp_call *call, int64_t now)
 {
@@ -187,8 +187,8 @@ static struct cmd *cmd_new(struct qmp *q, const struct qmp_call *call, int64_t n
     c->id = q->next_id++;
     c->name = xstrdup(call->command);
     c->pass_fd = call->pass_fd;
-    c->deadline = call->timeout_ms < 0 ? -1
-                                       : now + (call->timeout_ms ? call->timeout_ms : q->step_ms);
+    c->deadline =
+        call->timeout_ms < 0 ? -1 : now + (call->timeout_ms ? call->timeout_ms : q->step_ms);
     c->until_event = xstrdup0(call->until_event);
     c->until_value = xstrdup0(call->until_value);
     c->done = call->done;
@@ -291,48 +291,7 @@ static void bury(struct qmp *q)
     }
 }
 
-/* ---- what comes in ------------------------------------------------------------------------------ */
-
-int qmp_parse_line(const char *line, size_t len, enum qmp_line *ret_kind, struct json **ret,
-                   struct err *err)
-{
-    struct json *j = json_parse(line, len, "message of QEMU", err);
-
-    if (!j)
-        return -1;
-    if (!json_is_object(j)) {
-        json_free(j);
-        return err_set(err, ERR_PROTOCOL, "message of QEMU: not an object");
-    }
-    if (json_is_object(json_get(j, "QMP")))
-        *ret_kind = QMP_LINE_GREETING;
-    else if (json_get_str(j, "event"))
-        *ret_kind = QMP_LINE_EVENT;
-    else if (json_get(j, "return") || json_is_object(json_get(j, "error")))
-        *ret_kind = QMP_LINE_REPLY;
-    else
-        *ret_kind = QMP_LINE_OTHER;
-    *ret = j;
-    return 0;
-}
-
-int qmp_version(const struct json *j, unsigned ret[3])
-{
-    static const char *const parts[] = {"major", "minor", "micro"};
-    const struct json *v = json_get(j, "version") ? json_get(j, "version") : j;
-    unsigned found[3];
-
-    v = json_get(v, "qemu");
-    for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
-        int64_t n = json_get_int(v, parts[i], -1);
-
-        if (n < 0 || n > 10000)
-            return -1;
-        found[i] = (unsigned)n;
-    }
-    memcpy(ret, found, sizeof(found));
-    return 0;
-}
+/* ---- what comes in --------------------------------------------------------------------------- */
 
 static void negotiated(void *arg, const struct json *ret, const struct err *err)
 {
@@ -350,8 +309,11 @@ static void negotiated(void *arg, const struct json *ret, const struct err *err)
 
 static void on_greeting(struct qmp *q, const struct json *j, int64_t now)
 {
-    struct qmp_call call = {.command = "qmp_capabilities", .pass_fd = -1, .timeout_ms = -1,
-                            .done = negotiated, .arg = q};
+    struct qmp_call call = {.command = "qmp_capabilities",
+                            .pass_fd = -1,
+                            .timeout_ms = -1,
+                            .done = negotiated,
+                            .arg = q};
     struct json *greeting = json_get(j, "QMP");
     struct err e = ERR_INIT;
     struct cmd *c;
@@ -381,8 +343,7 @@ static void on_reply(struct qmp *q, const struct json *j)
     _cleanup_err_ struct err e = ERR_INIT;
     bool was_negotiating = q->state == QMP_NEGOTIATING;
 
-    if (!c || c->state != CMD_SENT ||
-        json_get_int(j, "id", -1) != (int64_t)c->id) {
+    if (!c || c->state != CMD_SENT || json_get_int(j, "id", -1) != (int64_t)c->id) {
         /* Also QEMU's answer to a line that it could not parse: that has no id. */
         log_warn("QMP: a reply to nothing that was asked, ignoring");
         return;
@@ -391,7 +352,8 @@ static void on_reply(struct qmp *q, const struct json *j)
     if (error) {
         const char *desc = json_get_str(error, "desc");
 
-        err_set(&e, ERR_QEMU, "QMP command '%s' failed: %s", c->name, desc ? desc : "no reason given");
+        err_set(&e, ERR_QEMU, "QMP command '%s' failed: %s", c->name,
+                desc ? desc : "no reason given");
         answer(c, NULL, &e);
     } else if (was_negotiating) {
         _cleanup_json_ struct json *greeting = TAKE_PTR(c->reply);
@@ -508,8 +470,9 @@ static void read_step(struct qmp *q, int64_t now)
             sbuf_grown(&q->in, (size_t)n);
             on_input(q, now);
         } else if (n == 0) {
-            err_set(&e, ERR_QEMU, q->in.len ? "QEMU closed the monitor in the middle of a message"
-                                            : "QEMU closed the monitor");
+            err_set(&e, ERR_QEMU,
+                    q->in.len ? "QEMU closed the monitor in the middle of a message"
+                              : "QEMU closed the monitor");
             die(q, &e);
         } else if (errno == EAGAIN) {
             return;
@@ -520,7 +483,7 @@ static void read_step(struct qmp *q, int64_t now)
     }
 }
 
-/* ---- what goes out ------------------------------------------------------------------------------ */
+/* ---- what goes out --------------------------------------------------------------------------- */
 
 static ssize_t send_some(int fd, const char *data, size_t len, int pass_fd)
 {
@@ -549,8 +512,8 @@ static void write_step(struct qmp *q)
 {
     while (may_send(q)) {
         struct cmd *c = q->queue;
-        ssize_t n = send_some(q->fd, c->line + c->sent, c->len - c->sent,
-                              c->sent ? -1 : c->pass_fd);
+        ssize_t n =
+            send_some(q->fd, c->line + c->sent, c->len - c->sent, c->sent ? -1 : c->pass_fd);
 
         if (n >= 0) {
             c->sent += (size_t)n;
@@ -566,7 +529,7 @@ static void write_step(struct qmp *q)
     }
 }
 
-/* ---- deadlines ---------------------------------------------------------------------------------- */
+/* ---- deadlines ------------------------------------------------------------------------------- */
 
 static struct cmd *overdue(struct cmd *c, int64_t now)
 {
@@ -580,9 +543,9 @@ static void check_deadlines(struct qmp *q, int64_t now)
     struct err e = ERR_INIT;
 
     if ((q->state == QMP_GREETING || q->state == QMP_NEGOTIATING) && now >= q->handshake_deadline) {
-        err_set(&e, ERR_TIMEOUT, q->state == QMP_GREETING
-                                     ? "no greeting from QEMU's monitor within %d ms"
-                                     : "no answer to qmp_capabilities within %d ms",
+        err_set(&e, ERR_TIMEOUT,
+                q->state == QMP_GREETING ? "no greeting from QEMU's monitor within %d ms"
+                                         : "no answer to qmp_capabilities within %d ms",
                 q->step_ms);
         die(q, &e);
     }

@@ -40,8 +40,8 @@ struct qmp_handlers {
 /* Takes over fd (a connected stream) and makes it non-blocking. step_ms: time for each step of the
  * handshake, 0 for the default. now: monotonic milliseconds, as everywhere here. */
 struct qmp *qmp_new(int fd, const struct qmp_handlers *h, void *arg, int step_ms, int64_t now);
-/* Closes the socket without a word to callbacks; the VM goes on. Allowed inside any callback. NULL is
- * allowed. */
+/* Closes the socket without a word to callbacks; the VM goes on. Allowed inside any callback. NULL
+ * is allowed. */
 void qmp_free(struct qmp *q);
 DEFINE_CLEANUP_PTR(qmp, qmp_free)
 
@@ -61,28 +61,32 @@ int64_t qmp_deadline(const struct qmp *q);
  * it does nothing: the step that called back goes on afterwards. */
 void qmp_process(struct qmp *q, int64_t now);
 
-/* Exactly one of ret and err is there. A refusal by QEMU is ERR_QEMU "QMP command 'x' failed: …". */
+/* Exactly one of ret and err is there. A refusal by QEMU is ERR_QEMU "QMP command 'x' failed: …".
+ */
 typedef void qmp_reply_fn(void *arg, const struct json *ret, const struct err *err);
 
 struct qmp_call {
     const char *command;
-    struct json *args;       /* taken over; NULL: none */
-    int pass_fd;             /* sent along with the command (getfd, add-fd); -1: none; stays the caller's
-                                and open until the answer */
-    int timeout_ms;          /* from now until the answer; 0: QMP_STEP_MS; -1: none */
+    struct json *args; /* taken over; NULL: none */
+    int pass_fd;       /* sent along with the command (getfd, add-fd); -1: none; stays the caller's
+                          and open until the answer */
+    int timeout_ms;    /* from now until the answer; 0: QMP_STEP_MS; -1: none */
     /* The command counts as done only when this event has come (Q-10, Q-11): it may come before the
      * reply. until_value: its data.device must be that. NULL: the reply is the end. */
     const char *until_event, *until_value;
-    qmp_reply_fn *done;      /* may be NULL */
+    qmp_reply_fn *done; /* may be NULL */
     void *arg;
 };
-#define QMP_CALL_INIT {.pass_fd = -1}
+#define QMP_CALL_INIT                                                                              \
+    {                                                                                              \
+        .pass_fd = -1                                                                              \
+    }
 
 /* Queues a command and returns its id (> 0). done is never called from within, also when DEAD: then
  * by the next qmp_process. */
 uint64_t qmp_send(struct qmp *q, const struct qmp_call *call, int64_t now);
-/* Its done is not called any more. Not sent yet: it never is. Sent: its reply is awaited and dropped.
- * (Q-06) */
+/* Its done is not called any more. Not sent yet: it never is. Sent: its reply is awaited and
+ * dropped. (Q-06) */
 void qmp_cancel(struct qmp *q, uint64_t id);
 /* Closes the connection: DEAD, pending commands are answered from the next qmp_process. Safe to
  * repeat. The VM goes on (Q-09). */

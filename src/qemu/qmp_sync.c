@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The QMP client for callers without a loop, and what HMP says. */
+/* The QMP client for callers without a loop. */
 #include "qemu/qmp.h"
 #include "base/mem.h"
-#include "base/parse.h"
-#include "base/strv.h"
 #include "sys/clock.h"
 #include <poll.h>
 
@@ -55,8 +53,12 @@ int qmp_execute(struct qmp *q, const char *command, struct json *args, int timeo
 {
     _cleanup_err_ struct err e = ERR_INIT;
     struct sync s = {.err = &e};
-    struct qmp_call call = {.command = command, .args = args, .pass_fd = -1,
-                            .timeout_ms = timeout_ms, .done = sync_done, .arg = &s};
+    struct qmp_call call = {.command = command,
+                            .args = args,
+                            .pass_fd = -1,
+                            .timeout_ms = timeout_ms,
+                            .done = sync_done,
+                            .arg = &s};
     int64_t until = deadline_in(timeout_ms > 0 ? timeout_ms + 1000 : timeout_ms);
     uint64_t id = qmp_send(q, &call, monotonic_ms());
 
@@ -85,28 +87,4 @@ char *qmp_execute_hmp(struct qmp *q, const char *line, int timeout_ms, struct er
     if (qmp_execute(q, "human-monitor-command", args, timeout_ms, &ret, err) < 0)
         return NULL;
     return xstrdup(json_str(ret) ? json_str(ret) : "");
-}
-
-/* Lines of libslirp's connection table look like
- *   TCP[HOST_FORWARD]  12       127.0.0.1 40937       10.0.2.15    22     0     0
- * state, fd, source address and port, destination address and port, two queue lengths. */
-uint16_t qmp_usernet_port(const char *text, uint16_t guest_port)
-{
-    _cleanup_strv_ struct strv lines = STRV_INIT;
-
-    strv_split(&lines, text, '\n');
-    for (size_t i = 0; i < lines.n; i++) {
-        char *save = NULL, *words[6];
-        uint16_t host, guest;
-        size_t n = 0;
-
-        for (char *w = strtok_r(lines.v[i], " \t\r", &save); w && n < ARRAY_SIZE(words);
-             w = strtok_r(NULL, " \t\r", &save))
-            words[n++] = w;
-        if (n == ARRAY_SIZE(words) && streq(words[0], "TCP[HOST_FORWARD]") &&
-            parse_port(words[3], &host) == 0 && parse_port(words[5], &guest) == 0 &&
-            guest == guest_port)
-            return host;
-    }
-    return 0;
 }

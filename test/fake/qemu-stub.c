@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A program that plays QEMU: it answers the probe (`-M none`) and is a machine as far as its monitor
- * goes. How it behaves is in the file NAME.mode beside it (NAME: its own path):
+/* A program that plays QEMU: it answers the probe (`-M none`) and is a machine as far as its
+ * monitor goes. How it behaves is in the file NAME.mode beside it (NAME: its own path):
  *
  *   run       follows the power button          reject    "invalid option", status 1
  *   stubborn  only follows `quit`               die       greets, then ends with status 3
@@ -52,8 +52,9 @@ static const char *types_of(const struct json *args)
 static const char *content_of(const char *command, const struct json *args)
 {
     if (streq(command, "query-version"))
-        return is("old") ? "{\"qemu\": {\"major\": 3, \"minor\": 1, \"micro\": 0}, \"package\": \"\"}"
-                         : "{\"qemu\": {\"major\": 7, \"minor\": 2, \"micro\": 0}, \"package\": \"\"}";
+        return is("old")
+                   ? "{\"qemu\": {\"major\": 3, \"minor\": 1, \"micro\": 0}, \"package\": \"\"}"
+                   : "{\"qemu\": {\"major\": 7, \"minor\": 2, \"micro\": 0}, \"package\": \"\"}";
     if (streq(command, "query-machines"))
         return "[{\"name\": \"pc-q35-7.2\", \"alias\": \"q35\", \"cpu-max\": 288},"
                " {\"name\": \"virt-7.2\", \"alias\": \"virt\", \"cpu-max\": 8}]";
@@ -68,15 +69,17 @@ static const char *content_of(const char *command, const struct json *args)
     if (streq(command, "query-status"))
         return "{\"status\": \"running\", \"running\": true}";
     if (streq(command, "human-monitor-command"))
-        return is("noport") ? "\"\""
-                            : "\"  TCP[HOST_FORWARD]  12  127.0.0.1 40022  10.0.2.15  22  0  0\\r\\n\"";
+        return is("noport")
+                   ? "\"\""
+                   : "\"  TCP[HOST_FORWARD]  12  127.0.0.1 40022  10.0.2.15  22  0  0\\r\\n\"";
     return "{}";
 }
 
 static void shut_down(const char *reason)
 {
     _cleanup_free_ char *text = xasprintf("{\"event\": \"SHUTDOWN\", \"data\": {\"guest\": true, "
-                                          "\"reason\": \"%s\"}}\r\n", reason);
+                                          "\"reason\": \"%s\"}}\r\n",
+                                          reason);
 
     say(text);
     _exit(0); /* a leak checker would only find what the stack holds */
@@ -114,7 +117,8 @@ static void serve(int in_fd, int fd)
     struct sbuf in = SBUF_INIT;
 
     out_fd = fd;
-    say("{\"QMP\": {\"version\": {\"qemu\": {\"major\": 7, \"minor\": 2, \"micro\": 0}, \"package\": \"\"}, "
+    say("{\"QMP\": {\"version\": {\"qemu\": {\"major\": 7, \"minor\": 2, \"micro\": 0}, "
+        "\"package\": \"\"}, "
         "\"capabilities\": []}}\r\n");
     if (is("die")) {
         fprintf(stderr, "qemu-stub: something dreadful\n");

@@ -34,7 +34,9 @@ static void receive(void)
         struct cmsghdr align;
     } control;
     struct iovec iov = {.iov_base = sbuf_reserve(&in, CHUNK), .iov_len = CHUNK};
-    struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf,
+    struct msghdr m = {.msg_iov = &iov,
+                       .msg_iovlen = 1,
+                       .msg_control = control.buf,
                        .msg_controllen = sizeof(control.buf)};
     ssize_t n = recvmsg(sock, &m, 0);
 
@@ -91,8 +93,9 @@ static void play(const struct qmp_step *s)
         put(text, strlen(text));
         break;
     case QS_ERROR:
-        text = xasprintf("{\"id\": %lld, \"error\": {\"class\": \"GenericError\", \"desc\": \"%s\"}}\r\n",
-                         (long long)last_id, s->text);
+        text = xasprintf(
+            "{\"id\": %lld, \"error\": {\"class\": \"GenericError\", \"desc\": \"%s\"}}\r\n",
+            (long long)last_id, s->text);
         put(text, strlen(text));
         break;
     case QS_FLOOD:

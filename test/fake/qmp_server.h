@@ -24,10 +24,18 @@ struct qmp_step {
     size_t n;
 };
 
-#define QS_GREETING                                                                          \
-    {QS_SEND, "{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 22, \"minor\": 2, \"major\": 7}, "   \
-              "\"package\": \"Debian\"}, \"capabilities\": [\"oob\"]}}\r\n", 0}
-#define QS_HELLO QS_GREETING, {QS_EXPECT, "qmp_capabilities", 0}, {QS_REPLY, "{}", 0}
+#define QS_GREETING                                                                                \
+    {                                                                                              \
+        QS_SEND,                                                                                   \
+            "{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 22, \"minor\": 2, \"major\": 7}, "     \
+            "\"package\": \"Debian\"}, \"capabilities\": [\"oob\"]}}\r\n",                         \
+            0                                                                                      \
+    }
+#define QS_HELLO                                                                                   \
+    QS_GREETING, {QS_EXPECT, "qmp_capabilities", 0},                                               \
+    {                                                                                              \
+        QS_REPLY, "{}", 0                                                                          \
+    }
 
 /* Returns the client's end. */
 int qmp_server_start(const struct qmp_step *steps, pid_t *ret_pid);

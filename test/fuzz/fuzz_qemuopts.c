@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Option texts of people, and any text as a value: what is read is written so that it is read as the
- * same again. Also what HMP may print about the user network. */
+/* Option texts of people, and any text as a value: what is read is written so that it is read as
+ * the same again. Also what HMP may print about the user network. */
 #include "base/mem.h"
 #include "qemu/opts.h"
 #include "qemu/qmp.h"

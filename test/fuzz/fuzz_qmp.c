@@ -64,9 +64,13 @@ static void send_commands(struct client *c, struct answer *answers)
     static const char *const events[COMMANDS] = {NULL, "POWERDOWN", "DEVICE_DELETED"};
 
     for (unsigned i = 0; i < COMMANDS; i++) {
-        struct qmp_call call = {.command = names[i], .pass_fd = -1, .timeout_ms = 1000,
-                                .until_event = events[i], .until_value = i == 2 ? "d" : NULL,
-                                .done = on_answer, .arg = &answers[i]};
+        struct qmp_call call = {.command = names[i],
+                                .pass_fd = -1,
+                                .timeout_ms = 1000,
+                                .until_event = events[i],
+                                .until_value = i == 2 ? "d" : NULL,
+                                .done = on_answer,
+                                .arg = &answers[i]};
 
         answers[i] = (struct answer){c, i};
         qmp_send(c->q, &call, 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* plan-argv CASE.json: plans the machine of a case {"input": {"yaml", "instance"}, "facts": {…}} and
- * prints {"argv", "fds", "helpers", "notes"} or {"exit", "message", "notes"}. */
+/* plan-argv CASE.json: plans the machine of a case {"input": {"yaml", "instance"}, "facts": {…}}
+ * and prints {"argv", "fds", "helpers", "notes"} or {"exit", "message", "notes"}. */
 #include "golden/plan_case.h"
 #include "base/fs.h"
 #include "base/mem.h"

@@ -14,9 +14,15 @@
 static const struct {
     const char *symbol, *path;
 } places[] = {
-    {"@USERHOME@", USER_HOME}, {"@BINDIR@", PREFIX "/bin"},      {"@PREFIX@", PREFIX},
-    {"@WORK@", "/work-dir"},   {"@QCOW2@", FIXTURES "/a.qcow2"}, {"@RAW@", FIXTURES "/a.raw"},
-    {"@ISO@", FIXTURES "/a.iso"}, {"@KERNEL@", FIXTURES "/kernel"}, {"@INITRD@", FIXTURES "/initrd"},
+    {"@USERHOME@", USER_HOME},
+    {"@BINDIR@", PREFIX "/bin"},
+    {"@PREFIX@", PREFIX},
+    {"@WORK@", "/work-dir"},
+    {"@QCOW2@", FIXTURES "/a.qcow2"},
+    {"@RAW@", FIXTURES "/a.raw"},
+    {"@ISO@", FIXTURES "/a.iso"},
+    {"@KERNEL@", FIXTURES "/kernel"},
+    {"@INITRD@", FIXTURES "/initrd"},
     {"@FIRMWARE@", FIXTURES "/firmware.fd"},
 };
 
@@ -71,7 +77,7 @@ static char *real_places(const char *text)
     return out;
 }
 
-/* ---- the host of the case ------------------------------------------------------------------------- */
+/* ---- the host of the case -------------------------------------------------------------------- */
 
 /* facts: host_arch, host_cpus, host_memory, machine_id */
 static void make_host(const struct json *facts, struct host_facts *h)
@@ -79,9 +85,14 @@ static void make_host(const struct json *facts, struct host_facts *h)
     const char *arch = json_get_str(facts, "host_arch"), *id = json_get_str(facts, "machine_id");
     const char *memory = json_get_str(facts, "host_memory");
 
-    *h = (struct host_facts){.arch_known = true, .uid = 1000, .gid = 1000, .user = xstrdup("tester"),
-                             .gecos = xstrdup("Tester"), .home = xstrdup(USER_HOME),
-                             .hostname = xstrdup("host"), .timezone = xstrdup("Etc/UTC"),
+    *h = (struct host_facts){.arch_known = true,
+                             .uid = 1000,
+                             .gid = 1000,
+                             .user = xstrdup("tester"),
+                             .gecos = xstrdup("Tester"),
+                             .home = xstrdup(USER_HOME),
+                             .hostname = xstrdup("host"),
+                             .timezone = xstrdup("Etc/UTC"),
                              .temp_dir = xstrdup("/tmp")};
     if (!arch || arch_from_string(arch, &h->arch) < 0)
         h->arch = ARCH_X86_64;
@@ -100,8 +111,8 @@ static void replace_list(struct strv *list, const struct json *names)
         strv_push(list, json_str(json_at(names, i)));
 }
 
-/* facts.qemu: version, accels, cpus, displays, audiodevs. The rest is what a QEMU 7.2 for x86_64 once
- * answered (features-x86_64.json); other architectures know only their machine type. */
+/* facts.qemu: version, accels, cpus, displays, audiodevs. The rest is what a QEMU 7.2 for x86_64
+ * once answered (features-x86_64.json); other architectures know only their machine type. */
 static int make_features(const struct json *facts, enum arch arch, struct qemu_features *f)
 {
     const char *dir = getenv("srcdir") ? getenv("srcdir") : ".";
@@ -121,8 +132,10 @@ static int make_features(const struct json *facts, enum arch arch, struct qemu_f
             return -1;
         }
     } else {
-        *f = (struct qemu_features){.version_known = true, .version = {.major = 7, .minor = 2},
-                                    .sandbox = true, .netdev_user = true};
+        *f = (struct qemu_features){.version_known = true,
+                                    .version = {.major = 7, .minor = 2},
+                                    .sandbox = true,
+                                    .netdev_user = true};
     }
     if (version) {
         f->version_known = parse_semver(version, &f->version) == 0;
@@ -143,7 +156,7 @@ static int make_features(const struct json *facts, enum arch arch, struct qemu_f
     return 0;
 }
 
-/* ---- firmware: real files in a scratch root --------------------------------------------------------- */
+/* ---- firmware: real files in a scratch root -------------------------------------------------- */
 
 static int touch(const char *root, const char *path, const char *content, struct err *err)
 {
@@ -180,7 +193,7 @@ static int make_root(const struct plan_case *c, const char *root, const char *in
     return touch(root, FIXTURES "/firmware.fd", "firmware\n", err);
 }
 
-/* ---- the plan ------------------------------------------------------------------------------------------ */
+/* ---- the plan -------------------------------------------------------------------------------- */
 
 struct state {
     const struct plan_case *c;
@@ -212,8 +225,10 @@ static int load_config(struct state *s, struct plan_result *r)
     _cleanup_free_ char *yaml = real_places(s->c->yaml);
     _cleanup_diags_ struct diags ignored = DIAGS_INIT;
     const struct config_input in = {.instance = {"case.yaml", yaml, strlen(yaml)}};
-    const struct config_context ctx = {.host = &s->host, .instance_name = s->inst.name,
-                                       .instance_dir = s->inst.dir, .home_dir = s->home,
+    const struct config_context ctx = {.host = &s->host,
+                                       .instance_name = s->inst.name,
+                                       .instance_dir = s->inst.dir,
+                                       .home_dir = s->home,
                                        .networks_yaml = json_get_str(s->c->facts, "networks_yaml")};
 
     /* Warnings about the YAML have tests of their own. */
@@ -242,9 +257,14 @@ static int find_firmware(struct state *s, struct plan_result *r)
 {
     char root[] = "/tmp/cima-plan-XXXXXX";
     const struct qemu_firmware_search search = {
-        .root = root, .arch = config_arch(&s->config.v), .home = USER_HOME, .exe = s->exe,
-        .machine = qemu_features_machine(&s->features, qemu_arch(config_arch(&s->config.v))->machine),
-        .inst = &s->inst, .cfg = &s->config.v};
+        .root = root,
+        .arch = config_arch(&s->config.v),
+        .home = USER_HOME,
+        .exe = s->exe,
+        .machine =
+            qemu_features_machine(&s->features, qemu_arch(config_arch(&s->config.v))->machine),
+        .inst = &s->inst,
+        .cfg = &s->config.v};
     int ret = -1;
 
     if (!qemu_plan_wants_firmware(&s->config.v))
@@ -272,18 +292,24 @@ static void make_input(struct state *s, struct qemu_plan_input *in)
     const struct json *facts = s->c->facts;
     const struct config_image *im = chosen_image(&s->config.v);
     const char *reason = json_get_str(facts, "kvm_reason");
-    _cleanup_free_ char *disk = xstrdup(json_get_str(facts, "disk_size")
-                                            ? json_get_str(facts, "disk_size")
-                                            : "0");
+    _cleanup_free_ char *disk =
+        xstrdup(json_get_str(facts, "disk_size") ? json_get_str(facts, "disk_size") : "0");
 
     *in = (struct qemu_plan_input){
-        .cfg = &s->config.v, .host = &s->host, .inst = &s->inst, .features = &s->features,
-        .exe = s->exe, .env_args = &s->env_args, .env_name = s->env_name,
+        .cfg = &s->config.v,
+        .host = &s->host,
+        .inst = &s->inst,
+        .features = &s->features,
+        .exe = s->exe,
+        .env_args = &s->env_args,
+        .env_name = s->env_name,
         .accel_env = json_get_str(json_get(facts, "env"), "CIMA_QEMU_ACCEL"),
         .kvm_usable = json_get_bool(facts, "kvm", false),
         .kvm_reason = reason ? reason : "/dev/kvm does not exist",
-        .machine = json_get_str(facts, "machine"), .disk_format = "qcow2",
-        .has_vars = json_get_bool(facts, "has_vars", false), .ssh_port = s->c->ssh_port,
+        .machine = json_get_str(facts, "machine"),
+        .disk_format = "qcow2",
+        .has_vars = json_get_bool(facts, "has_vars", false),
+        .ssh_port = s->c->ssh_port,
         .firmware = s->firmware.code ? &s->firmware : NULL,
         .virtiofsd = json_get_str(facts, "virtiofsd") ? "/usr/libexec/virtiofsd" : NULL,
         .swtpm = json_get_bool(facts, "swtpm", true) ? "/usr/bin/swtpm" : NULL,

@@ -21,7 +21,10 @@ struct plan_result {
     struct err err;
 };
 
-#define PLAN_RESULT_INIT {NULL, STRV_INIT, DIAGS_INIT, ERR_INIT}
+#define PLAN_RESULT_INIT                                                                           \
+    {                                                                                              \
+        NULL, STRV_INIT, DIAGS_INIT, ERR_INIT                                                      \
+    }
 #define _cleanup_plan_result_ _cleanup_(plan_result_release)
 void plan_result_release(struct plan_result *r);
 /* 0, or -1 with r->err. */

@@ -103,8 +103,8 @@ static void set_up(struct fixture *f, const char *yaml, const char *stub_mode)
     f->inst = (struct instance){.name = xstrdup("i"), .dir = path_join(dir, "i")};
     cr_assert_eq(mkdir(f->inst.dir, 0700), 0);
     host_facts_gather(&f->host);
-    ctx = (struct config_context){.host = &f->host, .instance_name = "i", .instance_dir = f->inst.dir,
-                                  .home_dir = dir};
+    ctx = (struct config_context){
+        .host = &f->host, .instance_name = "i", .instance_dir = f->inst.dir, .home_dir = dir};
     if (config_load(&in, &ctx, &f->config, &f->notes, &err) < 0)
         cr_assert_fail("%s", err_text(&err));
     f->ctx = (struct driver_ctx){&f->store, &f->inst, &f->config.v, &f->host};
@@ -113,8 +113,8 @@ static void set_up(struct fixture *f, const char *yaml, const char *stub_mode)
     unsetenv("CIMA_QEMU_ACCEL");
     unsetenv("QEMU_SYSTEM_X86_64");
     if (stub_mode) {
-        _cleanup_free_ char *stub = xasprintf("%s/qemu-stub",
-                                              getenv("builddir") ? getenv("builddir") : ".");
+        _cleanup_free_ char *stub =
+            xasprintf("%s/qemu-stub", getenv("builddir") ? getenv("builddir") : ".");
         _cleanup_free_ char *real = realpath(stub, NULL);
 
         cr_assert(real, "%s is not built", stub);
@@ -181,7 +181,7 @@ static bool has(const struct fixture *f, enum inst_file file)
 static const struct qemu_vm_limits short_limits = {
     .greeting = 300, .powerdown_first = 100, .powerdown_again = 100, .powerdown = 400, .quit = 200};
 
-/* ---- with the stub ------------------------------------------------------------------------------------ */
+/* ---- with the stub --------------------------------------------------------------------------- */
 
 Test(driver, names)
 {
@@ -354,6 +354,7 @@ Test(driver, kill)
 Test(driver, adopt)
 {
     struct fixture f;
+    struct vm *second;
     _cleanup_err_ struct err err = ERR_INIT;
     pid_t pid;
     int status;
@@ -366,6 +367,10 @@ Test(driver, adopt)
     f.quit_when_running = true;
     loop_run(f.loop);
     pid = f.driver->pid(f.vm);
+    cr_assert_eq(f.driver->start(&f.ctx, f.plan, f.loop, &callbacks, &f, &second, &err), -1);
+    cr_assert(strstr(err.msg, "is running already"), "%s", err.msg);
+    err_clear(&err);
+    cr_assert(has(&f, INST_QMP_SOCK) && has(&f, INST_SERIAL_SOCK), "nothing of it was touched");
     f.driver->vm_free(f.vm);
     f.vm = NULL;
     cr_assert_eq(kill(pid, 0), 0, "it outlives us");
@@ -407,7 +412,7 @@ Test(driver, adopted_machine_is_killed)
     tear_down(&f);
 }
 
-/* ---- planning ------------------------------------------------------------------------------------------- */
+/* ---- planning -------------------------------------------------------------------------------- */
 
 static void plan_fails(struct fixture *f, enum err_kind kind, const char *word)
 {
@@ -442,7 +447,8 @@ Test(driver, F14_binary_that_is_none)
     char *path;
 
     set_up(&f, "", NULL);
-    write_file(f.dir, "qemu", "#!/bin/sh\necho 'QEMU emulator version 10.1.2'\necho oops >&2\nexit 5\n", 0700);
+    write_file(f.dir, "qemu",
+               "#!/bin/sh\necho 'QEMU emulator version 10.1.2'\necho oops >&2\nexit 5\n", 0700);
     path = path_join(f.dir, "qemu");
     setenv("QEMU_SYSTEM_X86_64", path, 1);
     plan_fails(&f, ERR_PROTOCOL, "oops");
@@ -499,7 +505,58 @@ Test(driver, dead_network_socket)
     tear_down(&f);
 }
 
-/* A disk of Lima's (no facts) is inspected once; then its format stays, whatever the guest writes. */
+/* The path is searched for these: a directory of the test first. */
+static void fake_program(struct fixture *f, const char *name, const char *script)
+{
+    _cleanup_free_ char *path = xasprintf("%s:%s", f->dir, getenv("PATH"));
+
+    write_file(f->dir, name, script, 0700);
+    setenv("PATH", path, 1);
+}
+
+Test(driver, helper_ends_with_the_machine)
+{
+    struct fixture f;
+    _cleanup_free_ char *pidfile = NULL, *text = NULL;
+    _cleanup_err_ struct err err = ERR_INIT;
+    size_t len;
+
+    set_up(&f, "firmware: {legacyBIOS: true}\ntpm: true", "run");
+    fake_program(&f, "swtpm",
+                 "#!/bin/sh\nfor a; do case $a in type=unixio,path=*) s=${a#*path=};; "
+                 "dir=*) d=${a#dir=};; esac; done\necho $$ >\"$d/pid\"\n: >\"$s\"\n"
+                 "exec sleep 100\n");
+    start(&f);
+    pidfile = path_join(f.inst.dir, "swtpm/pid");
+    text = file_read(pidfile, 64, &len, &err);
+    cr_assert(text, "%s", err.msg);
+    cr_assert_eq(kill(atoi(text), 0), 0);
+    f.shutdown_when_running = true;
+    loop_run(f.loop);
+    cr_assert_eq(f.exited, 1);
+    cr_assert_neq(kill(atoi(text), 0), 0, "it is left behind");
+    tear_down(&f);
+}
+
+Test(driver, helper_fails)
+{
+    struct fixture f;
+    _cleanup_err_ struct err err = ERR_INIT;
+    _cleanup_free_ char *line = NULL;
+
+    set_up(&f, "firmware: {legacyBIOS: true}\ntpm: true", "run");
+    fake_program(&f, "swtpm", "#!/bin/sh\nexit 3\n");
+    make_disk(&f, "x");
+    cr_assert_eq(f.driver->plan(&f.ctx, &f.plan, &f.notes, &err), 0, "%s", err.msg);
+    cr_assert_eq(f.driver->start(&f.ctx, f.plan, f.loop, &callbacks, &f, &f.vm, &err), -1);
+    line = err_line(&err);
+    cr_assert(strstr(line, "swtpm never created its socket: it exited with status 3"), "%s", line);
+    cr_assert_not(has(&f, INST_QEMU_PID));
+    tear_down(&f);
+}
+
+/* A disk of Lima's (no facts) is inspected once; then its format stays, whatever the guest writes.
+ */
 Test(driver, S02_format_stays)
 {
     struct fixture f;
@@ -565,11 +622,12 @@ Test(driver, iso_becomes_iso)
     tear_down(&f);
 }
 
-/* ---- features ------------------------------------------------------------------------------------------- */
+/* ---- features -------------------------------------------------------------------------------- */
 
 Test(features, json_round_trip)
 {
-    _cleanup_qemu_features_ struct qemu_features f = {.version_known = true, .version = {.major = 7},
+    _cleanup_qemu_features_ struct qemu_features f = {.version_known = true,
+                                                      .version = {.major = 7},
                                                       .sandbox = true},
                                                  g = QEMU_FEATURES_INIT;
     _cleanup_json_ struct json *a = NULL, *b = NULL, *bad = json_object_new();
@@ -602,7 +660,7 @@ Test(features, cache)
     tear_down(&f);
 }
 
-/* ---- with the real QEMU --------------------------------------------------------------------------------- */
+/* ---- with the real QEMU ---------------------------------------------------------------------- */
 
 static bool no_qemu(void)
 {

@@ -25,11 +25,13 @@ static void refused(const char *text, size_t len, const char *word)
 
 Test(json, round_trip_keeps_order)
 {
-    const char *text = "{\"z\":1,\"a\":[true,false,null,\"\\u00e4\",-9223372036854775808],\"m\":{}}";
+    const char *text =
+        "{\"z\":1,\"a\":[true,false,null,\"\\u00e4\",-9223372036854775808],\"m\":{}}";
     _cleanup_json_ struct json *j = parse(text);
     _cleanup_free_ char *out = json_dump(j);
 
-    cr_assert_str_eq(out, "{\"z\":1,\"a\":[true,false,null,\"\xc3\xa4\",-9223372036854775808],\"m\":{}}");
+    cr_assert_str_eq(
+        out, "{\"z\":1,\"a\":[true,false,null,\"\xc3\xa4\",-9223372036854775808],\"m\":{}}");
 }
 
 Test(json, refusals)
@@ -52,12 +54,14 @@ Test(json, refusals)
     memset(fine + 64, ']', 64);
     fine[128] = '\0';
     json_free(parse(fine));
-    json_free(parse("\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\\\"\""));
+    json_free(parse(
+        "\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\\\"\""));
 }
 
 Test(json, getters_never_fail)
 {
-    _cleanup_json_ struct json *j = parse("{\"s\":\"x\",\"i\":5,\"b\":true,\"n\":null,\"a\":[1,2]}");
+    _cleanup_json_ struct json *j =
+        parse("{\"s\":\"x\",\"i\":5,\"b\":true,\"n\":null,\"a\":[1,2]}");
 
     cr_assert_str_eq(json_get_str(j, "s"), "x");
     cr_assert_null(json_get_str(j, "i"));
@@ -122,9 +126,11 @@ Test(json, build)
 
 Test(json, invalid_utf8_is_replaced)
 {
-    _cleanup_json_ struct json *j = json_string_new("a\xff\xc3" "b\xc3\xa4");
+    _cleanup_json_ struct json *j = json_string_new("a\xff\xc3"
+                                                    "b\xc3\xa4");
 
-    cr_assert_str_eq(json_str(j), "a\xef\xbf\xbd\xef\xbf\xbd" "b\xc3\xa4");
+    cr_assert_str_eq(json_str(j), "a\xef\xbf\xbd\xef\xbf\xbd"
+                                  "b\xc3\xa4");
 }
 
 Test(json, errors_travel)

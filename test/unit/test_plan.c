@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* YAML and facts → QEMU's command line: every test/golden/argv/NAME.yaml gives NAME.argv, one word per
- * line, notes behind '#'; facts of the host are in NAME.facts (JSON) when they matter. A case that is
- * refused has its message there. With UPDATE_GOLDEN=1 the files are written instead. */
+/* YAML and facts → QEMU's command line: every test/golden/argv/NAME.yaml gives NAME.argv, one word
+ * per line, notes behind '#'; facts of the host are in NAME.facts (JSON) when they matter. A case
+ * that is refused has its message there. With UPDATE_GOLDEN=1 the files are written instead. */
 #include "base/fs.h"
 #include "base/mem.h"
 #include "golden/plan_case.h"
@@ -28,9 +28,11 @@ static char *read_golden(const char *name, const char *suffix)
 static struct json *facts_of(const char *name)
 {
     static const char standard[] =
-        "{\"firmware_files\": [\"/usr/share/OVMF/OVMF_CODE.fd\", \"/usr/share/OVMF/OVMF_CODE_4M.fd\","
+        "{\"firmware_files\": [\"/usr/share/OVMF/OVMF_CODE.fd\", "
+        "\"/usr/share/OVMF/OVMF_CODE_4M.fd\","
         " \"/usr/share/OVMF/OVMF_VARS_4M.fd\", \"/usr/share/AAVMF/AAVMF_CODE.fd\","
-        " \"/usr/share/AAVMF/AAVMF32_CODE.fd\", \"/usr/share/qemu-efi-riscv64/RISCV_VIRT_CODE.fd\"]}";
+        " \"/usr/share/AAVMF/AAVMF32_CODE.fd\", "
+        "\"/usr/share/qemu-efi-riscv64/RISCV_VIRT_CODE.fd\"]}";
     _cleanup_free_ char *text = read_golden(name, ".facts");
     const char *use = text ? text : standard;
     _cleanup_err_ struct err err = ERR_INIT;
@@ -96,7 +98,7 @@ Test(plan, golden)
     cr_assert_geq(n, 10, "only %zu cases in %s", n, dir);
 }
 
-/* ---- what a golden can't say ----------------------------------------------------------------------- */
+/* ---- what a golden can't say ----------------------------------------------------------------- */
 
 static int plan_yaml(const char *yaml, const char *facts_text, struct plan_result *r)
 {
@@ -142,7 +144,8 @@ Test(plan, accel_environment_wins)
     _cleanup_plan_result_ struct plan_result r = PLAN_RESULT_INIT;
 
     cr_assert_eq(plan_yaml("vmOpts: {qemu: {accel: kvm}}",
-                           "{\"kvm\": true, \"env\": {\"CIMA_QEMU_ACCEL\": \"tcg\"}}", &r), 0);
+                           "{\"kvm\": true, \"env\": {\"CIMA_QEMU_ACCEL\": \"tcg\"}}", &r),
+                 0);
     cr_assert_str_eq(r.plan->accel, "tcg");
     cr_assert_not(has_note(&r, "TCG:"), "what was asked for needs no note");
 }
@@ -172,7 +175,8 @@ Test(plan, SD64_disk_grows_and_never_shrinks)
     cr_assert_eq(plan_yaml("disk: 20GiB", "{\"disk_size\": \"10GiB\"}", &r), 0);
     for (size_t i = 0; i < r.plan->n_steps; i++)
         grows |= r.plan->steps[i].kind == QEMU_STEP_GROW &&
-                 r.plan->steps[i].size == UINT64_C(20) << 30 && streq(r.plan->steps[i].format, "qcow2");
+                 r.plan->steps[i].size == UINT64_C(20) << 30 &&
+                 streq(r.plan->steps[i].format, "qcow2");
     cr_assert(grows);
     cr_assert(has_note(&r, "from 10GiB to 20GiB"));
     cr_assert_eq(plan_yaml("disk: 10GiB", "{\"disk_size\": \"10GiB\"}", &same), 0);
@@ -193,7 +197,8 @@ Test(plan, refusals)
             "it offers: none, alsa");
     refused("networks: [{lima: user-v2}]",
             "{\"networks_yaml\": \"networks: {user-v2: {mode: user-v2, gateway: 192.168.104.1, "
-            "netmask: 255.255.255.0}}\"}", "not supported yet");
+            "netmask: 255.255.255.0}}\"}",
+            "not supported yet");
 }
 
 Test(plan, audio_default_is_what_there_is)
@@ -201,7 +206,8 @@ Test(plan, audio_default_is_what_there_is)
     _cleanup_plan_result_ struct plan_result r = PLAN_RESULT_INIT;
 
     cr_assert_eq(plan_yaml("audio: {device: default}",
-                           "{\"qemu\": {\"audiodevs\": [\"none\", \"alsa\", \"oss\"]}}", &r), 0);
+                           "{\"qemu\": {\"audiodevs\": [\"none\", \"alsa\", \"oss\"]}}", &r),
+                 0);
     cr_assert(strv_contains(&r.argv, "alsa,id=snd0"));
 }
 
@@ -214,7 +220,8 @@ Test(plan, S07_no_listener_of_qemu)
     for (size_t i = 0; i < r.argv.n; i++) {
         cr_assert(!strstr(r.argv.v[i], "path=") || !strstr(r.argv.v[i], "server=on"), "%s",
                   r.argv.v[i]);
-        cr_assert(!strstr(r.argv.v[i], "hostfwd") || strstr(r.argv.v[i], "hostfwd=tcp:127.0.0.1:0-:22"));
+        cr_assert(!strstr(r.argv.v[i], "hostfwd") ||
+                  strstr(r.argv.v[i], "hostfwd=tcp:127.0.0.1:0-:22"));
     }
     for (size_t i = 0; i < r.plan->n_fds; i++) {
         cr_assert(r.plan->fds[i].listen);

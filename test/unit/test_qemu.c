@@ -69,9 +69,10 @@ Test(opts, kinds_as_argv)
 
 Test(opts, kinds_as_json)
 {
-    is_json(all_kinds(), "{\"driver\":\"thing\",\"text\":\"a,b\",\"n\":-3,\"size\":3221225472,\"odd\":1000,"
-                         "\"yes\":true,\"no\":false,\"fwd\":[{\"str\":\"x,1\"},{\"str\":\"y\"}],"
-                         "\"file\":{\"driver\":\"file\",\"filename\":\"/p,q\",\"deep\":{}},\"last\":\"x-1\"}");
+    is_json(all_kinds(),
+            "{\"driver\":\"thing\",\"text\":\"a,b\",\"n\":-3,\"size\":3221225472,\"odd\":1000,"
+            "\"yes\":true,\"no\":false,\"fwd\":[{\"str\":\"x,1\"},{\"str\":\"y\"}],"
+            "\"file\":{\"driver\":\"file\",\"filename\":\"/p,q\",\"deep\":{}},\"last\":\"x-1\"}");
 }
 
 /* S10, B-COMMA: nothing that a value says becomes another option. */
@@ -125,7 +126,8 @@ Test(opts, refusals)
 
     qemu_opts_str(o, "serial", "a\nb");
     qemu_opts_str(o, "other", "");
-    is_refused(o, "'virtio-blk-pci' can't be handed to QEMU: option 'serial': its value has a line break");
+    is_refused(
+        o, "'virtio-blk-pci' can't be handed to QEMU: option 'serial': its value has a line break");
     o = qemu_opts_new("driver", "");
     is_refused(o, "option 'driver': its value is empty");
     o = qemu_opts_new(NULL, NULL);
@@ -194,15 +196,18 @@ Test(cmdline, words)
 
 Test(device, blocks)
 {
-    const struct qemu_block ro = {.node = "cd", .format = "raw", .path = "/a,b.iso", .read_only = true};
-    const struct qemu_block rw = {.node = "d", .format = "qcow2", .path = "fat:/etc", .discard = true};
+    const struct qemu_block ro = {
+        .node = "cd", .format = "raw", .path = "/a,b.iso", .read_only = true};
+    const struct qemu_block rw = {
+        .node = "d", .format = "qcow2", .path = "fat:/etc", .discard = true};
 
     is_argv(qemu_blockdev(&ro), "raw,node-name=cd,read-only=on,file.driver=file,"
                                 "file.filename=/a,,b.iso,file.read-only=on");
     is_argv(qemu_blockdev(&rw), "qcow2,node-name=d,discard=unmap,file.driver=file,"
                                 "file.filename=fat:/etc,file.discard=unmap");
-    is_json(qemu_blockdev(&rw), "{\"driver\":\"qcow2\",\"node-name\":\"d\",\"discard\":\"unmap\",\"file\":"
-                                "{\"driver\":\"file\",\"filename\":\"fat:/etc\",\"discard\":\"unmap\"}}");
+    is_json(qemu_blockdev(&rw),
+            "{\"driver\":\"qcow2\",\"node-name\":\"d\",\"discard\":\"unmap\",\"file\":"
+            "{\"driver\":\"file\",\"filename\":\"fat:/etc\",\"discard\":\"unmap\"}}");
     is_argv(qemu_pflash(1, "qcow2", "/v,w", false), "if=pflash,unit=1,format=qcow2,file=/v,,w");
     is_argv(qemu_ide_cd("ide.0", "iso", 1), "ide-cd,bus=ide.0,drive=iso,bootindex=1");
     is_argv(qemu_scsi_cd("scsi0.0", "cd", 0), "scsi-cd,bus=scsi0.0,drive=cd");
@@ -217,21 +222,24 @@ Test(device, network)
     strv_push(&fwd, "udp::53-:53");
     is_argv(qemu_netdev_user(&n), "user,id=net0,net=192.168.5.0/24,hostfwd=tcp:127.0.0.1:0-:22,"
                                   "hostfwd=udp::53-:53");
-    is_json(qemu_netdev_user(&n), "{\"type\":\"user\",\"id\":\"net0\",\"net\":\"192.168.5.0/24\",\"hostfwd\":"
-                                  "[{\"str\":\"tcp:127.0.0.1:0-:22\"},{\"str\":\"udp::53-:53\"}]}");
+    is_json(qemu_netdev_user(&n),
+            "{\"type\":\"user\",\"id\":\"net0\",\"net\":\"192.168.5.0/24\",\"hostfwd\":"
+            "[{\"str\":\"tcp:127.0.0.1:0-:22\"},{\"str\":\"udp::53-:53\"}]}");
     is_argv(qemu_nic(QEMU_TRANSPORT_PCI, "net0", NULL), "virtio-net-pci,netdev=net0");
     is_argv(qemu_netdev_socket_fd("net1", 4), "socket,id=net1,fd=4");
 }
 
 Test(device, others)
 {
-    const struct qemu_fs_local fs = {.id = "fs0", .path = "/x,readonly=off", .read_only = true,
-                                     .remap_inodes = true};
+    const struct qemu_fs_local fs = {
+        .id = "fs0", .path = "/x,readonly=off", .read_only = true, .remap_inodes = true};
 
     is_argv(qemu_fsdev_local(&fs), "local,id=fs0,path=/x,,readonly=off,security_model=none,"
                                    "multidevs=remap,readonly=on");
-    is_argv(qemu_virtio_9p(QEMU_TRANSPORT_PCI, "fs0", "lima-1"), "virtio-9p-pci,fsdev=fs0,mount_tag=lima-1");
-    is_argv(qemu_chardev_listen_fd("c", 3, "/l,1"), "socket,id=c,fd=3,server=on,wait=off,logfile=/l,,1");
+    is_argv(qemu_virtio_9p(QEMU_TRANSPORT_PCI, "fs0", "lima-1"),
+            "virtio-9p-pci,fsdev=fs0,mount_tag=lima-1");
+    is_argv(qemu_chardev_listen_fd("c", 3, "/l,1"),
+            "socket,id=c,fd=3,server=on,wait=off,logfile=/l,,1");
     is_argv(qemu_chardev_unix("c", "/s"), "socket,id=c,path=/s");
     is_argv(qemu_monitor_qmp("c"), "c,mode=control");
     is_argv(qemu_memory_memfd("m", 1 << 20), "memory-backend-memfd,id=m,size=1M,share=on");
@@ -278,6 +286,7 @@ Test(launch, log_tail)
 
 Test(launch, hints)
 {
-    cr_assert(qemu_death_hint("qemu-system-x86_64: -netdev user: Could not set up host forwarding rule 'x'"));
+    cr_assert(qemu_death_hint(
+        "qemu-system-x86_64: -netdev user: Could not set up host forwarding rule 'x'"));
     cr_assert_null(qemu_death_hint("something new"));
 }

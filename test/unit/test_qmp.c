@@ -65,12 +65,12 @@ static int end(struct peer *p)
 }
 
 /* Until cond holds or 5 s have passed. */
-#define RUN_UNTIL(p, cond)                                                      \
-    do {                                                                        \
-        for (int64_t until_ = deadline_in(5000); !(cond);) {                    \
-            cr_assert(monotonic_ms() < until_, "timed out: " #cond);            \
-            step(p);                                                            \
-        }                                                                       \
+#define RUN_UNTIL(p, cond)                                                                         \
+    do {                                                                                           \
+        for (int64_t until_ = deadline_in(5000); !(cond);) {                                       \
+            cr_assert(monotonic_ms() < until_, "timed out: " #cond);                               \
+            step(p);                                                                               \
+        }                                                                                          \
     } while (0)
 
 static void step(struct peer *p)
@@ -91,13 +91,15 @@ static void on_reply(void *arg, const struct json *ret, const struct err *err)
     p->replies++;
     cr_assert((ret != NULL) != (err != NULL));
     snprintf(p->order + used, sizeof(p->order) - used, "%s;",
-             err ? err->msg : json_get_str(ret, "is") ? json_get_str(ret, "is") : "ok");
+             err                       ? err->msg
+             : json_get_str(ret, "is") ? json_get_str(ret, "is")
+                                       : "ok");
 }
 
 static uint64_t ask(struct peer *p, const char *command, int timeout_ms)
 {
-    struct qmp_call call = {.command = command, .pass_fd = -1, .timeout_ms = timeout_ms,
-                            .done = on_reply, .arg = p};
+    struct qmp_call call = {
+        .command = command, .pass_fd = -1, .timeout_ms = timeout_ms, .done = on_reply, .arg = p};
 
     return qmp_send(p->q, &call, monotonic_ms());
 }
@@ -106,8 +108,12 @@ static uint64_t ask(struct peer *p, const char *command, int timeout_ms)
 Test(qmp, Q01_greeting_after_event)
 {
     static const struct qmp_step steps[] = {
-        {QS_SEND, "{\"event\": \"RESUME\", \"timestamp\": {\"seconds\": 1, \"microseconds\": 2}}\r\n", 0},
-        QS_HELLO, {QS_EXPECT, "query-status", 0}, {QS_REPLY, "{\"is\": \"fine\"}", 0}, {QS_END, NULL, 0}};
+        {QS_SEND,
+         "{\"event\": \"RESUME\", \"timestamp\": {\"seconds\": 1, \"microseconds\": 2}}\r\n", 0},
+        QS_HELLO,
+        {QS_EXPECT, "query-status", 0},
+        {QS_REPLY, "{\"is\": \"fine\"}", 0},
+        {QS_END, NULL, 0}};
     struct peer p = {0};
 
     begin(&p, steps, 0);
@@ -124,7 +130,8 @@ Test(qmp, Q01_greeting_after_event)
 Test(qmp, Q02_no_version)
 {
     static const struct qmp_step steps[] = {
-        {QS_SEND, "{\"QMP\": {\"version\": {\"qemu\": {\"major\": 7}}}}\r\n", 0}, {QS_HANG, NULL, 0}};
+        {QS_SEND, "{\"QMP\": {\"version\": {\"qemu\": {\"major\": 7}}}}\r\n", 0},
+        {QS_HANG, NULL, 0}};
     struct peer p = {0};
 
     begin(&p, steps, 0);
@@ -138,10 +145,15 @@ Test(qmp, Q04_fifo_one_in_flight)
 {
     static const struct qmp_step steps[] = {
         QS_HELLO,
-        {QS_EXPECT, "a", 0}, {QS_SEND, "{\"return\": {}, \"id\": 999}\r\n", 0},
-        {QS_SEND, "{\"return\": {}}\r\n{\"strange\": 1}\r\n", 0}, {QS_REPLY, "{\"is\": \"1\"}", 0},
-        {QS_EXPECT, "b", 0}, {QS_ERROR, "no such thing", 0},
-        {QS_EXPECT, "c", 0}, {QS_REPLY, "{\"is\": \"3\"}", 0}, {QS_END, NULL, 0}};
+        {QS_EXPECT, "a", 0},
+        {QS_SEND, "{\"return\": {}, \"id\": 999}\r\n", 0},
+        {QS_SEND, "{\"return\": {}}\r\n{\"strange\": 1}\r\n", 0},
+        {QS_REPLY, "{\"is\": \"1\"}", 0},
+        {QS_EXPECT, "b", 0},
+        {QS_ERROR, "no such thing", 0},
+        {QS_EXPECT, "c", 0},
+        {QS_REPLY, "{\"is\": \"3\"}", 0},
+        {QS_END, NULL, 0}};
     struct peer p = {0};
 
     begin(&p, steps, 0);
@@ -155,9 +167,13 @@ Test(qmp, Q04_fifo_one_in_flight)
 
 Test(qmp, Q06_cancel)
 {
-    static const struct qmp_step steps[] = {
-        QS_HELLO, {QS_EXPECT, "a", 0}, {QS_SLEEP, NULL, 50}, {QS_REPLY, "{\"is\": \"1\"}", 0},
-        {QS_EXPECT, "c", 0}, {QS_REPLY, "{\"is\": \"3\"}", 0}, {QS_END, NULL, 0}};
+    static const struct qmp_step steps[] = {QS_HELLO,
+                                            {QS_EXPECT, "a", 0},
+                                            {QS_SLEEP, NULL, 50},
+                                            {QS_REPLY, "{\"is\": \"1\"}", 0},
+                                            {QS_EXPECT, "c", 0},
+                                            {QS_REPLY, "{\"is\": \"3\"}", 0},
+                                            {QS_END, NULL, 0}};
     struct peer p = {0};
     uint64_t a, b;
 
@@ -176,8 +192,8 @@ Test(qmp, Q06_cancel)
 
 Test(qmp, Q07_lost_socket_fails_everything)
 {
-    static const struct qmp_step steps[] = {QS_HELLO, {QS_EXPECT, "a", 0},
-                                            {QS_SEND, "{\"retu", 0}, {QS_END, NULL, 0}};
+    static const struct qmp_step steps[] = {
+        QS_HELLO, {QS_EXPECT, "a", 0}, {QS_SEND, "{\"retu", 0}, {QS_END, NULL, 0}};
     struct peer p = {0};
 
     begin(&p, steps, 0);
@@ -218,18 +234,26 @@ Test(qmp, Q09_shutdown_twice)
 static void ask_until(struct peer *p, const char *command, const char *event, const char *value,
                       int timeout_ms)
 {
-    struct qmp_call call = {.command = command, .pass_fd = -1, .timeout_ms = timeout_ms,
-                            .until_event = event, .until_value = value, .done = on_reply, .arg = p};
+    struct qmp_call call = {.command = command,
+                            .pass_fd = -1,
+                            .timeout_ms = timeout_ms,
+                            .until_event = event,
+                            .until_value = value,
+                            .done = on_reply,
+                            .arg = p};
 
     qmp_send(p->q, &call, monotonic_ms());
 }
 
 Test(qmp, Q10_powerdown_ends_with_its_event)
 {
-    static const struct qmp_step steps[] = {
-        QS_HELLO, {QS_EXPECT, "system_powerdown", 0}, {QS_REPLY, "{\"is\": \"down\"}", 0},
-        {QS_EXPECT, "next", 0}, {QS_REPLY, "{\"is\": \"next\"}", 0},
-        {QS_SEND, "{\"event\": \"POWERDOWN\"}\r\n", 0}, {QS_HANG, NULL, 0}};
+    static const struct qmp_step steps[] = {QS_HELLO,
+                                            {QS_EXPECT, "system_powerdown", 0},
+                                            {QS_REPLY, "{\"is\": \"down\"}", 0},
+                                            {QS_EXPECT, "next", 0},
+                                            {QS_REPLY, "{\"is\": \"next\"}", 0},
+                                            {QS_SEND, "{\"event\": \"POWERDOWN\"}\r\n", 0},
+                                            {QS_HANG, NULL, 0}};
     struct peer p = {0};
 
     begin(&p, steps, 0);
@@ -242,9 +266,11 @@ Test(qmp, Q10_powerdown_ends_with_its_event)
 
 Test(qmp, Q10_event_before_reply)
 {
-    static const struct qmp_step steps[] = {
-        QS_HELLO, {QS_EXPECT, "system_powerdown", 0}, {QS_SEND, "{\"event\": \"POWERDOWN\"}\r\n", 0},
-        {QS_REPLY, "{}", 0}, {QS_HANG, NULL, 0}};
+    static const struct qmp_step steps[] = {QS_HELLO,
+                                            {QS_EXPECT, "system_powerdown", 0},
+                                            {QS_SEND, "{\"event\": \"POWERDOWN\"}\r\n", 0},
+                                            {QS_REPLY, "{}", 0},
+                                            {QS_HANG, NULL, 0}};
     struct peer p = {0};
 
     begin(&p, steps, 0);
@@ -257,10 +283,13 @@ Test(qmp, Q10_event_before_reply)
 Test(qmp, Q11_device_deleted_of_that_device)
 {
     static const struct qmp_step steps[] = {
-        QS_HELLO, {QS_EXPECT, "device_del", 0}, {QS_REPLY, "{}", 0},
+        QS_HELLO,
+        {QS_EXPECT, "device_del", 0},
+        {QS_REPLY, "{}", 0},
         {QS_SEND, "{\"event\": \"DEVICE_DELETED\", \"data\": {\"device\": \"other\"}}\r\n", 0},
         {QS_SEND, "{\"event\": \"DEVICE_DELETED\", \"data\": {\"path\": \"/x\"}}\r\n", 0},
-        {QS_EXPECT, "query-status", 0}, {QS_REPLY, "{\"is\": \"first\"}", 0},
+        {QS_EXPECT, "query-status", 0},
+        {QS_REPLY, "{\"is\": \"first\"}", 0},
         {QS_SEND, "{\"event\": \"DEVICE_DELETED\", \"data\": {\"device\": \"mine\"}}\r\n", 0},
         {QS_HANG, NULL, 0}};
     struct peer p = {0};
@@ -276,8 +305,8 @@ Test(qmp, Q11_device_deleted_of_that_device)
 
 Test(qmp, Q11_event_never_comes)
 {
-    static const struct qmp_step steps[] = {QS_HELLO, {QS_EXPECT, "device_del", 0},
-                                            {QS_REPLY, "{}", 0}, {QS_HANG, NULL, 0}};
+    static const struct qmp_step steps[] = {
+        QS_HELLO, {QS_EXPECT, "device_del", 0}, {QS_REPLY, "{}", 0}, {QS_HANG, NULL, 0}};
     struct peer p = {0};
 
     begin(&p, steps, 0);
@@ -289,9 +318,14 @@ Test(qmp, Q11_event_never_comes)
 
 Test(qmp, Q12_descriptor_comes_along)
 {
-    static const struct qmp_step steps[] = {
-        QS_HELLO, {QS_EXPECT, "getfd", 0}, {QS_FDS, NULL, 1}, {QS_REPLY, "{}", 0},
-        {QS_EXPECT, "query-status", 0}, {QS_FDS, NULL, 0}, {QS_REPLY, "{}", 0}, {QS_END, NULL, 0}};
+    static const struct qmp_step steps[] = {QS_HELLO,
+                                            {QS_EXPECT, "getfd", 0},
+                                            {QS_FDS, NULL, 1},
+                                            {QS_REPLY, "{}", 0},
+                                            {QS_EXPECT, "query-status", 0},
+                                            {QS_FDS, NULL, 0},
+                                            {QS_REPLY, "{}", 0},
+                                            {QS_END, NULL, 0}};
     struct qmp_call call = QMP_CALL_INIT;
     struct peer p = {0};
 
@@ -306,7 +340,7 @@ Test(qmp, Q12_descriptor_comes_along)
     cr_assert_eq(end(&p), 0);
 }
 
-/* ---- F18 ------------------------------------------------------------------------------------------- */
+/* ---- F18 ------------------------------------------------------------------------------------- */
 
 Test(qmp, F18_no_greeting)
 {
@@ -321,8 +355,8 @@ Test(qmp, F18_no_greeting)
 
 Test(qmp, F18_capabilities_unanswered)
 {
-    static const struct qmp_step steps[] = {QS_GREETING, {QS_EXPECT, "qmp_capabilities", 0},
-                                            {QS_HANG, NULL, 0}};
+    static const struct qmp_step steps[] = {
+        QS_GREETING, {QS_EXPECT, "qmp_capabilities", 0}, {QS_HANG, NULL, 0}};
     struct peer p = {0};
 
     begin(&p, steps, 150);
@@ -334,8 +368,10 @@ Test(qmp, F18_capabilities_unanswered)
 
 Test(qmp, F18_capabilities_refused)
 {
-    static const struct qmp_step steps[] = {QS_GREETING, {QS_EXPECT, "qmp_capabilities", 0},
-                                            {QS_ERROR, "not today", 0}, {QS_HANG, NULL, 0}};
+    static const struct qmp_step steps[] = {QS_GREETING,
+                                            {QS_EXPECT, "qmp_capabilities", 0},
+                                            {QS_ERROR, "not today", 0},
+                                            {QS_HANG, NULL, 0}};
     struct peer p = {0};
 
     begin(&p, steps, 0);
@@ -347,9 +383,14 @@ Test(qmp, F18_capabilities_refused)
 Test(qmp, F18_half_lines)
 {
     static const struct qmp_step steps[] = {
-        {QS_SEND, "{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 22, \"min", 0}, {QS_SLEEP, NULL, 30},
-        {QS_SEND, "or\": 2, \"major\": 7}}}}\r", 0}, {QS_SLEEP, NULL, 30}, {QS_SEND, "\n", 0},
-        {QS_EXPECT, "qmp_capabilities", 0}, {QS_REPLY, "{}", 0}, {QS_END, NULL, 0}};
+        {QS_SEND, "{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 22, \"min", 0},
+        {QS_SLEEP, NULL, 30},
+        {QS_SEND, "or\": 2, \"major\": 7}}}}\r", 0},
+        {QS_SLEEP, NULL, 30},
+        {QS_SEND, "\n", 0},
+        {QS_EXPECT, "qmp_capabilities", 0},
+        {QS_REPLY, "{}", 0},
+        {QS_END, NULL, 0}};
     struct peer p = {0};
 
     begin(&p, steps, 0);
@@ -359,10 +400,13 @@ Test(qmp, F18_half_lines)
 
 Test(qmp, F18_ten_megabytes_in_a_line)
 {
-    static const struct qmp_step steps[] = {
-        QS_HELLO, {QS_EXPECT, "big", 0},
-        {QS_SEND, "{\"event\": \"", 0}, {QS_FLOOD, NULL, 10 << 20}, {QS_SEND, "\"}\n", 0},
-        {QS_REPLY, "{}", 0}, {QS_END, NULL, 0}};
+    static const struct qmp_step steps[] = {QS_HELLO,
+                                            {QS_EXPECT, "big", 0},
+                                            {QS_SEND, "{\"event\": \"", 0},
+                                            {QS_FLOOD, NULL, 10 << 20},
+                                            {QS_SEND, "\"}\n", 0},
+                                            {QS_REPLY, "{}", 0},
+                                            {QS_END, NULL, 0}};
     struct peer p = {0};
 
     begin(&p, steps, 0);
@@ -375,7 +419,8 @@ Test(qmp, F18_ten_megabytes_in_a_line)
 
 Test(qmp, F18_line_without_end)
 {
-    static const struct qmp_step steps[] = {QS_HELLO, {QS_FLOOD, NULL, 20 << 20}, {QS_HANG, NULL, 0}};
+    static const struct qmp_step steps[] = {
+        QS_HELLO, {QS_FLOOD, NULL, 20 << 20}, {QS_HANG, NULL, 0}};
     struct peer p = {0};
 
     begin(&p, steps, 0);
@@ -387,8 +432,8 @@ Test(qmp, F18_line_without_end)
 
 Test(qmp, F18_garbage)
 {
-    static const char *const garbage[] = {"HTTP/1.1 400 Bad Request\r\n", "{\"return\": {}\n", "[1]\n",
-                                          "{\"a\": \"\xff\"}\n", "\"\n"};
+    static const char *const garbage[] = {"HTTP/1.1 400 Bad Request\r\n", "{\"return\": {}\n",
+                                          "[1]\n", "{\"a\": \"\xff\"}\n", "\"\n"};
 
     for (size_t i = 0; i < ARRAY_SIZE(garbage); i++) {
         const struct qmp_step steps[] = {QS_HELLO, {QS_SEND, garbage[i], 0}, {QS_HANG, NULL, 0}};
@@ -403,9 +448,13 @@ Test(qmp, F18_garbage)
 
 Test(qmp, F18_never_answers)
 {
-    static const struct qmp_step steps[] = {
-        QS_HELLO, {QS_EXPECT, "slow", 0}, {QS_SLEEP, NULL, 400}, {QS_REPLY, "{\"is\": \"late\"}", 0},
-        {QS_EXPECT, "next", 0}, {QS_REPLY, "{\"is\": \"next\"}", 0}, {QS_END, NULL, 0}};
+    static const struct qmp_step steps[] = {QS_HELLO,
+                                            {QS_EXPECT, "slow", 0},
+                                            {QS_SLEEP, NULL, 400},
+                                            {QS_REPLY, "{\"is\": \"late\"}", 0},
+                                            {QS_EXPECT, "next", 0},
+                                            {QS_REPLY, "{\"is\": \"next\"}", 0},
+                                            {QS_END, NULL, 0}};
     struct peer p = {0};
 
     begin(&p, steps, 0);
@@ -419,7 +468,7 @@ Test(qmp, F18_never_answers)
     cr_assert_eq(end(&p), 0);
 }
 
-/* ---- working inside callbacks ------------------------------------------------------------------------ */
+/* ---- working inside callbacks ---------------------------------------------------------------- */
 
 static void process_in_event(void *arg, const char *name, const struct json *data)
 {
@@ -436,8 +485,11 @@ static void process_in_event(void *arg, const char *name, const struct json *dat
 Test(qmp, process_in_callback)
 {
     static const struct qmp_step steps[] = {
-        QS_HELLO, {QS_SEND, "{\"event\": \"A\"}\n{\"event\": \"B\"}\n{\"event\": \"C\"}\n", 0},
-        {QS_EXPECT, "a", 0}, {QS_REPLY, "{}", 0}, {QS_END, NULL, 0}};
+        QS_HELLO,
+        {QS_SEND, "{\"event\": \"A\"}\n{\"event\": \"B\"}\n{\"event\": \"C\"}\n", 0},
+        {QS_EXPECT, "a", 0},
+        {QS_REPLY, "{}", 0},
+        {QS_END, NULL, 0}};
     static const struct qmp_handlers h = {.event = process_in_event};
     struct peer p = {0};
     int fd = qmp_server_start(steps, &p.pid);
@@ -448,7 +500,7 @@ Test(qmp, process_in_callback)
     cr_assert_eq(end(&p), 0);
 }
 
-/* ---- freeing inside callbacks ------------------------------------------------------------------------ */
+/* ---- freeing inside callbacks ---------------------------------------------------------------- */
 
 static void free_in_reply(void *arg, const struct json *ret, const struct err *err)
 {
@@ -463,8 +515,11 @@ static void free_in_reply(void *arg, const struct json *ret, const struct err *e
 
 Test(qmp, free_in_reply)
 {
-    static const struct qmp_step steps[] = {QS_HELLO, {QS_EXPECT, "a", 0}, {QS_REPLY, "{}", 0},
-                                            {QS_SEND, "{\"event\": \"X\"}\n", 0}, {QS_END, NULL, 0}};
+    static const struct qmp_step steps[] = {QS_HELLO,
+                                            {QS_EXPECT, "a", 0},
+                                            {QS_REPLY, "{}", 0},
+                                            {QS_SEND, "{\"event\": \"X\"}\n", 0},
+                                            {QS_END, NULL, 0}};
     struct qmp_call call = {.command = "a", .pass_fd = -1, .done = free_in_reply};
     struct peer p = {0};
 
@@ -499,15 +554,19 @@ Test(qmp, free_in_closed)
     cr_assert_eq(qmp_server_end(p.pid), HANG_STATUS);
 }
 
-/* ---- without a loop --------------------------------------------------------------------------------------- */
+/* ---- without a loop -------------------------------------------------------------------------- */
 
 Test(qmp, blocking_calls)
 {
-    static const struct qmp_step steps[] = {
-        QS_HELLO, {QS_EXPECT, "query-version", 0}, {QS_REPLY, "{\"is\": 1}", 0},
-        {QS_EXPECT, "human-monitor-command", 0}, {QS_REPLY, "\"text\\r\\n\"", 0},
-        {QS_EXPECT, "bad", 0}, {QS_ERROR, "nope", 0},
-        {QS_EXPECT, "slow", 0}, {QS_HANG, NULL, 0}};
+    static const struct qmp_step steps[] = {QS_HELLO,
+                                            {QS_EXPECT, "query-version", 0},
+                                            {QS_REPLY, "{\"is\": 1}", 0},
+                                            {QS_EXPECT, "human-monitor-command", 0},
+                                            {QS_REPLY, "\"text\\r\\n\"", 0},
+                                            {QS_EXPECT, "bad", 0},
+                                            {QS_ERROR, "nope", 0},
+                                            {QS_EXPECT, "slow", 0},
+                                            {QS_HANG, NULL, 0}};
     _cleanup_err_ struct err e1 = ERR_INIT, e2 = ERR_INIT, e3 = ERR_INIT;
     _cleanup_json_ struct json *ret = NULL;
     _cleanup_free_ char *hmp = NULL;

@@ -10,10 +10,10 @@
 enum qemu_cd_bus { QEMU_CD_IDE, QEMU_CD_SCSI, QEMU_CD_VIRTIO };
 
 struct qemu_arch {
-    const char *exe;           /* behind "qemu-system-" (SD-01) */
-    const char *package;       /* Debian package of the emulator */
-    const char *machine;       /* unversioned name (SD-10, 11) */
-    const char *cpu_suffix;    /* of the CPU models' type names */
+    const char *exe;        /* behind "qemu-system-" (SD-01) */
+    const char *package;    /* Debian package of the emulator */
+    const char *machine;    /* unversioned name (SD-10, 11) */
+    const char *cpu_suffix; /* of the CPU models' type names */
     enum qemu_transport transport;
     enum qemu_cd_bus cd_bus;
     bool uefi;                 /* boots by UEFI firmware in flash */

@@ -38,7 +38,7 @@ const char *qemu_features_machine(const struct qemu_features *f, const char *nam
     return NULL;
 }
 
-/* ---- JSON: the cache's form and that of the tests' facts ---------------------------------------- */
+/* ---- JSON: the cache's form and that of the tests' facts ------------------------------------- */
 
 static struct json *list_to_json(const struct strv *s)
 {

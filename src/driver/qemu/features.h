@@ -23,14 +23,17 @@ struct qemu_features {
     struct strv machine_props; /* of the architecture's default machine; empty: not known */
     struct qemu_machine_type *machines;
     size_t n_machines;
-    bool sandbox;              /* -sandbox */
-    bool netdev_user;          /* user networking is compiled in */
+    bool sandbox;     /* -sandbox */
+    bool netdev_user; /* user networking is compiled in */
     /* Asked only when an instance wants a window or sound (they live in modules that come and go);
      * empty: not asked. */
     struct strv displays, audiodevs;
 };
 
-#define QEMU_FEATURES_INIT {0}
+#define QEMU_FEATURES_INIT                                                                         \
+    {                                                                                              \
+        0                                                                                          \
+    }
 #define _cleanup_qemu_features_ _cleanup_(qemu_features_release)
 void qemu_features_release(struct qemu_features *f);
 
@@ -46,8 +49,8 @@ struct json *qemu_features_to_json(const struct qemu_features *f);
 int qemu_features_from_json(const struct json *j, struct qemu_features *ret);
 
 /* Asks the binary, or the cache when the binary has not changed (path, inode, size, mtime).
- * cache_dir NULL: no cache. A binary that can't be run, does not speak QMP or takes longer than 20 s is
- * an error with its stderr as detail (F14). */
+ * cache_dir NULL: no cache. A binary that can't be run, does not speak QMP or takes longer than 20
+ * s is an error with its stderr as detail (F14). */
 int qemu_probe(const char *exe, enum arch arch, const char *cache_dir, struct qemu_features *ret,
                struct err *err);
 /* Fills displays and audiodevs; what can't be found out stays empty. */

@@ -38,7 +38,8 @@ static bool there(const struct search *s, const char *path)
 }
 
 /* Is the code at path? Then it is the result, with the variables where they are. */
-static bool try_pair(struct search *s, const char *code, const char *vars, struct qemu_firmware *ret)
+static bool try_pair(struct search *s, const char *code, const char *vars,
+                     struct qemu_firmware *ret)
 {
     strv_push(&s->tried, code);
     if (!there(s, code))
@@ -52,7 +53,7 @@ static bool try_pair(struct search *s, const char *code, const char *vars, struc
     return true;
 }
 
-/* ---- firmware.images ------------------------------------------------------------------------------ */
+/* ---- firmware.images ------------------------------------------------------------------------- */
 
 /* Local path of a location; NULL when it has to be downloaded. Caller frees. */
 static char *local_path(const char *location, const char *home)
@@ -93,7 +94,7 @@ static bool try_images(struct search *s, const char *own, struct qemu_firmware *
     return false;
 }
 
-/* ---- as QEMU ships it ------------------------------------------------------------------------------ */
+/* ---- as QEMU ships it ------------------------------------------------------------------------ */
 
 static bool try_shipped(struct search *s, const char *dir, struct qemu_firmware *ret)
 {
@@ -111,7 +112,7 @@ static char *prefix_share(const char *exe)
     return path_join(up, "share/qemu");
 }
 
-/* ---- descriptors ----------------------------------------------------------------------------------- */
+/* ---- descriptors ----------------------------------------------------------------------------- */
 
 static bool list_has(const struct json *list, const char *word)
 {
@@ -140,12 +141,12 @@ static bool target_fits(const struct search *s, const struct json *targets)
     return false;
 }
 
-/* Only plain UEFI in two flash chips: what asks for SMM or memory encryption needs a machine that is
- * made for it, and enrolled keys would lock out kernels that are not signed. */
+/* Only plain UEFI in two flash chips: what asks for SMM or memory encryption needs a machine that
+ * is made for it, and enrolled keys would lock out kernels that are not signed. */
 static bool descriptor_fits(const struct search *s, const struct json *j)
 {
     static const char *const unwanted[] = {"requires-smm", "secure-boot", "enrolled-keys",
-                                           "amd-sev-es", "amd-sev-snp", "intel-tdx"};
+                                           "amd-sev-es",   "amd-sev-snp", "intel-tdx"};
     const struct json *mapping = json_get(j, "mapping"), *features = json_get(j, "features");
     const char *mode = json_get_str(mapping, "mode");
 
@@ -197,7 +198,8 @@ static bool try_descriptor(struct search *s, const char *path, struct qemu_firmw
         return false; /* an empty file masks one of the same name below */
     j = text ? json_parse(text, len, "firmware descriptor", &e) : NULL;
     if (!j) {
-        diags_add(s->notes, DIAG_WARNING, NULL, "firmware descriptor '%s' skipped: %s", path, e.msg);
+        diags_add(s->notes, DIAG_WARNING, NULL, "firmware descriptor '%s' skipped: %s", path,
+                  e.msg);
         return false;
     }
     return descriptor_fits(s, j) && use_descriptor(s, j, ret);
@@ -237,7 +239,7 @@ static bool try_descriptors(struct search *s, struct qemu_firmware *ret)
     return false;
 }
 
-/* ---- all of it -------------------------------------------------------------------------------------- */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 static bool try_known(struct search *s, struct qemu_firmware *ret)
 {
@@ -271,7 +273,8 @@ static int not_found(const struct search *s, struct err *err)
     err_set(err, ERR_NOT_FOUND, "could not find firmware for '%s'", arch_to_string(s->in->arch));
     err_detail(err, text);
     if (s->in->arch == ARCH_X86_64)
-        return err_hint(err, "install the package '%s', or try setting `firmware.legacyBIOS` to `true`",
+        return err_hint(err,
+                        "install the package '%s', or try setting `firmware.legacyBIOS` to `true`",
                         s->arch->firmware_package);
     return err_hint(err,
                     "install the package '%s', or copy the `edk2-%s-code.fd` firmware to "

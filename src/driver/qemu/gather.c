@@ -28,7 +28,7 @@ void qemu_facts_release(struct qemu_facts *f)
     *f = (struct qemu_facts)QEMU_FACTS_INIT;
 }
 
-/* ---- the binary -------------------------------------------------------------------------------------- */
+/* ---- the binary ------------------------------------------------------------------------------ */
 
 char *qemu_env_name(enum arch arch)
 {
@@ -47,8 +47,8 @@ char *qemu_program_name(const char *env_name, const char *value, enum arch arch,
     if (str_empty(value))
         return xasprintf("qemu-system-%s", qemu_arch(arch)->exe);
     if (strv_split_shell(&words, value) < 0 || words.n == 0) {
-        err_set(err, ERR_USAGE, "failed to parse %s value '%s': unbalanced quotes or empty", env_name,
-                value);
+        err_set(err, ERR_USAGE, "failed to parse %s value '%s': unbalanced quotes or empty",
+                env_name, value);
         return NULL;
     }
     for (size_t i = 1; i < words.n; i++)
@@ -59,8 +59,8 @@ char *qemu_program_name(const char *env_name, const char *value, enum arch arch,
 static int find_binary(struct qemu_facts *f, enum arch arch, struct err *err)
 {
     const struct qemu_arch *a = qemu_arch(arch);
-    _cleanup_free_ char *name = qemu_program_name(f->env_name, getenv(f->env_name), arch,
-                                                  &f->env_args, err);
+    _cleanup_free_ char *name =
+        qemu_program_name(f->env_name, getenv(f->env_name), arch, &f->env_args, err);
 
     if (!name)
         return -1;
@@ -70,8 +70,8 @@ static int find_binary(struct qemu_facts *f, enum arch arch, struct err *err)
     err_set(err, ERR_NOT_FOUND, "the QEMU binary '%s' was not found or can't be executed", name);
     if (getenv(f->env_name))
         return err_hint(err, "the name comes from $%s", f->env_name);
-    return err_hint(err, "install the package '%s', or set $%s to the path of the binary", a->package,
-                    f->env_name);
+    return err_hint(err, "install the package '%s', or set $%s to the path of the binary",
+                    a->package, f->env_name);
 }
 
 static int read_frozen(const struct driver_ctx *ctx, struct qemu_facts *f, struct err *err)
@@ -103,14 +103,18 @@ int qemu_gather_binary(const struct driver_ctx *ctx, struct qemu_facts *f, struc
         json_set_str(f->frozen, "machine", f->machine);
         f->frozen_changed = true;
     }
-    f->in = (struct qemu_plan_input){.cfg = ctx->cfg, .host = ctx->host, .inst = ctx->inst,
-                                     .features = &f->features, .exe = f->exe,
-                                     .env_args = &f->env_args, .env_name = f->env_name,
+    f->in = (struct qemu_plan_input){.cfg = ctx->cfg,
+                                     .host = ctx->host,
+                                     .inst = ctx->inst,
+                                     .features = &f->features,
+                                     .exe = f->exe,
+                                     .env_args = &f->env_args,
+                                     .env_name = f->env_name,
                                      .machine = f->machine};
     return qemu_plan_check_version(&f->in, notes, err);
 }
 
-/* ---- firmware ----------------------------------------------------------------------------------------- */
+/* ---- firmware -------------------------------------------------------------------------------- */
 
 /* The pair that was chosen before, while its code is still there: the variables belong to it. */
 static bool kept_firmware(struct qemu_facts *f)
@@ -130,11 +134,46 @@ static bool kept_firmware(struct qemu_facts *f)
     return true;
 }
 
+/* Variables that were made for a flash chip of another size: the new firmware could not use them.
+ */
+static bool vars_misfit(const char *vars, const char *template_)
+{
+    _cleanup_close_ int fd = open(vars, O_RDONLY | O_CLOEXEC);
+    _cleanup_err_ struct err ignored = ERR_INIT;
+    struct image_info info;
+    struct stat st;
+
+    if (!template_ || fd < 0 || stat(template_, &st) < 0 ||
+        image_inspect_fd(fd, vars, &info, &ignored) < 0)
+        return false;
+    return info.virtual_size != (uint64_t)st.st_size;
+}
+
+static void keep_firmware(const struct driver_ctx *ctx, struct qemu_facts *f, struct diags *notes)
+{
+    _cleanup_free_ char *vars = instance_path(ctx->inst, INST_EFI_VARS);
+
+    if (json_get_str(f->frozen, "firmwareCode") && vars_misfit(vars, f->firmware.vars)) {
+        diags_add(notes, DIAG_WARNING, NULL,
+                  "the firmware '%s' is gone; '%s' takes its place, with empty variables",
+                  json_get_str(f->frozen, "firmwareCode"), f->firmware.code);
+        f->vars_obsolete = true;
+    }
+    json_set_str(f->frozen, "firmwareCode", f->firmware.code);
+    json_del(f->frozen, "firmwareVars");
+    json_set_str(f->frozen, "firmwareVars", f->firmware.vars);
+    json_set_str(f->frozen, "firmwareFormat", f->firmware.code_format);
+    f->frozen_changed = true;
+}
+
 int qemu_gather_firmware(const struct driver_ctx *ctx, struct qemu_facts *f, struct diags *notes,
                          struct err *err)
 {
-    const struct qemu_firmware_search s = {.arch = config_arch(ctx->cfg), .home = ctx->host->home,
-                                           .exe = f->exe, .machine = f->machine, .inst = ctx->inst,
+    const struct qemu_firmware_search s = {.arch = config_arch(ctx->cfg),
+                                           .home = ctx->host->home,
+                                           .exe = f->exe,
+                                           .machine = f->machine,
+                                           .inst = ctx->inst,
                                            .cfg = ctx->cfg};
     _cleanup_free_ char *own = instance_path(ctx->inst, INST_EFI_CODE);
 
@@ -143,18 +182,14 @@ int qemu_gather_firmware(const struct driver_ctx *ctx, struct qemu_facts *f, str
     if (path_exists(own) || !kept_firmware(f)) {
         if (qemu_firmware_find(&s, &f->firmware, notes, err) < 0)
             return -1;
-        if (!streq(f->firmware.code, own)) {
-            json_set_str(f->frozen, "firmwareCode", f->firmware.code);
-            json_set_str(f->frozen, "firmwareVars", f->firmware.vars);
-            json_set_str(f->frozen, "firmwareFormat", f->firmware.code_format);
-            f->frozen_changed = true;
-        }
+        if (!streq(f->firmware.code, own))
+            keep_firmware(ctx, f, notes);
     }
     f->in.firmware = &f->firmware;
     return 0;
 }
 
-/* ---- the directory -------------------------------------------------------------------------------------- */
+/* ---- the directory --------------------------------------------------------------------------- */
 
 static bool has_file(const struct driver_ctx *ctx, enum inst_file file)
 {
@@ -163,8 +198,8 @@ static bool has_file(const struct driver_ctx *ctx, enum inst_file file)
     return path_exists(path);
 }
 
-/* Format and size of `disk`. The format was kept at creation; a disk that Lima made is inspected once,
- * and then kept too: later its content belongs to the guest (S02). */
+/* Format and size of `disk`. The format was kept at creation; a disk that Lima made is inspected
+ * once, and then kept too: later its content belongs to the guest (S02). */
 static int look_at_disk(const struct driver_ctx *ctx, struct qemu_facts *f, struct err *err)
 {
     _cleanup_free_ char *path = instance_path(ctx->inst, INST_DISK);
@@ -173,8 +208,11 @@ static int look_at_disk(const struct driver_ctx *ctx, struct qemu_facts *f, stru
     struct stat st;
 
     if (fd < 0 || fstat(fd, &st) < 0) {
-        err_set_errno(err, errno == ENOENT ? ERR_STATE : ERR_IO, "opening the disk '%s' failed", path);
-        return errno == ENOENT ? err_hint(err, "the instance is damaged: delete and create it again") : -1;
+        err_set_errno(err, errno == ENOENT ? ERR_STATE : ERR_IO, "opening the disk '%s' failed",
+                      path);
+        return errno == ENOENT
+                   ? err_hint(err, "the instance is damaged: delete and create it again")
+                   : -1;
     }
     if (streq0(f->disk_format, "raw")) {
         f->in.disk_size = (uint64_t)st.st_size;
@@ -227,10 +265,13 @@ static void look_at_host(const struct driver_ctx *ctx, struct qemu_facts *f)
 static int refuse_unsupported(const struct driver_ctx *ctx, struct err *err)
 {
     if (ctx->cfg->additional_disks_count)
-        return err_set(err, ERR_UNSUPPORTED, "field `additionalDisks[0]`: disk '%s': additional disks "
-                       "are not supported yet", ctx->cfg->additional_disks[0].name);
+        return err_set(err, ERR_UNSUPPORTED,
+                       "field `additionalDisks[0]`: disk '%s': additional disks "
+                       "are not supported yet",
+                       ctx->cfg->additional_disks[0].name);
     if (streq0(ctx->cfg->mount_type, "virtiofs") && ctx->cfg->mounts_count) {
-        err_set(err, ERR_UNSUPPORTED, "field `mountType`: virtiofs (virtiofsd) is not supported yet");
+        err_set(err, ERR_UNSUPPORTED,
+                "field `mountType`: virtiofs (virtiofsd) is not supported yet");
         return err_hint(err, "use 9p or reverse-sshfs");
     }
     return 0;
@@ -246,7 +287,7 @@ int qemu_gather(const struct driver_ctx *ctx, struct qemu_facts *f, struct diags
     f->in.has_iso = has_file(ctx, INST_ISO);
     f->in.has_kernel = has_file(ctx, INST_KERNEL);
     f->in.has_initrd = has_file(ctx, INST_INITRD);
-    f->in.has_vars = has_file(ctx, INST_EFI_VARS);
+    f->in.has_vars = has_file(ctx, INST_EFI_VARS) && !f->vars_obsolete;
     look_at_host(ctx, f);
     return 0;
 }

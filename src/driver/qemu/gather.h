@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Everything a plan needs to know, looked up: the only part of planning that touches the machine. */
+/* Everything a plan needs to know, looked up: the only part of planning that touches the machine.
+ */
 #ifndef CIMA_DRIVER_QEMU_GATHER_H
 #define CIMA_DRIVER_QEMU_GATHER_H
 
@@ -15,17 +16,21 @@ struct qemu_facts {
     char *kvm_reason, *kernel_cmdline, *machine, *disk_format, *virtiofsd, *swtpm;
     struct json *frozen; /* the "qemu" object of cima.json, as it should be from now on */
     bool frozen_changed;
+    bool vars_obsolete; /* the variable store is for other firmware: made anew */
 };
 
-#define QEMU_FACTS_INIT {0}
+#define QEMU_FACTS_INIT                                                                            \
+    {                                                                                              \
+        0                                                                                          \
+    }
 void qemu_facts_release(struct qemu_facts *f);
 #define _cleanup_qemu_facts_ _cleanup_(qemu_facts_release)
 
 /* "QEMU_SYSTEM_X86_64". Caller frees. */
 char *qemu_env_name(enum arch arch);
-/* The program to run (SD-01): the usual name, or the first word of the environment variable's value;
- * its further words, arguments for debugging, go to ret_args. NULL with err when the value can't be
- * split. Caller frees. */
+/* The program to run (SD-01): the usual name, or the first word of the environment variable's
+ * value; its further words, arguments for debugging, go to ret_args. NULL with err when the value
+ * can't be split. Caller frees. */
 char *qemu_program_name(const char *env_name, const char *value, enum arch arch,
                         struct strv *ret_args, struct err *err);
 

@@ -3,16 +3,16 @@
 #include "base/mem.h"
 
 /* Oldest version that is tried, and the oldest one without a warning (SD-03). */
-#define QEMU_MIN_MAJOR       4
-#define QEMU_GOOD_MAJOR      6
-#define QEMU_GOOD_MINOR      2
+#define QEMU_MIN_MAJOR  4
+#define QEMU_GOOD_MAJOR 6
+#define QEMU_GOOD_MINOR 2
 
 /* Options that hold one thing: what $QEMU_SYSTEM_… says about them wins (SD-06). */
-static const char *const single_options[] = {"-m",      "-object", "-numa",    "-cpu",
-                                             "-machine", "-accel",  "-smp",     "-boot",
-                                             "-display", "-kernel", "-append",  "-initrd"};
+static const char *const single_options[] = {"-m",       "-object", "-numa",   "-cpu",
+                                             "-machine", "-accel",  "-smp",    "-boot",
+                                             "-display", "-kernel", "-append", "-initrd"};
 
-/* ---- the plan as a value -------------------------------------------------------------------------- */
+/* ---- the plan as a value --------------------------------------------------------------------- */
 
 void qemu_plan_free(struct qemu_plan *p)
 {
@@ -116,8 +116,8 @@ static bool pushed_out(struct builder *b, const char *name, const char *ours)
 
     if (!theirs)
         return false;
-    plan_note(b, "Not adding QEMU argument `%s` `%s`, as it conflicts with `%s` `%s`", name, ours, name,
-              theirs);
+    plan_note(b, "Not adding QEMU argument `%s` `%s`, as it conflicts with `%s` `%s`", name, ours,
+              name, theirs);
     return true;
 }
 
@@ -143,8 +143,9 @@ int plan_device(struct builder *b, const char *field, struct qemu_opts *opts)
     const char *driver = qemu_opts_get(opts, "driver");
 
     if (!qemu_features_has_device(b->in->features, driver)) {
-        err_set(b->err, ERR_UNSUPPORTED, "field `%s` needs the device '%s', which '%s' does not have",
-                field, driver, b->in->exe);
+        err_set(b->err, ERR_UNSUPPORTED,
+                "field `%s` needs the device '%s', which '%s' does not have", field, driver,
+                b->in->exe);
         qemu_opts_free(opts);
         return err_hint(b->err, "install the full QEMU (package '%s')", b->arch->package);
     }
@@ -152,7 +153,7 @@ int plan_device(struct builder *b, const char *field, struct qemu_opts *opts)
     return 0;
 }
 
-/* ---- checks ----------------------------------------------------------------------------------------- */
+/* ---- checks ---------------------------------------------------------------------------------- */
 
 bool qemu_plan_wants_firmware(const struct config_instance *cfg)
 {
@@ -185,9 +186,9 @@ int qemu_plan_check_version(const struct qemu_plan_input *in, struct diags *note
     struct semver min;
 
     if (!str_empty(wanted) && parse_semver(wanted, &min) < 0)
-        return err_set(err, ERR_CONFIG,
-                       "field `vmOpts.qemu.minimumVersion` must be a version such as 7.2.0, got '%s'",
-                       wanted);
+        return err_set(
+            err, ERR_CONFIG,
+            "field `vmOpts.qemu.minimumVersion` must be a version such as 7.2.0, got '%s'", wanted);
     if (!f->version_known) {
         diags_add(notes, DIAG_WARNING, NULL, "the version of '%s' could not be found out", in->exe);
         return 0;
@@ -217,7 +218,7 @@ static void check_ignored(struct builder *b)
         plan_note(b, "field `ssh.overVsock` is not supported with QEMU, ignoring");
 }
 
-/* ---- all of it --------------------------------------------------------------------------------------- */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 static void plan_general(struct builder *b)
 {
@@ -261,8 +262,13 @@ int qemu_plan_build(const struct qemu_plan_input *in, struct qemu_plan **ret, st
 {
     _cleanup_(qemu_plan_freep) struct qemu_plan *p = xcalloc(1, sizeof(*p));
     enum arch arch = config_arch(in->cfg);
-    struct builder b = {.in = in, .arch = qemu_arch(arch), .arch_id = arch, .plan = p,
-                        .notes = notes, .err = err, .next_fd = 3};
+    struct builder b = {.in = in,
+                        .arch = qemu_arch(arch),
+                        .arch_id = arch,
+                        .plan = p,
+                        .notes = notes,
+                        .err = err,
+                        .next_fd = 3};
 
     if (qemu_plan_check_version(in, notes, err) < 0)
         return -1;

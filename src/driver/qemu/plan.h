@@ -21,20 +21,20 @@ struct qemu_plan_input {
     const struct host_facts *host;
     const struct instance *inst;
     const struct qemu_features *features;
-    const char *exe;               /* full path of the binary */
-    const struct strv *env_args;   /* further words of $QEMU_SYSTEM_…; NULL: none */
-    const char *env_name;          /* "QEMU_SYSTEM_X86_64" */
-    const char *accel_env;         /* $CIMA_QEMU_ACCEL; NULL: not set */
+    const char *exe;             /* full path of the binary */
+    const struct strv *env_args; /* further words of $QEMU_SYSTEM_…; NULL: none */
+    const char *env_name;        /* "QEMU_SYSTEM_X86_64" */
+    const char *accel_env;       /* $CIMA_QEMU_ACCEL; NULL: not set */
     bool kvm_usable;
-    const char *kvm_reason;        /* why not; NULL when usable */
-    const char *machine;           /* full type frozen at creation; NULL: the newest */
-    const char *disk_format;       /* of `disk`; frozen at creation or inspected */
-    uint64_t disk_size;            /* its virtual size; 0: not known, is left alone */
-    uint64_t disk_minimum;         /* size of the image it was made of; 0: not known */
+    const char *kvm_reason;  /* why not; NULL when usable */
+    const char *machine;     /* full type frozen at creation; NULL: the newest */
+    const char *disk_format; /* of `disk`; frozen at creation or inspected */
+    uint64_t disk_size;      /* its virtual size; 0: not known, is left alone */
+    uint64_t disk_minimum;   /* size of the image it was made of; 0: not known */
     bool has_iso, has_kernel, has_initrd, has_vars;
-    const char *kernel_cmdline;    /* NULL: none */
+    const char *kernel_cmdline;           /* NULL: none */
     const struct qemu_firmware *firmware; /* NULL: none found or none wanted */
-    const struct qemu_plan_disk *disks; /* one per additionalDisks entry */
+    const struct qemu_plan_disk *disks;   /* one per additionalDisks entry */
     size_t n_disks;
     uint16_t ssh_port;             /* when ssh.localPort is 0; 0: QEMU chooses one */
     const char *virtiofsd, *swtpm; /* full paths; NULL: not installed */
@@ -42,11 +42,11 @@ struct qemu_plan_input {
 
 /* Things to do before QEMU starts, in order. */
 enum qemu_step_kind {
-    QEMU_STEP_MKDIR,    /* path: made with mode when missing (SD-34) */
-    QEMU_STEP_REMOVE,   /* path: an old socket or log */
-    QEMU_STEP_COPY,     /* from → path, 0644 */
-    QEMU_STEP_VARS,     /* variable store: from (format) → path, qcow2 */
-    QEMU_STEP_GROW,     /* disk image path of that format to size bytes */
+    QEMU_STEP_MKDIR,  /* path: made with mode when missing (SD-34) */
+    QEMU_STEP_REMOVE, /* path: an old socket or log */
+    QEMU_STEP_COPY,   /* from → path, 0644 */
+    QEMU_STEP_VARS,   /* variable store: from (format) → path, qcow2 */
+    QEMU_STEP_GROW,   /* disk image path of that format to size bytes */
 };
 struct qemu_step {
     enum qemu_step_kind kind;
@@ -57,10 +57,10 @@ struct qemu_step {
 
 /* A socket that QEMU inherits. */
 struct qemu_plan_fd {
-    int fd;       /* its number in QEMU */
+    int fd; /* its number in QEMU */
     char *path;
-    bool listen;  /* we bind and listen; else we connect */
-    char *field;  /* YAML field it comes from, for messages; NULL: none */
+    bool listen; /* we bind and listen; else we connect */
+    char *field; /* YAML field it comes from, for messages; NULL: none */
 };
 
 /* A process that runs beside QEMU: started before it, awaited at its socket, gone with it. */
@@ -73,17 +73,17 @@ struct qemu_helper {
 struct qemu_plan {
     char *exe;
     struct qemu_cmdline cmdline;
-    struct strv argv; /* complete: program, $QEMU_SYSTEM_…'s words, cmdline */
-    const char *accel;  /* "kvm" or "tcg"; static */
-    char *machine;      /* full type when it is known, else the alias */
+    struct strv argv;  /* complete: program, $QEMU_SYSTEM_…'s words, cmdline */
+    const char *accel; /* "kvm" or "tcg"; static */
+    char *machine;     /* full type when it is known, else the alias */
     struct qemu_step *steps;
     size_t n_steps, cap_steps;
     struct qemu_plan_fd *fds;
     size_t n_fds, cap_fds;
     struct qemu_helper *helpers;
     size_t n_helpers, cap_helpers;
-    bool desktop;       /* wants windows or sound */
-    uint16_t ssh_port;  /* of the host; 0: QEMU chooses */
+    bool desktop;      /* wants windows or sound */
+    uint16_t ssh_port; /* of the host; 0: QEMU chooses */
 };
 
 /* Refuses what can't work (ERR_CONFIG, ERR_UNSUPPORTED, …); adds lines for the user to notes. */
@@ -96,7 +96,8 @@ DEFINE_CLEANUP_PTR(qemu_plan, qemu_plan_free)
 int qemu_plan_check_version(const struct qemu_plan_input *in, struct diags *notes, struct err *err);
 /* Does this machine need firmware in flash? (SD-13) */
 bool qemu_plan_wants_firmware(const struct config_instance *cfg);
-/* Does it want a window of the host's desktop, or sound? Then the features must hold displays and audiodevs. */
+/* Does it want a window of the host's desktop, or sound? Then the features must hold displays and
+ * audiodevs. */
 bool qemu_plan_wants_desktop(const struct config_instance *cfg);
 
 #endif

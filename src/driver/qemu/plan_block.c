@@ -8,8 +8,11 @@
 static void blockdev(struct builder *b, const char *node, const char *format, const char *path,
                      bool read_only)
 {
-    const struct qemu_block block = {.node = node, .format = format, .path = path,
-                                     .read_only = read_only, .discard = !read_only};
+    const struct qemu_block block = {.node = node,
+                                     .format = format,
+                                     .path = path,
+                                     .read_only = read_only,
+                                     .discard = !read_only};
 
     qemu_cmdline_opts(&b->plan->cmdline, "-blockdev", qemu_blockdev(&block));
 }
@@ -115,12 +118,13 @@ static int check_size(struct builder *b)
         /* The image itself may be larger than what the YAML says: its size is the least. */
         if (b->in->disk_minimum && have <= b->in->disk_minimum)
             return 0;
-        err_set(b->err, ERR_CONFIG, "field `disk` says %s, the disk has %s: disk shrinking is not supported",
-                to, from);
+        err_set(b->err, ERR_CONFIG,
+                "field `disk` says %s, the disk has %s: disk shrinking is not supported", to, from);
         return err_hint(b->err, "set `disk: %s`", from);
     }
     if (!streq(b->in->disk_format, "qcow2") && !streq(b->in->disk_format, "raw")) {
-        plan_note(b, "the disk stays at %s: its format %s can't be resized", from, b->in->disk_format);
+        plan_note(b, "the disk stays at %s: its format %s can't be resized", from,
+                  b->in->disk_format);
         return 0;
     }
     plan_note(b, "Resize instance %s's disk from %s to %s", b->in->inst->name, from, to);

@@ -5,7 +5,7 @@
 
 #define AUDIO_ID "snd0"
 
-/* ---- sound ------------------------------------------------------------------------------------------- */
+/* ---- sound ----------------------------------------------------------------------------------- */
 
 /* `default` is the first server that this QEMU can talk to (B-AUDIO). NULL with err. */
 static const char *audio_backend(struct builder *b)
@@ -46,7 +46,8 @@ static int plan_audio(struct builder *b)
     if (!backend)
         return -1;
     qemu_cmdline_opts(&b->plan->cmdline, "-audiodev", qemu_audiodev(backend, AUDIO_ID));
-    if (virtio && !(b->in->features->version_known && qemu_features_at_least(b->in->features, 8, 2))) {
+    if (virtio &&
+        !(b->in->features->version_known && qemu_features_at_least(b->in->features, 8, 2))) {
         plan_note(b, "virtio-sound requires QEMU 8.2.0 or newer. Falling back to intel-hda.");
         virtio = false;
     }
@@ -57,7 +58,7 @@ static int plan_audio(struct builder *b)
     return plan_device(b, "audio.interface", qemu_sound("hda-output", AUDIO_ID));
 }
 
-/* ---- display ------------------------------------------------------------------------------------------ */
+/* ---- display --------------------------------------------------------------------------------- */
 
 /* QEMU would open a VNC server without a password where no window can be had (B-DISPLAY). */
 static int check_display(struct builder *b, const char *type)
@@ -84,9 +85,8 @@ static struct qemu_opts *display_opts(struct builder *b)
     _cleanup_qemu_opts_ struct qemu_opts *o = NULL;
 
     if (streq(v->display, "vnc")) {
-        _cleanup_free_ char *text = xasprintf("vnc=%s", str_empty(v->vnc.display)
-                                                            ? "127.0.0.1:0,to=9"
-                                                            : v->vnc.display);
+        _cleanup_free_ char *text =
+            xasprintf("vnc=%s", str_empty(v->vnc.display) ? "127.0.0.1:0,to=9" : v->vnc.display);
 
         o = qemu_opts_parse(text, NULL, b->err);
         if (!o) {

@@ -7,15 +7,15 @@
 #define USER_NET        "192.168.5.0/24"
 #define USER_DHCP_START "192.168.5.15"
 
-/* ---- networks --------------------------------------------------------------------------------------- */
+/* ---- networks -------------------------------------------------------------------------------- */
 
 static int eth0(struct builder *b)
 {
     const struct config_instance *cfg = b->in->cfg;
     _cleanup_strv_ struct strv hostfwd = STRV_INIT;
     _cleanup_free_ char *mac = config_mac_address(b->in->host, b->in->inst->dir);
-    const struct qemu_netdev_user net = {.id = "net0", .net = USER_NET,
-                                         .dhcp_start = USER_DHCP_START, .hostfwd = &hostfwd};
+    const struct qemu_netdev_user net = {
+        .id = "net0", .net = USER_NET, .dhcp_start = USER_DHCP_START, .hostfwd = &hostfwd};
     int64_t port = cfg->ssh.local_port ? cfg->ssh.local_port : b->in->ssh_port;
 
     if (!b->in->features->netdev_user) {
@@ -34,12 +34,13 @@ static int network(struct builder *b, unsigned i)
     const struct config_network *n = &b->in->cfg->networks[i];
     _cleanup_free_ char *field = xasprintf("networks[%u]", i), *id = xasprintf("net%u", i + 1);
     _cleanup_free_ char *key = xasprintf("%s/lima.yaml#%u", b->in->inst->dir, i);
-    _cleanup_free_ char *mac = str_empty(n->mac_address) ? config_mac_address(b->in->host, key)
-                                                         : xstrdup(n->mac_address);
+    _cleanup_free_ char *mac =
+        str_empty(n->mac_address) ? config_mac_address(b->in->host, key) : xstrdup(n->mac_address);
 
     if (!str_empty(n->lima)) {
-        err_set(b->err, ERR_UNSUPPORTED, "field `%s`: network '%s': networks between instances are not supported yet",
-                field, n->lima);
+        err_set(b->err, ERR_UNSUPPORTED,
+                "field `%s`: network '%s': networks between instances are not supported yet", field,
+                n->lima);
         return err_hint(b->err, "take it out; the instance has its user network without it");
     }
     if (str_empty(n->socket))
@@ -59,7 +60,7 @@ int plan_networks(struct builder *b)
     return plan_device(b, "arch", qemu_virtio(b->arch->transport, "rng"));
 }
 
-/* ---- consoles ---------------------------------------------------------------------------------------- */
+/* ---- consoles -------------------------------------------------------------------------------- */
 
 /* A character device on a socket that we make, with the log of what came out of it. */
 static void console(struct builder *b, const char *id, enum inst_file sock, enum inst_file log)
@@ -91,8 +92,9 @@ int plan_consoles(struct builder *b)
     }
     if (!streq0(b->in->cfg->os, "Windows")) {
         console(b, "char-serial-virtio", INST_SERIALV_SOCK, INST_SERIALV_LOG);
-        if (plan_device(b, "arch", qemu_virtio_serial(b->arch->transport, "virtio-serial0",
-                                                      b->arch->serial_ports)) < 0 ||
+        if (plan_device(b, "arch",
+                        qemu_virtio_serial(b->arch->transport, "virtio-serial0",
+                                           b->arch->serial_ports)) < 0 ||
             plan_device(b, "arch", qemu_virtconsole("console0", "char-serial-virtio")) < 0)
             return -1;
     }
@@ -100,7 +102,7 @@ int plan_consoles(struct builder *b)
     return 0;
 }
 
-/* ---- TPM ----------------------------------------------------------------------------------------------- */
+/* ---- TPM ------------------------------------------------------------------------------------- */
 
 int plan_tpm(struct builder *b)
 {
@@ -110,7 +112,8 @@ int plan_tpm(struct builder *b)
     if (b->in->cfg->tpm != TRI_TRUE)
         return 0;
     if (!b->arch->tpm)
-        return err_set(b->err, ERR_UNSUPPORTED, "field `tpm` is not supported for architecture `%s`",
+        return err_set(b->err, ERR_UNSUPPORTED,
+                       "field `tpm` is not supported for architecture `%s`",
                        arch_to_string(b->arch_id));
     if (!b->in->swtpm) {
         err_set(b->err, ERR_NOT_FOUND, "field `tpm`: swtpm not found in PATH");

@@ -3,7 +3,7 @@
 #include "driver/qemu/plan_internal.h"
 #include "base/mem.h"
 
-/* ---- acceleration ---------------------------------------------------------------------------------- */
+/* ---- acceleration ---------------------------------------------------------------------------- */
 
 /* What was asked for, by the environment or the YAML; NULL: nothing. */
 static const char *wanted_accel(const struct builder *b, const char **ret_field)
@@ -70,7 +70,7 @@ static void plan_accel(struct builder *b)
     plan_opts(b, "-accel", o);
 }
 
-/* ---- CPU ------------------------------------------------------------------------------------------- */
+/* ---- CPU ------------------------------------------------------------------------------------- */
 
 /* The model that was meant: the shortest one that begins so, else the nearest. */
 static const char *likely_cpu(const struct strv *known, const char *model)
@@ -112,7 +112,8 @@ static int plan_cpu(struct builder *b)
         model = xstrndup(asked, end ? (size_t)(end - asked) : strlen(asked));
         if (check_cpu(b, model) < 0)
             return err_wrap(b->err, "field `vmOpts.qemu.cpuType.%s`", arch_to_string(b->arch_id));
-        /* Features behind the model are QEMU's own syntax (+x, -x, x=off): handed over as they are. */
+        /* Features behind the model are QEMU's own syntax (+x, -x, x=off): handed over as they are.
+         */
         plan_text(b, "-cpu", asked);
         return 0;
     }
@@ -133,10 +134,10 @@ int plan_accel_and_cpu(struct builder *b)
     return 0;
 }
 
-/* ---- machine ---------------------------------------------------------------------------------------- */
+/* ---- machine --------------------------------------------------------------------------------- */
 
-/* The type that was frozen when the instance was made, or the newest of the family (B-MACHINE-VERSION).
- * One that this QEMU no longer has is replaced with a warning. */
+/* The type that was frozen when the instance was made, or the newest of the family
+ * (B-MACHINE-VERSION). One that this QEMU no longer has is replaced with a warning. */
 static int choose_machine(struct builder *b)
 {
     const struct qemu_features *f = b->in->features;
@@ -177,8 +178,9 @@ static int plan_smp(struct builder *b)
         const struct qemu_machine_type *m = &b->in->features->machines[i];
 
         if (streq(m->name, b->plan->machine) && m->max_cpus && n > m->max_cpus)
-            return err_set(b->err, ERR_CONFIG, "field `cpus` is %lld, machine type '%s' can have %u",
-                           (long long)n, m->name, m->max_cpus);
+            return err_set(b->err, ERR_CONFIG,
+                           "field `cpus` is %lld, machine type '%s' can have %u", (long long)n,
+                           m->name, m->max_cpus);
     }
     o = qemu_opts_new(NULL, NULL);
     qemu_opts_int(o, "cpus", n);
@@ -211,7 +213,8 @@ int plan_machine(struct builder *b)
                             : f->version_known && qemu_features_at_least(f, 8, 0)))
         qemu_opts_bool(o, "acpi", false);
     if (has_shared_mounts(b)) {
-        plan_opts(b, "-object", qemu_memory_memfd("ram", (config_memory_bytes(b->in->cfg) >> 20) << 20));
+        plan_opts(b, "-object",
+                  qemu_memory_memfd("ram", (config_memory_bytes(b->in->cfg) >> 20) << 20));
         qemu_opts_str(o, "memory-backend", "ram");
     }
     plan_opts(b, "-machine", o);
@@ -225,7 +228,7 @@ int plan_machine(struct builder *b)
     return plan_memory(b);
 }
 
-/* ---- firmware ---------------------------------------------------------------------------------------- */
+/* ---- firmware -------------------------------------------------------------------------------- */
 
 int plan_firmware(struct builder *b)
 {

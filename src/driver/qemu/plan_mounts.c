@@ -31,9 +31,11 @@ static int mount_9p(struct builder *b, unsigned i)
     const char *model = str_empty(m->ninep.security_model) ? NULL : m->ninep.security_model;
     _cleanup_free_ char *path = host_path(b, m->location), *id = xasprintf("fs%u", i);
     _cleanup_free_ char *tag = config_mount_tag(m);
-    const struct qemu_fs_local fs = {
-        .id = id, .path = path, .security_model = model, .read_only = m->writable != TRI_TRUE,
-        .remap_inodes = qemu_features_at_least(b->in->features, 4, 2)};
+    const struct qemu_fs_local fs = {.id = id,
+                                     .path = path,
+                                     .security_model = model,
+                                     .read_only = m->writable != TRI_TRUE,
+                                     .remap_inodes = qemu_features_at_least(b->in->features, 4, 2)};
 
     if (check_security_model(b, i, model) < 0)
         return -1;
@@ -60,8 +62,9 @@ static int mount_virtiofs(struct builder *b, unsigned i)
     h = plan_helper(b, name, b->in->virtiofsd, sock);
     strv_pushl(&h->argv, "--socket-path", sock, "--shared-dir", path, NULL);
     qemu_cmdline_opts(&b->plan->cmdline, "-chardev", qemu_chardev_unix(chardev, sock));
-    return plan_device(b, "mountType",
-                       qemu_vhost_user_fs(b->arch->transport, chardev, tag, m->virtiofs.queue_size));
+    return plan_device(
+        b, "mountType",
+        qemu_vhost_user_fs(b->arch->transport, chardev, tag, m->virtiofs.queue_size));
 }
 
 int plan_mounts(struct builder *b)

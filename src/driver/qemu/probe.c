@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One QMP session on a machine that has nothing (`-M none`): 70 to 130 ms, so its result is kept. */
+/* One QMP session on a machine that has nothing (`-M none`): 70 to 130 ms, so its result is kept.
+ */
 #include "driver/qemu/features.h"
 #include "base/fs.h"
 #include "base/log.h"
@@ -16,12 +17,12 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#define PROBE_MS        20000
-#define CACHE_FORMAT    1
-#define CACHE_FILE_MAX  (4U << 20)
-#define STDERR_MAX      4096
+#define PROBE_MS       20000
+#define CACHE_FORMAT   1
+#define CACHE_FILE_MAX (4U << 20)
+#define STDERR_MAX     4096
 
-/* ---- the session --------------------------------------------------------------------------------- */
+/* ---- the session ----------------------------------------------------------------------------- */
 
 struct probe {
     struct child child;
@@ -110,7 +111,7 @@ static struct json *one_arg(const char *key, const char *value)
     return args;
 }
 
-/* ---- what is asked -------------------------------------------------------------------------------- */
+/* ---- what is asked --------------------------------------------------------------------------- */
 
 static int ask_version(struct probe *p, struct qemu_features *f, struct err *err)
 {
@@ -247,7 +248,7 @@ static int probe_binary(const char *exe, enum arch arch, struct qemu_features *r
     return r;
 }
 
-/* ---- the cache ------------------------------------------------------------------------------------ */
+/* ---- the cache ------------------------------------------------------------------------------- */
 
 /* What identifies the binary; NULL for a script: what it runs may change under it. */
 static struct json *identity(const char *exe, enum arch arch)
@@ -327,7 +328,7 @@ int qemu_probe(const char *exe, enum arch arch, const char *cache_dir, struct qe
     return 0;
 }
 
-/* ---- windows and sound ---------------------------------------------------------------------------- */
+/* ---- windows and sound ----------------------------------------------------------------------- */
 
 /* `-display help`: a line that ends with ':', then one name per line. */
 static void ask_help(const char *exe, const char *option, struct strv *ret)

@@ -19,7 +19,7 @@
 #define CONNECT_MS     5000
 #define LOG_MAX        (4 << 20)
 
-/* ---- steps ----------------------------------------------------------------------------------------- */
+/* ---- steps ----------------------------------------------------------------------------------- */
 
 static int copy_file(const char *from, const char *to, struct err *err)
 {
@@ -60,7 +60,7 @@ static int do_step(const struct qemu_step *s, struct err *err)
     return 0;
 }
 
-/* ---- helpers ----------------------------------------------------------------------------------------- */
+/* ---- helpers --------------------------------------------------------------------------------- */
 
 struct running {
     struct child *helpers;
@@ -81,11 +81,11 @@ static int await_socket(const struct qemu_helper *h, struct child *c, struct err
             _cleanup_free_ char *how = wait_status_text(status);
 
             c->pid = 0;
-            return err_set(err, ERR_IO,
-                           "%s never created its socket: it %s", h->name, how);
+            return err_set(err, ERR_IO, "%s never created its socket: it %s", h->name, how);
         }
         if (monotonic_ms() >= until)
-            return err_set(err, ERR_TIMEOUT, "%s: its socket '%s' never appeared", h->name, h->socket);
+            return err_set(err, ERR_TIMEOUT, "%s: its socket '%s' never appeared", h->name,
+                           h->socket);
     }
     return 0;
 }
@@ -103,7 +103,7 @@ static int start_helper(const struct qemu_helper *h, int log_fd, struct child *r
     return await_socket(h, ret, err);
 }
 
-/* ---- sockets ------------------------------------------------------------------------------------------ */
+/* ---- sockets --------------------------------------------------------------------------------- */
 
 static int open_socket(const struct qemu_plan_fd *f, struct err *err)
 {
@@ -118,27 +118,27 @@ static int open_socket(const struct qemu_plan_fd *f, struct err *err)
     return fd;
 }
 
-/* ---- all of it ------------------------------------------------------------------------------------------ */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
-/* Closes what QEMU has inherited; ends the helpers when there is no QEMU that needs them (with one,
- * they end when it closes their sockets). */
-static void let_go(struct running *r, bool end_helpers)
+/* Closes what QEMU has inherited; after a failure also ends the helpers. */
+static void let_go(struct running *r, bool failed)
 {
     for (size_t i = 0; i < r->n_fds; i++)
         if (r->fds[i] >= 0)
             close(r->fds[i]);
-    for (size_t i = 0; i < r->n_helpers; i++) {
+    for (size_t i = 0; failed && i < r->n_helpers; i++) {
         int status;
 
-        if (end_helpers && r->helpers[i].pid) {
+        if (r->helpers[i].pid) {
             child_kill(&r->helpers[i], SIGKILL);
             child_wait(&r->helpers[i], -1, &status);
         }
         child_release(&r->helpers[i]);
     }
+    if (failed)
+        free(r->helpers);
     if (r->log_fd >= 0)
         close(r->log_fd);
-    free(r->helpers);
     free(r->fds);
 }
 
@@ -155,6 +155,18 @@ static int open_log(const struct instance *inst, int64_t *ret_offset, struct err
         end = 0;
     *ret_offset = end > 0 ? end : 0;
     return fd;
+}
+
+/* Before anything of a machine that runs is touched. */
+static int check_alone(const struct instance *inst, struct err *err)
+{
+    _cleanup_free_ char *pidfile = instance_path(inst, INST_QEMU_PID);
+    pid_t pid = lock_posix_holder(pidfile);
+
+    if (pid > 0)
+        return err_set(err, ERR_STATE, "QEMU of '%s' is running already (pid %d)", inst->name,
+                       (int)pid);
+    return 0;
 }
 
 static int prepare(const struct qemu_plan *plan, struct running *r, struct err *err)
@@ -179,12 +191,16 @@ static int prepare(const struct qemu_plan *plan, struct running *r, struct err *
     return 0;
 }
 
-static int launch(const struct instance *inst, const struct qemu_plan *plan, const struct running *r,
-                  struct child *ret, struct err *err)
+static int launch(const struct instance *inst, const struct qemu_plan *plan,
+                  const struct running *r, struct child *ret, struct err *err)
 {
     _cleanup_free_ struct spawn_fd *fds = xcalloc(plan->n_fds + 1, sizeof(*fds));
-    const struct qemu_launch l = {.argv = &plan->argv, .fds = fds, .n_fds = plan->n_fds,
-                                  .log_fd = r->log_fd, .cwd = inst->dir, .desktop = plan->desktop};
+    const struct qemu_launch l = {.argv = &plan->argv,
+                                  .fds = fds,
+                                  .n_fds = plan->n_fds,
+                                  .log_fd = r->log_fd,
+                                  .cwd = inst->dir,
+                                  .desktop = plan->desktop};
     _cleanup_free_ char *line = strv_to_shell(&plan->argv);
 
     for (size_t i = 0; i < plan->n_fds; i++)
@@ -197,17 +213,30 @@ static int launch(const struct instance *inst, const struct qemu_plan *plan, con
 int qemu_start(const struct instance *inst, const struct qemu_plan *plan, struct loop *loop,
                const struct vm_callbacks *cb, void *arg, struct vm **ret, struct err *err)
 {
-    struct vm_start s = {.inst = inst, .loop = loop, .cb = cb, .arg = arg, .child = CHILD_INIT,
-                         .pidfd = -1, .ssh_port = plan->ssh_port};
+    struct vm_start s = {.inst = inst,
+                         .loop = loop,
+                         .cb = cb,
+                         .arg = arg,
+                         .child = CHILD_INIT,
+                         .pidfd = -1,
+                         .ssh_port = plan->ssh_port};
     struct running r = {.helpers = xcalloc(plan->n_helpers + 1, sizeof(*r.helpers)),
-                        .fds = xcalloc(plan->n_fds + 1, sizeof(*r.fds)), .log_fd = -1};
+                        .fds = xcalloc(plan->n_fds + 1, sizeof(*r.fds)),
+                        .log_fd = -1};
     int failed;
 
+    if (check_alone(inst, err) < 0) {
+        let_go(&r, /* failed= */ true);
+        return -1;
+    }
     r.log_fd = open_log(inst, &s.log_offset, err);
-    failed = r.log_fd < 0 || prepare(plan, &r, err) < 0 || launch(inst, plan, &r, &s.child, err) < 0;
+    failed =
+        r.log_fd < 0 || prepare(plan, &r, err) < 0 || launch(inst, plan, &r, &s.child, err) < 0;
     let_go(&r, failed);
     if (failed)
         return err_wrap(err, "starting QEMU");
+    s.helpers = r.helpers;
+    s.n_helpers = r.n_helpers;
     *ret = qemu_vm_new(&s, err);
     return 0;
 }
@@ -217,8 +246,15 @@ int qemu_adopt(const struct instance *inst, uint16_t ssh_port, struct loop *loop
 {
     _cleanup_free_ char *pidfile = instance_path(inst, INST_QEMU_PID);
     pid_t pid = lock_posix_holder(pidfile);
-    struct vm_start s = {.inst = inst, .loop = loop, .cb = cb, .arg = arg, .child = CHILD_INIT,
-                         .pid = pid, .pidfd = -1, .ssh_port = ssh_port, .log_offset = INT64_MAX};
+    struct vm_start s = {.inst = inst,
+                         .loop = loop,
+                         .cb = cb,
+                         .arg = arg,
+                         .child = CHILD_INIT,
+                         .pid = pid,
+                         .pidfd = -1,
+                         .ssh_port = ssh_port,
+                         .log_offset = INT64_MAX};
     struct vm *vm;
 
     if (pid <= 0)

@@ -33,6 +33,8 @@ struct vm {
     pid_t pid;
     struct child child;
     int pidfd; /* of ours: a second one to signal through; of others: the only one */
+    struct child *helpers;
+    size_t n_helpers;
     struct loop_source *end, *monitor, *deadline, *timer, *repeat;
     struct qmp *qmp;
     struct qemu_vm_limits limits;
@@ -50,15 +52,19 @@ struct vm {
 static void pump(struct vm *vm);
 static void on_monitor(void *arg, int fd, unsigned events);
 
-/* ---- life ----------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static void destroy(struct vm *vm)
 {
-    struct loop_source **sources[] = {&vm->end, &vm->monitor, &vm->deadline, &vm->timer, &vm->repeat};
+    struct loop_source **sources[] = {&vm->end, &vm->monitor, &vm->deadline, &vm->timer,
+                                      &vm->repeat};
 
     for (size_t i = 0; i < ARRAY_SIZE(sources); i++)
         *sources[i] = loop_source_free(*sources[i]);
     qmp_free(vm->qmp);
+    for (size_t i = 0; i < vm->n_helpers; i++)
+        child_release(&vm->helpers[i]);
+    free(vm->helpers);
     if (vm->pidfd >= 0)
         close(vm->pidfd);
     instance_release(&vm->inst);
@@ -100,11 +106,11 @@ void qemu_vm_set_limits(struct vm *vm, const struct qemu_vm_limits *limits)
         qmp_set_step(vm->qmp, limits->greeting, monotonic_ms());
 }
 
-/* ---- the end --------------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 static void remove_files(const struct vm *vm)
 {
-    static const enum inst_file files[] = {INST_QEMU_PID,    INST_QMP_SOCK,     INST_SERIAL_SOCK,
+    static const enum inst_file files[] = {INST_QEMU_PID,     INST_QMP_SOCK,     INST_SERIAL_SOCK,
                                            INST_SERIALP_SOCK, INST_SERIALV_SOCK, INST_VNC_DISPLAY,
                                            INST_VNC_PASSWORD};
     _cleanup_free_ char *pidfile = instance_path(&vm->inst, INST_QEMU_PID);
@@ -116,6 +122,19 @@ static void remove_files(const struct vm *vm)
 
         unlink(path);
     }
+}
+
+/* Those that the machine was connected to end by themselves; others would wait for ever. */
+static void end_helpers(struct vm *vm)
+{
+    int status;
+
+    for (size_t i = 0; i < vm->n_helpers; i++) {
+        child_kill(&vm->helpers[i], SIGKILL);
+        child_wait(&vm->helpers[i], -1, &status);
+        child_release(&vm->helpers[i]);
+    }
+    vm->n_helpers = 0;
 }
 
 /* Why it ended, in an error with its last words; left empty when the end is in order. */
@@ -130,7 +149,8 @@ static void explain_end(struct vm *vm, int status, struct err *err)
     if (err_is_set(&vm->failure) && killed) {
         err_move(err, &vm->failure);
     } else if (vm->forced) {
-        err_set(err, ERR_GUEST, "the guest did not power itself off, the machine was ended by force");
+        err_set(err, ERR_GUEST,
+                "the guest did not power itself off, the machine was ended by force");
         err_hint(err, "what it did not write to its disk is lost");
         return;
     } else if (vm->asked || (killed && status == -1 && vm->guest_shutdown) ||
@@ -169,6 +189,7 @@ static void gone(struct vm *vm, int status)
         vm->repeat = loop_source_free(vm->repeat);
         qmp_free(vm->qmp);
         vm->qmp = NULL;
+        end_helpers(vm);
         remove_files(vm);
         if (vm->cb.exited)
             vm->cb.exited(vm->arg, status, err_is_set(&err) ? &err : NULL);
@@ -213,7 +234,7 @@ static void fail(struct vm *vm, enum err_kind kind, const char *why)
         log_warn("failed to kill QEMU: %s", strerror(errno));
 }
 
-/* ---- the monitor ----------------------------------------------------------------------------------------- */
+/* ---- the monitor ----------------------------------------------------------------------------- */
 
 static const struct qmp_handlers handlers;
 
@@ -228,8 +249,8 @@ static int connect_monitor(struct vm *vm, struct err *err)
     return 0;
 }
 
-/* After a reconnect: the handshake is waited for here, so that a monitor which does not answer is the
- * caller's error and not the machine's end. */
+/* After a reconnect: the handshake is waited for here, so that a monitor which does not answer is
+ * the caller's error and not the machine's end. */
 static int adopt_monitor(struct vm *vm, struct err *err)
 {
     if (connect_monitor(vm, err) < 0)
@@ -255,14 +276,15 @@ static int reconnect(struct vm *vm)
     qmp_free(vm->qmp);
     vm->qmp = NULL;
     if (adopt_monitor(vm, &err) < 0) {
-        log_warn("failed to connect to the QMP socket '%s', forcibly killing QEMU: %s", sock, err.msg);
+        log_warn("failed to connect to the QMP socket '%s', forcibly killing QEMU: %s", sock,
+                 err.msg);
         return -1;
     }
     vm->monitor = loop_add_fd(vm->loop, qmp_fd(vm->qmp), LOOP_READ, on_monitor, vm);
     return 0;
 }
 
-/* ---- ending it in order ------------------------------------------------------------------------------ */
+/* ---- ending it in order ---------------------------------------------------------------------- */
 
 static void on_kill_time(void *arg)
 {
@@ -309,7 +331,8 @@ static void on_powerdown_sent(void *arg, const struct json *ret, const struct er
         return;
     }
     sock = instance_path(&vm->inst, INST_QMP_SOCK);
-    log_warn("failed to send system_powerdown command via the QMP socket '%s', forcibly killing QEMU: %s",
+    log_warn("failed to send system_powerdown command via the QMP socket '%s', forcibly killing "
+             "QEMU: %s",
              sock, err->msg);
     vm->forced = true;
     do_kill(vm);
@@ -317,8 +340,11 @@ static void on_powerdown_sent(void *arg, const struct json *ret, const struct er
 
 static void press_button(struct vm *vm)
 {
-    struct qmp_call call = {.command = "system_powerdown", .pass_fd = -1,
-                            .timeout_ms = MONITOR_MS, .done = on_powerdown_sent, .arg = vm};
+    struct qmp_call call = {.command = "system_powerdown",
+                            .pass_fd = -1,
+                            .timeout_ms = MONITOR_MS,
+                            .done = on_powerdown_sent,
+                            .arg = vm};
 
     log_info("Sending QMP system_powerdown command");
     enter(vm);
@@ -358,7 +384,7 @@ void qemu_vm_shutdown(struct vm *vm)
     press_button(vm);
 }
 
-/* ---- coming up ---------------------------------------------------------------------------------------- */
+/* ---- coming up ------------------------------------------------------------------------------- */
 
 static void tell_event(struct vm *vm, enum vm_event ev, const char *detail)
 {
@@ -412,9 +438,13 @@ static void on_usernet(void *arg, const struct json *ret, const struct err *err)
 
 static void ask_state(struct vm *vm)
 {
-    struct qmp_call status = {.command = "query-status", .pass_fd = -1, .done = on_status, .arg = vm};
-    struct qmp_call usernet = {.command = "human-monitor-command", .pass_fd = -1,
-                               .args = json_object_new(), .done = on_usernet, .arg = vm};
+    struct qmp_call status = {
+        .command = "query-status", .pass_fd = -1, .done = on_status, .arg = vm};
+    struct qmp_call usernet = {.command = "human-monitor-command",
+                               .pass_fd = -1,
+                               .args = json_object_new(),
+                               .done = on_usernet,
+                               .arg = vm};
 
     json_set_str(usernet.args, "command-line", "info usernet");
     qmp_send(vm->qmp, &usernet, monotonic_ms());
@@ -430,10 +460,9 @@ static void on_ready(void *arg, const struct json *greeting)
 static void on_io_error(struct vm *vm, const struct json *data)
 {
     const char *device = json_get_str(data, "node-name"), *reason = json_get_str(data, "reason");
-    _cleanup_free_ char *text = xasprintf("%s: %s%s", device ? device : "a disk",
-                                          reason ? reason : "input/output error",
-                                          json_get_bool(data, "nospace", false)
-                                              ? " (no space left on the host)" : "");
+    _cleanup_free_ char *text =
+        xasprintf("%s: %s%s", device ? device : "a disk", reason ? reason : "input/output error",
+                  json_get_bool(data, "nospace", false) ? " (no space left on the host)" : "");
 
     tell_event(vm, VM_EVENT_IO_ERROR, text);
 }
@@ -443,8 +472,10 @@ static void on_event(void *arg, const char *name, const struct json *data)
     static const struct {
         const char *name;
         enum vm_event ev;
-    } plain[] = {{"POWERDOWN", VM_EVENT_POWERDOWN}, {"RESET", VM_EVENT_RESET},
-                 {"STOP", VM_EVENT_PAUSED}, {"RESUME", VM_EVENT_RESUMED},
+    } plain[] = {{"POWERDOWN", VM_EVENT_POWERDOWN},
+                 {"RESET", VM_EVENT_RESET},
+                 {"STOP", VM_EVENT_PAUSED},
+                 {"RESUME", VM_EVENT_RESUMED},
                  {"GUEST_PANICKED", VM_EVENT_GUEST_PANICKED}};
     struct vm *vm = arg;
 
@@ -483,7 +514,7 @@ static void on_closed(void *arg, const struct err *why)
     }
 }
 
-/* ---- between the loop and the client ------------------------------------------------------------------- */
+/* ---- between the loop and the client --------------------------------------------------------- */
 
 static void on_deadline(void *arg)
 {
@@ -526,8 +557,8 @@ static void pump(struct vm *vm)
         vm->deadline = loop_add_timer(vm->loop, next, on_deadline, vm);
 }
 
-static const struct qmp_handlers handlers = {.ready = on_ready, .event = on_event,
-                                             .closed = on_closed};
+static const struct qmp_handlers handlers = {
+    .ready = on_ready, .event = on_event, .closed = on_closed};
 
 struct vm *qemu_vm_new(const struct vm_start *s, struct err *err)
 {
@@ -542,12 +573,15 @@ struct vm *qemu_vm_new(const struct vm_start *s, struct err *err)
     vm->child = s->child;
     vm->pid = ours ? s->child.pid : s->pid;
     vm->pidfd = ours ? pidfd_open_(s->child.pid) : s->pidfd;
+    vm->helpers = s->helpers;
+    vm->n_helpers = s->n_helpers;
     vm->log_offset = s->log_offset;
     vm->ssh_port = s->ssh_port;
     vm->limits = (struct qemu_vm_limits){.greeting = GREETING_MS,
                                          .powerdown_first = POWERDOWN_FIRST_MS,
                                          .powerdown_again = POWERDOWN_AGAIN_MS,
-                                         .powerdown = POWERDOWN_MS, .quit = QUIT_MS};
+                                         .powerdown = POWERDOWN_MS,
+                                         .quit = QUIT_MS};
     if (ours) {
         vm->end = loop_add_child(vm->loop, &vm->child, on_child_end, vm);
         if (connect_monitor(vm, &lost) < 0)

@@ -6,8 +6,8 @@
  *      │                                                    │                    ▼
  *      └──────────────── process ends, any time ────────────┴──► GONE ◄── KILL ◄── QUIT
  *
- * kill() leads to KILL from everywhere. GONE is the process's end and nothing else: exited() is called
- * then, once. */
+ * kill() leads to KILL from everywhere. GONE is the process's end and nothing else: exited() is
+ * called then, once. */
 #ifndef CIMA_DRIVER_QEMU_VM_H
 #define CIMA_DRIVER_QEMU_VM_H
 
@@ -28,15 +28,18 @@ struct vm_start {
     struct loop *loop;
     const struct vm_callbacks *cb;
     void *arg;
-    struct child child;   /* taken over; pid 0: not ours */
-    int pidfd;            /* of a process that is not our child, taken over; -1 */
+    struct child child; /* taken over; pid 0: not ours */
+    int pidfd;          /* of a process that is not our child, taken over; -1 */
     pid_t pid;
-    int64_t log_offset;   /* where its words begin in its log */
-    uint16_t ssh_port;    /* fixed by the YAML; 0: to be asked for */
+    struct child *helpers; /* taken over, an array on the heap: ended when the machine has ended */
+    size_t n_helpers;
+    int64_t log_offset; /* where its words begin in its log */
+    uint16_t ssh_port;  /* fixed by the YAML; 0: to be asked for */
 };
 
-/* Takes over s->child and s->pidfd, also when it fails: that it can only for a process that is not our
- * child and whose monitor does not answer. running() or exited() follow from the loop. */
+/* Takes over s->child, s->pidfd and s->helpers, also when it fails: that it can only for a process
+ * that is not our child and whose monitor does not answer. running() or exited() follow from the
+ * loop. */
 struct vm *qemu_vm_new(const struct vm_start *s, struct err *err);
 void qemu_vm_set_limits(struct vm *vm, const struct qemu_vm_limits *limits);
 void qemu_vm_shutdown(struct vm *vm);
