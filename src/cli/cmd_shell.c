@@ -23,8 +23,8 @@ static int make_running(struct cli *cli, const struct args *args, const struct i
     instance_state_read(i, &st);
     if (st.driver_pid && !st.agent_pid)
         return inst_readopt(&cli->env, i, &cli_report, err);
-    if (st.driver_pid)
-        return 0;
+    if (st.driver_pid || st.agent_pid)
+        return 0; /* running, or on its way: find_port() knows */
     if (args_flag(args, "start"))
         return cli_start(cli, i, cli_timeout(args), false, err);
     return not_running(i, err);
