@@ -21,6 +21,8 @@ int inst_readopt_locked(const struct inst_env *env, const struct instance *i,
                         const struct inst_report *r, struct err *err);
 /* Would the machine start? Plans it, tells the notes, and throws the plan away. */
 int inst_try_plan(const struct driver_ctx *ctx, const struct inst_report *r, struct err *err);
+/* Tells what the configuration asks for and this version does not do yet. */
+void inst_pending(const struct config_instance *c, const struct inst_report *r);
 /* By the configuration's vmType. NULL and err when there is none. */
 const struct driver *inst_driver(const struct config_instance *cfg, struct err *err);
 /* A copy of src in the empty dst. Returns -1. */

@@ -193,6 +193,7 @@ static int check(const struct inst_env *env, const struct instance *i, const str
     inst_warnings(r, &warnings);
     inst_note(r, LOG_INFO, "Starting the instance `%s` with internal VM driver `%s`", i->name,
               config.v.vm_type);
+    inst_pending(&config.v, r);
     return inst_try_plan(&ctx, r, err);
 }
 

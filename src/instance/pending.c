@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a valid YAML may ask for and this version does not do yet: said at every start, never ignored
+ * in silence. A row goes when its feature comes. What the machine can't start without is refused by
+ * the driver's plan instead. */
+#include "instance/internal.h"
+
+static bool asks_for_forwards(const struct config_instance *c)
+{
+    for (unsigned i = 0; i < c->port_forwards_count; i++)
+        if (c->port_forwards[i].ignore != TRI_TRUE)
+            return true;
+    return false;
+}
+
+static bool asks_for_sshfs(const struct config_instance *c)
+{
+    return c->mounts_count && streq0(c->mount_type, "reverse-sshfs");
+}
+
+static bool asks_for_copies(const struct config_instance *c)
+{
+    return c->copy_to_host_count > 0;
+}
+
+static bool asks_for_inotify(const struct config_instance *c)
+{
+    return c->mount_inotify == TRI_TRUE && c->mounts_count;
+}
+
+static bool asks_for_names(const struct config_instance *c)
+{
+    return c->host_resolver.hosts_count > 0;
+}
+
+static bool asks_for_containerd(const struct config_instance *c)
+{
+    return c->containerd.system == TRI_TRUE || c->containerd.user == TRI_TRUE;
+}
+
+static const struct {
+    bool (*asked)(const struct config_instance *c);
+    enum log_level level;
+    const char *text;
+} pending[] = {
+    {asks_for_forwards, LOG_WARN,
+     "field `portForwards`: this version does not forward ports yet; hint: `ssh -F ssh.config -L` "
+     "with the ssh.config of the instance"},
+    {asks_for_sshfs, LOG_WARN,
+     "field `mounts`: this version does not make reverse-sshfs mounts yet; hint: `mountType: 9p` if "
+     "the guest's kernel has 9p"},
+    {asks_for_copies, LOG_WARN, "field `copyToHost`: this version does not copy files yet"},
+    {asks_for_inotify, LOG_WARN, "field `mountInotify`: this version does not pass changes on yet"},
+    {asks_for_names, LOG_WARN,
+     "field `hostResolver.hosts`: this version does not serve names to the guest yet"},
+    /* On by default, so a word of it and no warning. */
+    {asks_for_containerd, LOG_INFO, "containerd: this version does not install it yet"},
+};
+
+void inst_pending(const struct config_instance *c, const struct inst_report *r)
+{
+    if (c->plain == TRI_TRUE)
+        return; /* has none of these by definition */
+    for (size_t i = 0; i < ARRAY_SIZE(pending); i++)
+        if (pending[i].asked(c))
+            inst_note(r, pending[i].level, "%s", pending[i].text);
+}
