@@ -30,6 +30,7 @@ struct hostagent {
     char *pidfile, *socket;
     int lock_fd;
     int events_fd;   /* ha.stdout.log in the foreground; else -1 and events go to stdout alone */
+    bool torn_event; /* the last event could not be written whole */
     bool own_pidfile;
     struct rest *rest;
     struct line *line; /* NULL until the configuration is there */
@@ -39,6 +40,7 @@ struct hostagent {
     bool vm_lives;     /* the process is there, also when we let go of it */
     bool stopping;
     unsigned stop_signals;
+    char *paused_by;   /* the error that has made the machine stand still, or NULL */
     char *iid;
     struct event status; /* what the next event says */
     struct err failure;  /* what ended us, empty for a wanted end */
@@ -51,6 +53,8 @@ void agent_emit(struct hostagent *a);
 void agent_fail(struct hostagent *a, struct err *err);
 /* Adds to the errors of the status, keeps the first as its `error`, and emits when running. */
 void agent_degrade(struct hostagent *a, struct err *err);
+/* That error, as err_line() told it, is over: it is taken out of the status again. */
+void agent_recover(struct hostagent *a, const char *error);
 /* Services stop, the machine is asked to end, then the loop is left. Again: nothing. */
 void agent_stop_begin(struct hostagent *a);
 

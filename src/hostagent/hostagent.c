@@ -18,10 +18,12 @@ void agent_emit(struct hostagent *a)
     if (a->line)
         a->status.stage = line_stage(a->line);
     _cleanup_free_ char *json = event_to_json(&a->status);
-    _cleanup_free_ char *line = xasprintf("%s\n", json);
+    /* After a write that failed in the middle (F34) the next event still has a line of its own. */
+    _cleanup_free_ char *line = xasprintf("%s%s\n", a->torn_event ? "\n" : "", json);
 
-    /* One write per event, so that a reader never sees half a line of a living agent. */
-    if (fd_write_all(a->events_fd >= 0 ? a->events_fd : STDOUT_FILENO, line, strlen(line)))
+    a->torn_event =
+        fd_write_all(a->events_fd >= 0 ? a->events_fd : STDOUT_FILENO, line, strlen(line)) < 0;
+    if (a->torn_event)
         log_debug("could not write an event: %s", strerror(errno));
 }
 
@@ -49,6 +51,26 @@ void agent_degrade(struct hostagent *a, struct err *err)
     } else {
         a->status.error = xcalloc(1, sizeof(*a->status.error));
         err_move(a->status.error, err);
+    }
+    if (a->status.running && !a->stopping)
+        agent_emit(a);
+}
+
+void agent_recover(struct hostagent *a, const char *error)
+{
+    struct strv left = STRV_INIT;
+
+    for (size_t i = 0; i < a->status.errors.n; i++)
+        if (!streq(a->status.errors.v[i], error))
+            strv_push(&left, a->status.errors.v[i]);
+    strv_release(&a->status.errors);
+    a->status.errors = left;
+    a->status.degraded = left.n > 0;
+    _cleanup_free_ char *kept = a->status.error ? err_line(a->status.error) : NULL;
+    if (streq0(kept, error)) {
+        err_clear(a->status.error);
+        free(a->status.error);
+        a->status.error = NULL;
     }
     if (a->status.running && !a->stopping)
         agent_emit(a);
@@ -282,6 +304,7 @@ static void agent_release(struct hostagent *a)
     if (a->lock_fd >= 0)
         close(a->lock_fd);
     free(a->iid);
+    free(a->paused_by);
     free(a->pidfile);
     free(a->socket);
 }

@@ -41,8 +41,23 @@ static void on_io_error(struct hostagent *a, const char *detail)
 
     err_set(&err, ERR_IO, "the machine could not access its disk%s%s", str_empty(detail) ? "" : ": ",
             detail ? detail : "");
-    err_hint(&err, "is the host's disk full?");
-    agent_degrade(a, &err);
+    err_hint(&err, "is the host's disk full? The machine stands still until it is told to go on");
+    if (!a->paused_by) {
+        a->paused_by = err_line(&err);
+        agent_degrade(a, &err);
+    } else {
+        err_clear(&err); /* one event for each request that was under way */
+    }
+}
+
+static void on_resumed(struct hostagent *a)
+{
+    _cleanup_free_ char *paused_by = TAKE_PTR(a->paused_by);
+
+    log_info("The machine goes on");
+    if (paused_by)
+        agent_recover(a, paused_by);
+    line_event(a->line, GUEST_RESUMED);
 }
 
 static void on_event(void *arg, enum vm_event ev, const char *detail)
@@ -66,8 +81,7 @@ static void on_event(void *arg, enum vm_event ev, const char *detail)
         line_event(a->line, GUEST_PAUSED);
         break;
     case VM_EVENT_RESUMED:
-        log_info("The machine goes on");
-        line_event(a->line, GUEST_RESUMED);
+        on_resumed(a);
         break;
     case VM_EVENT_GUEST_PANICKED:
         on_panic(a);

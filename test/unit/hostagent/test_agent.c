@@ -245,14 +245,29 @@ static int until_degraded(void *arg, const struct event *e)
     return e->running && e->degraded ? 1 : 0;
 }
 
-Test(agent, an_io_error_while_it_runs_is_told)
+/* … and then not any more. */
+static int until_recovered(void *arg, const struct event *e)
 {
-    _cleanup_event_ struct event up = EVENT_INIT;
+    bool *degraded = arg;
+
+    *degraded = *degraded || e->degraded;
+    return *degraded && e->running && !e->degraded && !e->errors.n && !e->error;
+}
+
+Test(agent, F34_an_io_error_is_told_until_the_machine_goes_on)
+{
+    _cleanup_event_ struct event up = EVENT_INIT, last = EVENT_INIT;
     struct err err = ERR_INIT;
+    bool degraded = false;
 
     home_start(&h, &up);
     home_vm_event(&h, "io-error");
     cr_assert_eq(agent_follow(&h.inst, 10000, until_degraded, NULL, 0, NULL, &err), 1, "%s", err.msg);
+    home_vm_event(&h, "resumed");
+    cr_assert_eq(agent_follow(&h.inst, 10000, until_recovered, NULL, 0, &degraded, &err), 1, "%s",
+                 err.msg);
+    home_last_event(&h, &last);
+    cr_assert(last.running && !last.degraded);
 }
 
 Test(agent, a_plan_that_fails_is_the_very_same_error)
