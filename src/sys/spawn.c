@@ -160,7 +160,7 @@ static char *search_path(const char *name)
 
         if (errnum == 0)
             return TAKE_PTR(file);
-        if (errnum == EACCES)
+        if (errnum == EACCES && path_exists(file)) /* not: a directory that is closed to us */
             found_errno = EACCES;
     }
     errno = found_errno;
