@@ -12,15 +12,19 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/parse.h"
+#include "sys/clock.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #ifndef RENAME_NOREPLACE
 #define RENAME_NOREPLACE (1 << 0)
 #endif
+
+#define HOME_LOCK_MS 60000
 
 static const char tag_new[] = ".new-";
 static const char tag_del[] = ".del-";
@@ -37,6 +41,24 @@ static int flock_retry(int fd, int operation)
         r = flock(fd, operation);
     while (r < 0 && errno == EINTR);
     return r;
+}
+
+/* The lock of the home directory is held for moments, and while leftovers are removed. There is no
+ * flock with a time limit: it is asked for again and again. */
+static int lock_home(const struct store *s, struct err *err)
+{
+    _cleanup_close_ int fd = open(s->home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return err_set_errno(err, ERR_IO, "cannot open the home of the instances '%s'", s->home);
+    for (int64_t end = deadline_in(HOME_LOCK_MS); flock_retry(fd, LOCK_EX | LOCK_NB) < 0;) {
+        if (errno != EWOULDBLOCK)
+            return err_set_errno(err, ERR_IO, "cannot lock the home of the instances '%s'", s->home);
+        if (deadline_left(end) == 0)
+            return err_set(err, ERR_BUSY, "another command has locked the home of the instances '%s' "
+                                          "for %d seconds", s->home, HOME_LOCK_MS / 1000);
+        nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    }
+    return TAKE_FD(fd);
 }
 
 /* Splits ".NAME.new-PID.XXXXXX". The text may hold the separators in NAME too: the last one counts. */
@@ -147,9 +169,9 @@ int store_create_begin(const struct store *s, const char *name, struct instance_
     if (store_check_name(s, name, err) < 0 || store_ensure(s, err) < 0)
         return -1;
     _cleanup_free_ char *final_dir = store_instance_dir(s, name);
-    _cleanup_close_ int home = open(s->home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (home < 0 || flock_retry(home, LOCK_EX) < 0)
-        return err_set_errno(err, ERR_IO, "cannot lock the home of the instances '%s'", s->home);
+    _cleanup_close_ int home = lock_home(s, err);
+    if (home < 0)
+        return -1;
     return begin_locked(s, name, final_dir, ret, err);
 }
 
@@ -227,28 +249,43 @@ void store_create_abort(struct instance_draft *d)
     *d = (struct instance_draft){.lock_fd = -1};
 }
 
-int store_delete(const struct store *s, struct instance *i, struct err *err)
+/* Under the lock of the home directory: the instance becomes a hidden directory that is locked.
+ * Returns the lock. */
+static int hide(const struct store *s, const struct instance *i, char **ret_hidden, struct err *err)
 {
-    _cleanup_close_ int home = open(s->home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (home < 0 || flock_retry(home, LOCK_EX) < 0)
-        return err_set_errno(err, ERR_IO, "cannot lock the home of the instances '%s'", s->home);
-    _cleanup_close_ int lock = open_dir(i->dir);
-    if (lock < 0)
+    _cleanup_free_ char *hidden = NULL;
+    struct stat st;
+    sweep(s);
+    if (lstat(i->dir, &st) < 0)
         return errno == ENOENT
                    ? err_set(err, ERR_NOT_FOUND, "instance `%s` does not exist", i->name)
-                   : err_set_errno(err, ERR_IO, "cannot open '%s'", i->dir);
-    (void)flock_retry(lock, LOCK_EX | LOCK_NB);
-    _cleanup_free_ char *hidden = NULL;
-    _cleanup_close_ int hidden_lock = make_hidden(s, i->name, tag_del, &hidden, err);
-    if (hidden_lock < 0)
-        return err_wrap(err, "cannot delete instance `%s`", i->name);
+                   : err_set_errno(err, ERR_IO, "cannot look at '%s'", i->dir);
+    _cleanup_close_ int reserved = make_hidden(s, i->name, tag_del, &hidden, err);
+    if (reserved < 0)
+        return -1;
+    _cleanup_close_ int lock = open_dir(i->dir);
+    if (lock >= 0)
+        (void)flock_retry(lock, LOCK_EX | LOCK_NB);
     /* Replaces the empty directory that reserved the name. */
     if (rename(i->dir, hidden) < 0) {
-        err_set_errno(err, ERR_IO, "cannot delete instance `%s`: renaming '%s' to '%s'", i->name,
-                      i->dir, hidden);
+        err_set_errno(err, ERR_IO, "renaming '%s' to '%s'", i->dir, hidden);
         (void)rmdir(hidden);
         return -1;
     }
+    *ret_hidden = TAKE_PTR(hidden);
+    /* An instance directory that we can't read has no lock: then another sweep may join us. */
+    return lock >= 0 ? TAKE_FD(lock) : TAKE_FD(reserved);
+}
+
+int store_delete(const struct store *s, struct instance *i, struct err *err)
+{
+    _cleanup_free_ char *hidden = NULL;
+    _cleanup_close_ int home = lock_home(s, err);
+    if (home < 0)
+        return -1;
+    _cleanup_close_ int lock = hide(s, i, &hidden, err);
+    if (lock < 0)
+        return err_wrap(err, "cannot delete instance `%s`", i->name);
     (void)fsync(home);
     close(TAKE_FD(home));
     if (dir_remove(hidden, err) < 0)

@@ -5,7 +5,11 @@
 #include "image/internal.h"
 #include "image_fixture.h"
 #include "store_fixture.h"
+#include "sys/clock.h"
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/inotify.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 TestSuite(prepare, .timeout = 60);
@@ -261,6 +265,95 @@ Test(prepare, F11_killed_copy_is_made_again)
     cr_expect_eq((size_t)st.st_size, sizeof(struct qcow2));
 }
 
+/* In a process of its own: creates "victim" and, when asked to, deletes it again. */
+static void create_victim(struct scene *s, bool delete_it)
+{
+    struct image_result r;
+    struct instance_draft d;
+    struct instance in;
+    if (store_create_begin(&s->f.store, "victim", &d, NULL) < 0 ||
+        image_prepare(&s->f.store, &s->cfg, s->f.dir, &d.inst, &r, NULL) < 0)
+        _exit(1);
+    put_in(&d.inst, INST_LIMA_YAML, "cpus: 1\n");
+    if (store_create_commit(&d, &in, NULL) < 0)
+        _exit(1);
+    _exit(delete_it && store_delete(&s->f.store, &in, NULL) < 0);
+}
+
+/* Kills it after so many microseconds (-1: not at all). Is a whole instance there? */
+static bool kill_create(struct scene *s, bool delete_it, int us, size_t size)
+{
+    pid_t pid = fork();
+    if (pid == 0)
+        create_victim(s, delete_it);
+    if (us >= 0) {
+        usleep((useconds_t)us);
+        kill(pid, SIGKILL);
+    }
+    cr_assert_eq(waitpid(pid, NULL, 0), pid);
+    _cleanup_instance_ struct instance in = INSTANCE_INIT;
+    if (store_find(&s->f.store, "victim", &in, NULL) < 0)
+        return false;
+    _cleanup_free_ char *yaml = instance_path(&in, INST_LIMA_YAML);
+    _cleanup_free_ char *image = instance_path(&in, INST_IMAGE);
+    struct stat st;
+    cr_expect(path_exists(yaml), "killed after %d us", us);
+    cr_expect(stat(image, &st) == 0 && (size_t)st.st_size == size, "killed after %d us", us);
+    cr_assert_eq(store_delete(&s->f.store, &in, NULL), 0);
+    return true;
+}
+
+/* A create (and a delete) that is killed at any moment: there is a whole instance or none, and the
+ * next command finds its way. */
+Test(prepare, F11_killed_at_any_moment)
+{
+    enum { ROUNDS = 60 };
+    _scene_ struct scene s = scene_new();
+    const size_t size = 8u << 20;
+    _cleanup_free_ char *raw = path_join(s.f.dir, "raw"), *data = xcalloc(1, size);
+    _cleanup_free_ char *cache = store_cache_path(&s.f.store, "local");
+    memset(data, 'x', size / 2);
+    put_bytes(raw, data, size);
+    add_image(&s, raw);
+    s.cfg.images = s.images;
+    int64_t start = monotonic_ms();
+    cr_assert(kill_create(&s, false, -1, size));
+    int us = (int)(monotonic_ms() - start + 1) * 1000;
+    unsigned whole = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        /* Every other time the cache starts empty. */
+        if (round % 2)
+            cr_assert_eq(dir_remove(cache, NULL), 0);
+        whole += kill_create(&s, round % 4 < 2, us / 4 + us * round / ROUNDS, size);
+    }
+    struct image_result r;
+    _cleanup_err_ struct err e = ERR_INIT;
+    cr_assert_eq(prepare(&s, &r, &e), 0, "%s", e.msg);
+    add_instance(&s.f, "victim");
+    _cleanup_strv_ struct strv names = STRV_INIT;
+    cr_assert_eq(dir_list(s.f.store.home, &names, NULL), 0);
+    cr_expect_eq(names.n, 3, "besides _config, victim and vm there is something");
+    cr_log_info("%u of %d were whole when killed", whole, ROUNDS);
+}
+
+Test(prepare, F34_full_disk)
+{
+    _scene_ struct scene s = scene_new();
+    _cleanup_free_ char *disk = put_qcow2(&s, "disk", 1u << 20);
+    add_image(&s, disk);
+    const struct rlimit small = {100000, RLIM_INFINITY}, none = {RLIM_INFINITY, RLIM_INFINITY};
+    struct image_result r;
+    _cleanup_err_ struct err e = ERR_INIT, e2 = ERR_INIT;
+    signal(SIGXFSZ, SIG_IGN);
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
+    int failed = prepare(&s, &r, &e);
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &none), 0);
+    cr_assert_eq(failed, -1);
+    expect_message(&e, "file too large");
+    cr_expect_eq(inode_of(&s.inst, INST_IMAGE), 0);
+    cr_assert_eq(prepare(&s, &r, &e2), 0, "%s", e2.msg);
+}
+
 /* ---- digests -------------------------------------------------------------------------------------------- */
 
 Test(prepare, digests_of_known_texts)
@@ -470,6 +563,39 @@ Test(prepare, S01_refused_image_leaves_nothing)
     expect_message(&e, "is not acceptable as a disk image");
     cr_expect_eq(inode_of(&s.inst, INST_IMAGE), 0);
     cr_expect_eq(cache_entries(&s), 0);
+}
+
+/* What an image names is not even looked at. */
+Test(prepare, S01_the_target_is_never_opened)
+{
+    _scene_ struct scene s = scene_new();
+    _cleanup_free_ char *secret = put_text(&s, "secret", "secret");
+    _cleanup_free_ char *evil = path_join(s.f.dir, "evil"), *text = NULL;
+    _cleanup_close_ int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    cr_assert_geq(inotify_add_watch(watch, secret, IN_OPEN | IN_ACCESS), 0);
+    add_image(&s, evil);
+    struct image_result r;
+    struct qcow2 q;
+    for (int kind = 0; kind < 4; kind++) {
+        qcow2_make(&q, 3, 1u << 20);
+        if (kind == 0)
+            qcow2_set_backing(&q, secret);
+        else if (kind == 1)
+            qcow2_add_extension(&q, 104, 0x44415441, secret);
+        else if (kind == 2)
+            vmdk_make((char *)q.data, sizeof(q.data), 0, secret);
+        put_bytes(evil, q.data, sizeof(q.data));
+        if (kind == 3) {
+            text = xasprintf("# Disk DescriptorFile\nversion=1\nRW 1 FLAT \"%s\" 0\n", secret);
+            put_file(evil, text);
+        }
+        cr_expect_eq(prepare(&s, &r, NULL), -1, "kind %d", kind);
+    }
+    char events[4096];
+    cr_expect_eq(read(watch, events, sizeof(events)), -1, "the secret was opened");
+    /* The watch does see an opening. */
+    close(open(secret, O_RDONLY | O_CLOEXEC));
+    cr_expect_gt(read(watch, events, sizeof(events)), 0);
 }
 
 Test(prepare, missing_kernel_leaves_no_image)
