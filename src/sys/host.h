@@ -19,9 +19,9 @@ struct host_facts {
     unsigned cpus;          /* online, by sched_getaffinity */
     uint64_t memory_bytes;  /* of the machine */
     unsigned uid, gid;
-    char *user;             /* as in passwd */
+    char *user;             /* as in passwd, else $USER, else the uid */
     char *gecos;            /* full name, first field */
-    char *home;             /* $HOME, else passwd */
+    char *home;             /* $HOME, else passwd, else "/" */
     char *hostname;
     char *machine_id;       /* /etc/machine-id, /var/lib/dbus/machine-id, else the hostname (NW-07) */
     char *timezone;         /* "Europe/Berlin"; "" unknown. TZ, /etc/timezone, /etc/localtime */

@@ -8,7 +8,8 @@
 #define UNIX_PATH_LIMIT 107
 
 /* Listens on a stream socket, mode 0600 from the moment it exists. Only a dead socket of ours is
- * removed first: a live one is ERR_BUSY, anything that is no socket ERR_EXISTS. */
+ * removed first: a live one is ERR_BUSY, anything that is no socket (or another user's) ERR_EXISTS.
+ * Two that replace a dead socket at the same time must exclude each other by a lock. */
 int unix_listen(const char *path, int backlog, struct err *err);
 /* Non-blocking connected fd within timeout_ms. A missing socket is ERR_NOT_FOUND, a dead one
  * ERR_NET, no answer ERR_TIMEOUT. */
