@@ -105,7 +105,7 @@ struct config_layer {
 
 struct config_input {
     struct config_layer instance;       /* the instance or template YAML */
-    struct config_layer default_, override; /* _config/default.yaml, override.yaml; text NULL: none */
+    struct config_layer default_, override; /* _config/default.yaml, …; text NULL: none */
 };
 
 /* YAML → layers merged → defaults filled → validated. Every problem of every stage is added to
@@ -126,6 +126,9 @@ void config_validate(const struct config *c, const struct config_context *ctx, s
  * out. Caller frees. */
 char *config_to_yaml(const struct config_instance *c);
 char *config_to_json(const struct config_instance *c);
+
+/* JSON Schema of the instance YAML (draft 7), for editors: made from the rows. Caller frees. */
+char *config_json_schema(void);
 
 /* Derived values of a filled and valid configuration. */
 uint64_t config_memory_bytes(const struct config_instance *c);

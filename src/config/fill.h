@@ -34,8 +34,8 @@ struct fill {
     } while (0)
 
 /* Expands *text in place; a problem is a warning at path. */
-void fill_expand(struct fill *f, const struct tmpl_vars *vars, char **text, const char *path_fmt, ...)
-    PRINTF_FORMAT(4, 5);
+void fill_expand(struct fill *f, const struct tmpl_vars *vars, char **text, const char *path_fmt,
+                 ...) PRINTF_FORMAT(4, 5);
 
 void fill_user(struct fill *f);
 void fill_vars(struct fill *f);

@@ -81,7 +81,8 @@ void fill_vars(struct fill *f)
     f->guest_vars[f->guest.n - 1].value = u->home;
 }
 
-void fill_expand(struct fill *f, const struct tmpl_vars *vars, char **text, const char *path_fmt, ...)
+void fill_expand(struct fill *f, const struct tmpl_vars *vars, char **text, const char *path_fmt,
+                 ...)
 {
     _cleanup_free_ char *problem = NULL, *out = NULL, *path = NULL;
     va_list ap;
@@ -138,7 +139,8 @@ void fill_param_use(struct fill *f)
         const char *key = f->v->param[i].key;
         _cleanup_free_ char *path = xasprintf("param.%s", key);
 
-        if (!config_is_param_name(key) || is_used(f->v, key) || !config_origin_is_own_key(f->c, "param", key))
+        if (!config_is_param_name(key) || is_used(f->v, key) ||
+            !config_origin_is_own_key(f->c, "param", key))
             continue;
         diag_set_hint(config_error(f->d, path,
                                    "field `param` key `%s` is not used in any provision, probe, "

@@ -44,6 +44,10 @@ const struct config_field *config_field_find(const struct config_mapping *m, con
 /* Row index of the field that takes every other key (key "*"), or -1. */
 int config_field_rest(const struct config_mapping *m);
 
+/* It may be written as a single text, that of its first field: `base: x`, `file: x`,
+ * `additionalDisks: [x]`. */
+bool config_mapping_has_short_form(const struct config_mapping *m);
+
 /* The kinds that share a member type. */
 bool config_kind_is_text(enum config_kind k);  /* char * */
 bool config_kind_is_texts(enum config_kind k); /* char ** and a count */
@@ -123,7 +127,8 @@ bool config_origin_is_own_key(const struct config *c, const char *field, const c
 /* ---- values (value.c) ------------------------------------------------------------------------ */
 
 /* Reads an integer as the YAML may write it; -1 when it is none, -2 when it is a fraction, -3 when
- * it is out of range. `text` has no sign of its type: "3", "+3", "0x3", "0o3", "0b11", "3.0", "3e0". */
+ * it is out of range. `text` has no sign of its type: "3", "+3", "0x3", "0o3", "0b11", "3.0",
+ * "3e0". */
 int config_parse_int(const char *text, bool allow_float, int64_t *ret);
 /* Usual form of an IP address ("::FFFF:1.2.3.4" → "1.2.3.4"); NULL when it is none. */
 char *config_canonical_ip(const char *text);

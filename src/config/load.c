@@ -36,9 +36,8 @@ static int parse_doc(struct yaml_doc *doc, struct config *c, struct diags *d)
     int r;
 
     if (root->type != YAML_MAP && !yaml_is_null(root)) {
-        struct diag *p = diags_add(d, DIAG_ERROR, NULL,
-                                   "the file must hold a mapping (`key: value` lines), but this is %s",
-                                   yaml_describe(root));
+        struct diag *p = diags_add(d, DIAG_ERROR, NULL, "the file must hold a mapping "
+                                   "(`key: value` lines), but this is %s", yaml_describe(root));
 
         yaml_doc_place(doc, root, p);
         return -1;

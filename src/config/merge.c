@@ -281,7 +281,8 @@ int config_merge(struct config *base_owner, const struct config *override,
             if (f->merge != MERGE_NONE)
                 continue;
             take_low(f, &merged, &base_owner->v);
-            merged.set = (merged.set & ~(UINT64_C(1) << i)) | (base_owner->v.set & UINT64_C(1) << i);
+            merged.set =
+                (merged.set & ~(UINT64_C(1) << i)) | (base_owner->v.set & UINT64_C(1) << i);
         }
         base_owner->v = merged;
     }

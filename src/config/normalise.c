@@ -359,9 +359,7 @@ static int put_texts(struct norm *n, const struct config_field *f, const struct 
     return 0;
 }
 
-/* These may be written as a single text, that of their first field: `base: x`, `file: x`,
- * `additionalDisks: [x]`. */
-static bool has_short_form(const struct config_mapping *m)
+bool config_mapping_has_short_form(const struct config_mapping *m)
 {
     return m == &config_base_ref_mapping || m == &config_disk_mapping;
 }
@@ -370,7 +368,7 @@ static void put_entry(struct norm *n, const struct config_mapping *m, const stru
 {
     if (node->type == YAML_MAP || yaml_is_null(node)) {
         put_mapping(n, m, node);
-    } else if (node->type == YAML_SCALAR && has_short_form(m)) {
+    } else if (node->type == YAML_SCALAR && config_mapping_has_short_form(m)) {
         unsigned src = config_origin_add_src(n->origin, node, n->doc_index, 0);
 
         put_raw(n, node, "{");
@@ -379,8 +377,9 @@ static void put_entry(struct norm *n, const struct config_mapping *m, const stru
         put_head(n, 1, 0, src);
         put_raw(n, node, "},");
     } else {
-        wrong_type(n, node, node,
-                   has_short_form(m) ? "a text or a mapping" : kind_words[KIND_SUB], false);
+        bool text_too = config_mapping_has_short_form(m);
+
+        wrong_type(n, node, node, text_too ? "a text or a mapping" : kind_words[KIND_SUB], false);
         /* An empty entry keeps the numbers of those behind it. */
         put_raw(n, node, "{},");
     }
@@ -393,7 +392,9 @@ static int put_list(struct norm *n, const struct config_field *f, const struct y
     bool single = f->sub == &config_base_ref_mapping && node->type != YAML_SEQ;
 
     if (node->type != YAML_SEQ && !single) {
-        wrong_type(n, node, at, has_short_form(f->sub) ? "a list" : kind_words[f->kind], false);
+        bool text_too = config_mapping_has_short_form(f->sub);
+
+        wrong_type(n, node, at, text_too ? "a list" : kind_words[f->kind], false);
         return -1;
     }
     if (!single && too_long(n, node, at))
@@ -452,7 +453,8 @@ static int put_field(struct norm *n, const struct config_field *f, const struct 
 
     switch (f->kind) {
     case KIND_SUB:
-        if (node->type != YAML_MAP && !(node->type == YAML_SCALAR && has_short_form(f->sub))) {
+        if (node->type != YAML_MAP &&
+            !(node->type == YAML_SCALAR && config_mapping_has_short_form(f->sub))) {
             wrong_type(n, node, at, kind_words[f->kind], false);
             return -1;
         }

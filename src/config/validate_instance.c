@@ -10,7 +10,8 @@ enum { SECTOR = 512, SMALL_MEMORY = 16 << 20 };
 static void check_base(const struct check *k)
 {
     if (k->v->base_count)
-        diag_set_hint(problem(k, "base", "field `base` must be empty for YAML validation: templates "
+        diag_set_hint(problem(k, "base",
+                              "field `base` must be empty for YAML validation: templates "
                               "that build on others are not supported yet"),
                       "copy what you need from '%s' into this file",
                       k->v->base[0].url ? k->v->base[0].url : "");
@@ -31,9 +32,11 @@ static void check_minimum_lima_version(const struct check *k)
     }
     if (config_parse_version(LIMA_VERSION, true, &ours) == 0 &&
         config_version_cmp(&wanted, &ours) > 0)
-        problem(k, "minimumLimaVersion",
-                "template requires Lima version `%s` (field `minimumLimaVersion`); the formats here "
-                "are those of `%s`", text, LIMA_VERSION);
+        problem(
+            k, "minimumLimaVersion",
+            "template requires Lima version `%s` (field `minimumLimaVersion`); the formats here "
+            "are those of `%s`",
+            text, LIMA_VERSION);
 }
 
 static void check_vm_type(const struct check *k)
@@ -73,7 +76,8 @@ static void check_cpu_type(const struct check *k)
     const struct config_qemu_opts *q = &k->v->vm_opts.qemu;
 
     if (k->v->cpu_type_count)
-        warning(k, "cpuType", "The top-level `cpuType` field is deprecated and will be removed in a "
+        warning(k, "cpuType",
+                "The top-level `cpuType` field is deprecated and will be removed in a "
                 "future release. Please migrate to `vmOpts.qemu.cpuType`.");
     for (unsigned i = 0; i < k->v->cpu_type_count; i++) {
         const struct config_kv *old = &k->v->cpu_type[i];
@@ -94,8 +98,10 @@ static void check_os(const struct check *k)
 
     check_word(k, "os", os, systems, ARRAY_SIZE(systems));
     if (streq(os, "Windows") && !streq(arch, "x86_64") && !streq(arch, "aarch64"))
-        problem(k, "os", "field `os`: a Windows guest needs the architecture `x86_64` or `aarch64`, "
-                "got `%s`", arch);
+        problem(k, "os",
+                "field `os`: a Windows guest needs the architecture `x86_64` or `aarch64`, "
+                "got `%s`",
+                arch);
     if (!streq(os, "Linux") && is_word(os, systems, ARRAY_SIZE(systems)))
         warning(k, "os", "`os: %s` is experimental", os);
 }

@@ -90,8 +90,10 @@ static void check_location(const struct check *k, const struct config_mount *m, 
     const char *loc = m->location;
 
     if (*loc == '~') {
-        problem(k, path, "field `%s` refers to an unexpandable path: `%s`: only `~/` is replaced by "
-                "a home directory", path, loc);
+        problem(k, path,
+                "field `%s` refers to an unexpandable path: `%s`: only `~/` is replaced by "
+                "a home directory",
+                path, loc);
         return;
     }
     if (!check_absolute(k, path, loc))
@@ -133,9 +135,12 @@ static void check_mount_point(const struct check *k, const struct config_mount *
     clean = path_normalise("/", point);
     home = path_normalise("/", k->v->user.home);
     if (is_word(clean, system_dirs, ARRAY_SIZE(system_dirs)))
-        diag_set_hint(problem(k, path, "field `%s` must not be a system path such as /etc or /usr, "
-                              "got `%s`", path, point),
-                      "choose another mountPoint, for example /mnt%s", streq(clean, "/") ? "" : clean);
+        diag_set_hint(problem(k, path,
+                              "field `%s` must not be a system path such as /etc or /usr, "
+                              "got `%s`",
+                              path, point),
+                      "choose another mountPoint, for example /mnt%s",
+                      streq(clean, "/") ? "" : clean);
     else if (streq(clean, home))
         problem(k, path, "field `%s` is the reserved internal home directory `%s`", path, home);
 }
@@ -284,7 +289,8 @@ static void check_network_interface(const struct check *k, const struct config_n
 static void check_networks(const struct check *k)
 {
     const char *text = k->ctx->networks_yaml;
-    _cleanup_diags_ struct diags ignored = DIAGS_INIT; /* whoever uses the file says what is wrong */
+    /* What is wrong with the file is said by whoever uses it. */
+    _cleanup_diags_ struct diags ignored = DIAGS_INIT;
     _cleanup_yaml_doc_ struct yaml_doc *doc =
         text && k->v->networks_count
             ? yaml_doc_parse("networks.yaml", text, strlen(text), &ignored) : NULL;

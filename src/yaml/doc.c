@@ -29,8 +29,12 @@ struct anchor {
     bool open; /* its collection is not closed yet: an alias would hold itself */
 };
 
+enum { COLONS_MAX = 16 };
+
 struct builder {
     struct yaml_doc *doc;
+    size_t colons[COLONS_MAX]; /* places of `:` that libyaml must not see (hide_colon) */
+    size_t n_colons;
     struct diags *d;
     struct frame stack[YAML_MAX_DEPTH];
     size_t depth;
@@ -135,6 +139,32 @@ static int add_node(struct builder *b, const struct yaml_node *node)
     return 0;
 }
 
+/* YAML 1.2 lets a plain text in […] and {…} start with a colon (`[::1]`); libyaml, of 1.1, says
+ * that a value is missing there. Such a colon is hidden from it by a letter, and put back in the
+ * value that starts at this place. (Behind an anchor or a tag libyaml takes the value for an empty
+ * one: that stays refused.) True when there was one: the text is to be parsed again. */
+static bool hide_colon(struct builder *b, const yaml_parser_t *p)
+{
+    struct yaml_text *t = &b->doc->text;
+    size_t at = yaml_text_offset(t, p->problem_mark.line, p->problem_mark.column);
+
+    if (!p->problem || !streq(p->problem, "did not find expected node content") ||
+        b->n_colons == COLONS_MAX || at + 1 >= t->len || t->s[at] != ':' ||
+        strchr(" \t\r\n,[]{}", t->s[at + 1]))
+        return false;
+    b->colons[b->n_colons++] = at;
+    t->s[at] = 'x';
+    return true;
+}
+
+static char *show_colon(const struct builder *b, const struct yaml_node *node, char *value)
+{
+    for (size_t i = 0; i < b->n_colons; i++)
+        if (node->start == b->colons[i] && node->style == YAML_PLAIN && *value)
+            *value = ':';
+    return value;
+}
+
 static int on_scalar(struct builder *b, const yaml_event_t *ev)
 {
     static const enum yaml_style styles[] = {
@@ -152,7 +182,7 @@ static int on_scalar(struct builder *b, const yaml_event_t *ev)
         return fail_node(b, node, "a text must not hold a NUL character (\\0)");
     node->style = styles[ev->data.scalar.style];
     node->tag = keep(b, ev->data.scalar.tag);
-    node->value = arena_strndup(&b->doc->arena, value, len);
+    node->value = show_colon(b, node, arena_strndup(&b->doc->arena, value, len));
     if (add_weight(b, node) < 0 || set_anchor(b, ev->data.scalar.anchor, node, false) < 0)
         return -1;
     return add_node(b, node);
@@ -345,7 +375,9 @@ static int on_parser_error(struct builder *b, const yaml_parser_t *p)
                    other.line + 1);
 }
 
-/* Returns 1 when the document is complete. */
+enum { COMPLETE = 1, AGAIN = 2 };
+
+/* COMPLETE at the end of the document. */
 static int on_event(struct builder *b, const yaml_event_t *ev)
 {
     switch (ev->type) {
@@ -362,12 +394,13 @@ static int on_event(struct builder *b, const yaml_event_t *ev)
         return on_end(b, ev);
     case YAML_STREAM_END_EVENT:
     case YAML_DOCUMENT_END_EVENT:
-        return 1;
+        return COMPLETE;
     default:
         return 0;
     }
 }
 
+/* COMPLETE, AGAIN or -1; the builder is empty afterwards. */
 static int read_events(struct builder *b)
 {
     yaml_parser_t parser;
@@ -383,14 +416,33 @@ static int read_events(struct builder *b)
         yaml_event_t ev;
 
         if (!yaml_parser_parse(&parser, &ev)) {
-            r = on_parser_error(b, &parser);
+            r = hide_colon(b, &parser) ? AGAIN : on_parser_error(b, &parser);
             break;
         }
         r = on_event(b, &ev);
         yaml_event_delete(&ev);
     }
     yaml_parser_delete(&parser);
-    return r < 0 ? -1 : 0;
+    while (b->depth) {
+        free(b->stack[--b->depth].pairs);
+        free(b->stack[b->depth].items);
+    }
+    free(b->anchors);
+    b->anchors = NULL;
+    b->n_anchors = b->cap_anchors = b->weight = 0;
+    return r;
+}
+
+static int build(struct builder *b)
+{
+    int r;
+
+    do
+        r = read_events(b);
+    while (r == AGAIN);
+    for (size_t i = 0; i < b->n_colons; i++)
+        b->doc->text.s[b->colons[i]] = ':';
+    return r;
 }
 
 struct yaml_doc *yaml_doc_parse(const char *name, const char *text, size_t len, struct diags *d)
@@ -398,7 +450,6 @@ struct yaml_doc *yaml_doc_parse(const char *name, const char *text, size_t len, 
     static const struct yaml_node empty = {.value = "", .weight = 1, .line = 1, .col = 1};
     struct builder b = {.d = d};
     _cleanup_yaml_doc_ struct yaml_doc *doc = NULL;
-    int r;
 
     if (len == 0 || len > YAML_MAX_SIZE) {
         struct diag *p = len ? diags_add(d, DIAG_ERROR, NULL, "the file is larger than %d MiB",
@@ -414,13 +465,7 @@ struct yaml_doc *yaml_doc_parse(const char *name, const char *text, size_t len, 
     if (yaml_text_init(&doc->text, name, text, len, d) < 0)
         return NULL;
     b.doc = doc;
-    r = read_events(&b);
-    while (b.depth) {
-        free(b.stack[--b.depth].pairs);
-        free(b.stack[b.depth].items);
-    }
-    free(b.anchors);
-    if (r < 0)
+    if (build(&b) < 0)
         return NULL;
     if (!doc->root)
         doc->root = &empty;

@@ -40,7 +40,7 @@ struct yaml_node {
     size_t n;                       /* pairs or items */
     size_t weight;                  /* nodes in it, aliases expanded */
     unsigned line, col;             /* from 1, in characters; of an anchored value: of its `&` */
-    size_t start, end;              /* bytes in the text; a block scalar ends before the next token */
+    size_t start, end;              /* bytes in the text; a block scalar ends where more begins */
 };
 
 struct yaml_doc;

@@ -20,10 +20,10 @@ struct yaml_edit {
 #define _cleanup_yaml_edit_ _cleanup_(yaml_edit_release)
 void yaml_edit_release(struct yaml_edit *e);
 
-/* The value of a pair (a scalar, also an empty one) becomes `text`, in the quotes it has if they can
- * hold it. An anchor or tag in front stays; an alias is replaced by the text itself. The same value
- * given twice is changed once, to the last text. Refused: collections, values that a `<<` brings
- * in (they stand in another mapping), documents whose bytes are not UTF-8. */
+/* The value of a pair (a scalar, also an empty one) becomes `text`, in the quotes it has if they
+ * can hold it. An anchor or tag in front stays; an alias is replaced by the text itself. The same
+ * value given twice is changed once, to the last text. Refused: collections, values that a `<<`
+ * brings in (they stand in another mapping), documents whose bytes are not UTF-8. */
 int yaml_edit_set(struct yaml_edit *e, const struct yaml_pair *pair, const char *text,
                   struct err *err);
 /* The text with all changes. Caller frees. */

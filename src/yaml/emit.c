@@ -185,6 +185,8 @@ static void start_entry(struct yaml_writer *w)
     if (w->json) {
         if (!first)
             sbuf_addch(&w->out, ',');
+        if (w->pretty)
+            sbuf_addf(&w->out, "\n%*s", (int)w->depth * 2, "");
     } else if (w->after_dash) {
         w->after_dash = false;
     } else if (w->out.len) {
@@ -217,9 +219,13 @@ void yaml_write_open(struct yaml_writer *w, bool list)
 
 void yaml_write_close(struct yaml_writer *w)
 {
-    if (w->json)
-        sbuf_addch(&w->out, w->stack[w->depth].list ? ']' : '}');
+    bool list = w->stack[w->depth].list;
+
     w->depth--;
+    if (w->json && w->pretty)
+        sbuf_addf(&w->out, "\n%*s", (int)w->depth * 2, "");
+    if (w->json)
+        sbuf_addch(&w->out, list ? ']' : '}');
 }
 
 void yaml_write_key(struct yaml_writer *w, const char *key)
@@ -229,7 +235,7 @@ void yaml_write_key(struct yaml_writer *w, const char *key)
         yaml_add_json_string(&w->out, key);
     else
         yaml_add_scalar(&w->out, key, true);
-    sbuf_addch(&w->out, ':');
+    sbuf_addstr(&w->out, w->pretty ? ": " : ":");
     w->after_key = true;
 }
 

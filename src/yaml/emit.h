@@ -10,7 +10,7 @@ enum { YAML_WRITER_DEPTH = YAML_MAX_DEPTH + 16 };
 
 struct yaml_writer {
     struct sbuf out;
-    bool json;
+    bool json, pretty; /* pretty: JSON over several lines */
     unsigned depth;
     struct {
         unsigned indent;
@@ -35,8 +35,8 @@ void yaml_write_node(struct yaml_writer *w, const struct yaml_node *node);
 /* The document with a final newline; the writer is empty afterwards. Caller frees. */
 char *yaml_writer_finish(struct yaml_writer *w);
 
-/* Appends a text as one YAML scalar on one line: plain where that is safe, else double-quoted. in_flow
- * says that it will stand inside of […] or {…}. */
+/* Appends a text as one YAML scalar on one line: plain where that is safe, else double-quoted.
+ * in_flow says that it will stand inside of […] or {…}. */
 void yaml_add_scalar(struct sbuf *out, const char *text, bool in_flow);
 /* Appends a text as a JSON string (which is a double-quoted YAML scalar too). */
 void yaml_add_json_string(struct sbuf *out, const char *text);

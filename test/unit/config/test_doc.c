@@ -109,6 +109,20 @@ Test(yaml_doc, only_the_first_document)
     cr_expect(yaml_is_null(yaml_doc_root(none)));
 }
 
+/* What YAML 1.2 reads and libyaml alone does not. */
+Test(yaml_doc, colon_first_in_flow)
+{
+    _cleanup_yaml_doc_ struct yaml_doc *doc =
+        parse_ok("a: [1, ::1, x]\nb: {k: ::v, l: ::2}\nc: ::3\n");
+    const struct yaml_node *root = yaml_doc_root(doc), *b = yaml_map_get(root, "b");
+
+    cr_expect_str_eq(yaml_map_get(root, "a")->items[1]->value, "::1");
+    cr_expect_str_eq(yaml_map_get(b, "k")->value, "::v");
+    cr_expect_str_eq(yaml_map_get(root, "c")->value, "::3");
+    cr_expect_eq(strncmp(yaml_doc_text(doc, NULL), "a: [1, ::1, x]", 14), 0);
+    REFUSED("a: [: :]\n", "expected", 1, 5);
+}
+
 Test(yaml_doc, utf16)
 {
     static const char le[] = "\xff\xfe" "a\0:\0 \0\x3d\xd8\x00\xde\n";
@@ -195,7 +209,8 @@ static void edited(const char *text, const char *path1, const char *path2, const
 
 Test(yaml_edit, the_other_bytes_stay)
 {
-    edited("# c\r\na:   old   # why\r\nb: 2\r\n", NULL, "a", "new", "# c\r\na:   new   # why\r\nb: 2\r\n");
+    edited("# c\r\na:   old   # why\r\nb: 2\r\n", NULL, "a", "new",
+           "# c\r\na:   new   # why\r\nb: 2\r\n");
     edited("\xef\xbb\xbf" "a: 'it''s'", NULL, "a", "you're", "\xef\xbb\xbf" "a: 'you''re'");
     edited("a: \"x\" # c\n", NULL, "a", "q\"\n", "a: \"q\\\"\\n\" # c\n");
     edited("a: x\n", NULL, "a", "true", "a: \"true\"\n");
@@ -242,14 +257,96 @@ Test(yaml_edit, refused)
 Test(yaml_emit, texts_read_back)
 {
     static const char *const texts[] = {
-        "", " ", "x", "x ", " x", "true", "Yes", "null", "~", "1", "1.5", "0x1", "1_0", "-", "- a",
-        "?", "? a", ":", "a:", "a: b", "a#b", "a #b", "#a", "*a", "&a", "!a", "%a", "@a", "`a",
-        "'a'", "\"a\"", "a'b", "a\"b", "[a]", "{a}", "a,b", "a]b", "|", ">", "...", "---", "--- a",
-        "a\nb", "a\nb\n", "a\n\n", "\n", "\na", " a\nb", "\ta\nb", "a\n b\n", "a\tb", "a\r\nb",
-        "\x1b[0m", "\x7f", "é", "中 文", "😀", "a\xc2\x85" "b", "a\xe2\x80\xa8" "b", "\xef\xbb\xbf" "a",
-        "2024-01-02", "12:30:45", "=", "<<", ".", "..", "a\\nb", "C:\\x", "+1", ".5", "1e3", "y",
-        "NaN", ".nan", "-.inf", "0b1", "0o7", "a\n  \nb\n", "a\n\t\n", "trailing \nx\n",
-        "https://x.y/z?a=b&c=d#e", "user:group", "~/x", "$HOME", "a\n#b\n", "%YAML", "a\n...\nb\n",
+        "",
+        " ",
+        "x",
+        "x ",
+        " x",
+        "true",
+        "Yes",
+        "null",
+        "~",
+        "1",
+        "1.5",
+        "0x1",
+        "1_0",
+        "-",
+        "- a",
+        "?",
+        "? a",
+        ":",
+        "a:",
+        "a: b",
+        "a#b",
+        "a #b",
+        "#a",
+        "*a",
+        "&a",
+        "!a",
+        "%a",
+        "@a",
+        "`a",
+        "'a'",
+        "\"a\"",
+        "a'b",
+        "a\"b",
+        "[a]",
+        "{a}",
+        "a,b",
+        "a]b",
+        "|",
+        ">",
+        "...",
+        "---",
+        "--- a",
+        "a\nb",
+        "a\nb\n",
+        "a\n\n",
+        "\n",
+        "\na",
+        " a\nb",
+        "\ta\nb",
+        "a\n b\n",
+        "a\tb",
+        "a\r\nb",
+        "\x1b[0m",
+        "\x7f",
+        "é",
+        "中 文",
+        "😀",
+        "a\xc2\x85"
+        "b",
+        "a\xe2\x80\xa8"
+        "b",
+        "\xef\xbb\xbf"
+        "a",
+        "2024-01-02",
+        "12:30:45",
+        "=",
+        "<<",
+        ".",
+        "..",
+        "a\\nb",
+        "C:\\x",
+        "+1",
+        ".5",
+        "1e3",
+        "y",
+        "NaN",
+        ".nan",
+        "-.inf",
+        "0b1",
+        "0o7",
+        "a\n  \nb\n",
+        "a\n\t\n",
+        "trailing \nx\n",
+        "https://x.y/z?a=b&c=d#e",
+        "user:group",
+        "~/x",
+        "$HOME",
+        "a\n#b\n",
+        "%YAML",
+        "a\n...\nb\n",
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)

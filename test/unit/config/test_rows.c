@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows of the specification about the configuration, and derived values. */
 #include "fixture.h"
+#include "base/fs.h"
 
 /* ---- what the driver settles ----------------------------------------------------------------- */
 
@@ -42,7 +43,8 @@ Test(S1_25, a_resolved_type_can_be_refused)
     const char *said;
 
     ctx.existing_version = "0.9.0";
-    cr_assert_eq(test_load(WITH_IMAGE("mountTypesUnsupported: [reverse-sshfs]\n"), &ctx, &c, &d), -1);
+    cr_assert_eq(test_load(WITH_IMAGE("mountTypesUnsupported: [reverse-sshfs]\n"), &ctx, &c, &d),
+                 -1);
     said = test_message_at(&d, "mountTypesUnsupported");
     cr_assert(said && strstr(said, "mount type `reverse-sshfs` is explicitly unsupported"));
 }
@@ -54,8 +56,8 @@ Test(S1_07, a_given_type_can_be_refused)
     const struct config_context ctx = test_context();
     const char *said;
 
-    cr_assert_eq(test_load(WITH_IMAGE("mountType: 9p\nmountTypesUnsupported: [9p]\n"), &ctx, &c, &d),
-                 -1);
+    cr_assert_eq(
+        test_load(WITH_IMAGE("mountType: 9p\nmountTypesUnsupported: [9p]\n"), &ctx, &c, &d), -1);
     said = test_message_at(&d, "mountType");
     cr_assert(said && strstr(said, "mount type `9p` is explicitly unsupported"));
 }
@@ -144,7 +146,8 @@ Test(NW_07, mac_address)
     } rows[] = {
         /* printf '%s' MACHINE ID | sha256sum | head -c 6 */
         {"00112233445566778899aabbccddeeff", "/home/kim/.lima/demo", "52:55:55:de:e5:7b"},
-        {"00112233445566778899aabbccddeeff", "/home/kim/.lima/demo/lima.yaml#0", "52:55:55:23:96:76"},
+        {"00112233445566778899aabbccddeeff", "/home/kim/.lima/demo/lima.yaml#0",
+         "52:55:55:23:96:76"},
         {"workshop", "/x/lima.yaml#12", "52:55:55:b2:4c:08"},
     };
 
@@ -158,7 +161,8 @@ Test(NW_07, mac_address)
 
 Test(SD_34, mount_tag)
 {
-    const struct config_mount m = {.location = (char *)"/home/kim", .mount_point = (char *)"/mnt/kim"};
+    const struct config_mount m = {.location = (char *)"/home/kim",
+                                   .mount_point = (char *)"/mnt/kim"};
     _cleanup_free_ char *tag = config_mount_tag(&m);
 
     /* printf '%s' /home/kim:/mnt/kim | sha256sum | head -c 16 */
@@ -193,14 +197,17 @@ Test(config_derived, instance_names)
     static const char *const good[] = {"a", "A1", "a-b", "a_b.c", "0", "x.yml.z", "default"};
     static const char *const bad[] = {"", "-a", "a-", "a--b", "a..b", "a b", "a/b", "..", "x.yaml",
                                       "x.YML", "ü", "a+b", "_config", "a\tb",
-                                      "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-                                      "aaaaaaaaaaaaaa"};
-    _cleanup_free_ char *hostname = config_hostname("a_b.c-d");
+                                      "a@b"};
+    _cleanup_free_ char *hostname = config_hostname("a_b.c-d"), *name = xcalloc(1, 78);
 
     for (size_t i = 0; i < ARRAY_SIZE(good); i++)
         cr_expect_null(config_instance_name_problem(good[i]), "%s", good[i]);
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
         cr_expect_not_null(config_instance_name_problem(bad[i]), "%s", bad[i]);
+    memset(name, 'a', 76);
+    cr_expect_null(config_instance_name_problem(name));
+    name[76] = 'a';
+    cr_expect_not_null(config_instance_name_problem(name));
     cr_expect_str_eq(hostname, "lima-a-b-c-d");
 }
 
@@ -276,11 +283,11 @@ Test(config_parse, null_absent_empty)
 /* Written out and read again, a filled configuration is the same. */
 Test(config_output, yaml_reads_back)
 {
-    static const char yaml[] =
-        WITH_IMAGE("mounts: [{location: '~'}]\nportForwards: [{guestPort: 80}]\n"
-                   "provision: [{script: \"a\\n b\\n\"}]\nmessage: \"{{.Name}}: 'x'\"\n"
-                   "vmOpts: {vz: {a: [1, 'two', null]}}\nenv: {K: '1.10', \"é\": \"\\t\"}\n"
-                   "networks: [{lima: user-v2}]\nadditionalDisks: [a, {name: b, fsArgs: [-L, x]}]\n");
+    static const char yaml[] = WITH_IMAGE(
+        "mounts: [{location: '~'}]\nportForwards: [{guestPort: 80}]\n"
+        "provision: [{script: \"a\\n b\\n\"}]\nmessage: \"{{.Name}}: 'x'\"\n"
+        "vmOpts: {vz: {a: [1, 'two', null]}}\nenv: {K: '1.10', \"é\": \"\\t\"}\n"
+        "networks: [{lima: user-v2}]\nadditionalDisks: [a, {name: b, fsArgs: [-L, x]}]\n");
     _cleanup_config_ struct config a = CONFIG_INIT, b = CONFIG_INIT;
     const struct config_context ctx = test_context();
 
@@ -319,6 +326,19 @@ static void check_mapping(const struct config_mapping *m, unsigned depth)
 Test(config_rows, are_complete)
 {
     check_mapping(&config_instance_mapping, 0);
+}
+
+/* schemas/cima.schema.json is made from the rows: `CIMA_UPDATE_GOLDEN=1 ./test_config`. */
+Test(config_rows, json_schema_is_current)
+{
+    const char *srcdir = getenv("srcdir");
+    _cleanup_free_ char *path = xasprintf("%s/schemas/cima.schema.json", srcdir ? srcdir : ".");
+    _cleanup_free_ char *schema = config_json_schema(), *file = NULL;
+
+    if (getenv("CIMA_UPDATE_GOLDEN"))
+        file_write_atomic(path, schema, strlen(schema), 0644, NULL);
+    file = file_read(path, 1 << 20, NULL, NULL);
+    cr_expect_str_eq(schema, file ? file : "");
 }
 
 Test(config_rows, enums_round_trip)

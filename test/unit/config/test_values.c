@@ -104,13 +104,25 @@ static const char *get_host_ip(const struct config_instance *v)
 Test(config_values, addresses)
 {
     static const struct row rows[] = {
-        {"10.0.0.1", "10.0.0.1"},         {"'::1'", "::1"},           {"'::'", "::"},
-        {"\"\"", "127.0.0.1"},            {"~", "127.0.0.1"},         {"'::ffff:1.2.3.4'", "1.2.3.4"},
-        {"'2001:DB8:0:0::1'", "2001:db8::1"}, {"'1:0:0:2:0:0:0:3'", "1:0:0:2::3"},
-        {"'1:2:3:4:5:6:7:0'", "1:2:3:4:5:6:7:0"}, {"'0:0:1::'", "0:0:1::"},
-        {"'::127.0.0.1'", "::7f00:1"},    {"'fe80::1%eth0'", "refused"}, {"'[::1]'", "refused"},
-        {"localhost", "refused"},         {"256.1.1.1", "refused"},   {"01.2.3.4", "refused"},
-        {"1.2.3", "refused"},             {"' 1.2.3.4'", "refused"},  {"[1.2.3.4]", "refused"},
+        {"10.0.0.1", "10.0.0.1"},
+        {"'::1'", "::1"},
+        {"'::'", "::"},
+        {"\"\"", "127.0.0.1"},
+        {"~", "127.0.0.1"},
+        {"'::ffff:1.2.3.4'", "1.2.3.4"},
+        {"'2001:DB8:0:0::1'", "2001:db8::1"},
+        {"'1:0:0:2:0:0:0:3'", "1:0:0:2::3"},
+        {"'1:2:3:4:5:6:7:0'", "1:2:3:4:5:6:7:0"},
+        {"'0:0:1::'", "0:0:1::"},
+        {"'::127.0.0.1'", "::7f00:1"},
+        {"'fe80::1%eth0'", "refused"},
+        {"'[::1]'", "refused"},
+        {"localhost", "refused"},
+        {"256.1.1.1", "refused"},
+        {"01.2.3.4", "refused"},
+        {"1.2.3", "refused"},
+        {"' 1.2.3.4'", "refused"},
+        {"[1.2.3.4]", "refused"},
     };
 
     table("portForwards: [{hostIP: ", "}]", get_host_ip, rows, ARRAY_SIZE(rows));
@@ -216,10 +228,11 @@ Test(config_template, use_of_parameters)
         const char *text;
         bool uses;
     } rows[] = {
-        {"{{.Param.k}}", true},     {"{{ printf \"%s\" .Param.k }}", true}, {"$PARAM_k", true},
-        {"${PARAM_k}", true},       {"{{.Param.kk}}", false},               {"PARAM_kk", false},
-        {"XPARAM_k", false},        {".Param.k", false},                    {"{{x}} .Param.k }}", false},
-        {"", false},
+        {"{{.Param.k}}", true},       {"{{ printf \"%s\" .Param.k }}", true},
+        {"$PARAM_k", true},           {"${PARAM_k}", true},
+        {"{{.Param.kk}}", false},     {"PARAM_kk", false},
+        {"XPARAM_k", false},          {".Param.k", false},
+        {"{{x}} .Param.k }}", false}, {"", false},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
