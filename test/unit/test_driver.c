@@ -704,9 +704,14 @@ Test(real, bios)
 
 Test(real, mounts)
 {
-    accepts("firmware: {legacyBIOS: true}\nmountType: 9p\nmounts: [{location: /usr, mountPoint: "
-            "/mnt/usr}, {location: \"/tmp/cima-test,readonly=off\"}]");
-    cr_assert_eq(rmdir("/tmp/cima-test,readonly=off"), 0, "SD-34: it was made");
+    _cleanup_free_ char *dir = xasprintf("/tmp/cima-test-%d,readonly=off", (int)getpid());
+    _cleanup_free_ char *yaml =
+        xasprintf("firmware: {legacyBIOS: true}\nmountType: 9p\nmounts: [{location: /usr, "
+                  "mountPoint: /mnt/usr}, {location: \"%s\"}]",
+                  dir);
+
+    accepts(yaml);
+    cr_assert_eq(rmdir(dir), 0, "SD-34: it was made");
 }
 
 Test(real, cpu_and_vnc)

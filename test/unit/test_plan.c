@@ -154,6 +154,7 @@ Test(plan, SD09_cpu_model_by_whole_name)
 {
     refused("vmOpts: {qemu: {cpuType: {x86_64: Haswe}}}", "{}", "did you mean 'Haswell'");
     refused("vmOpts: {qemu: {cpuType: {x86_64: \"zx81,+sse\"}}}", "{}", "'zx81'");
+    refused("vmOpts: {qemu: {cpuType: {x86_64: \"host,-vmx\"}}}", "{}", "'host' needs KVM");
 }
 
 Test(plan, frozen_machine)

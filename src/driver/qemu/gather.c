@@ -208,11 +208,10 @@ static int look_at_disk(const struct driver_ctx *ctx, struct qemu_facts *f, stru
     struct stat st;
 
     if (fd < 0 || fstat(fd, &st) < 0) {
-        err_set_errno(err, errno == ENOENT ? ERR_STATE : ERR_IO, "opening the disk '%s' failed",
-                      path);
-        return errno == ENOENT
-                   ? err_hint(err, "the instance is damaged: delete and create it again")
-                   : -1;
+        bool missing = errno == ENOENT;
+
+        err_set_errno(err, missing ? ERR_STATE : ERR_IO, "opening the disk '%s' failed", path);
+        return missing ? err_hint(err, "the instance is damaged: delete and create it again") : -1;
     }
     if (streq0(f->disk_format, "raw")) {
         f->in.disk_size = (uint64_t)st.st_size;

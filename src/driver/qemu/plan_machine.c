@@ -98,6 +98,14 @@ static int check_cpu(struct builder *b, const char *model)
     return err_hint(b->err, "see '%s -cpu help' for the models", b->in->exe);
 }
 
+static int check_emulated(struct builder *b, const char *model)
+{
+    if (!streq(model, "host"))
+        return 0;
+    err_set(b->err, ERR_CONFIG, "cpu 'host' needs KVM, the machine runs with TCG");
+    return err_hint(b->err, "'max' is the most that TCG can do");
+}
+
 static int plan_cpu(struct builder *b)
 {
     const struct qemu_features *f = b->in->features;
@@ -110,7 +118,7 @@ static int plan_cpu(struct builder *b)
         const char *end = strchr(asked, ',');
 
         model = xstrndup(asked, end ? (size_t)(end - asked) : strlen(asked));
-        if (check_cpu(b, model) < 0)
+        if (check_cpu(b, model) < 0 || (!kvm && check_emulated(b, model) < 0))
             return err_wrap(b->err, "field `vmOpts.qemu.cpuType.%s`", arch_to_string(b->arch_id));
         /* Features behind the model are QEMU's own syntax (+x, -x, x=off): handed over as they are.
          */
