@@ -11,7 +11,7 @@
 #include <fcntl.h>
 
 #define KEYGEN_TIMEOUT_MS 60000
-#define PUBLIC_KEY_MAX (64u << 10)
+#define PUBLIC_KEY_MAX    (64u << 10)
 
 static int run_keygen(const char *const *argv, char **ret_out, struct err *err)
 {
@@ -55,8 +55,8 @@ static int sync_mode(const char *path, mode_t mode)
 static int generate_in(const char *dir, const char *key, const char *pub, struct err *err)
 {
     _cleanup_free_ char *tmp = path_join(dir, "key"), *tmp_pub = path_join(dir, "key.pub");
-    const char *const argv[] = {"ssh-keygen", "-t", "ed25519", "-q", "-N", "", "-C", "lima",
-                                "-f",         tmp,  NULL};
+    const char *const argv[] = {"ssh-keygen", "-t",   "ed25519", "-q", "-N", "",
+                                "-C",         "lima", "-f",      tmp,  NULL};
     if (run_keygen(argv, NULL, err) < 0)
         return -1;
     if (sync_mode(tmp, 0600) < 0 || sync_mode(tmp_pub, 0644) < 0 || rename(tmp_pub, pub) < 0 ||
@@ -90,7 +90,8 @@ static int ensure_locked(const struct store *s, const char *key, const char *pub
 
 int ssh_ensure_key(const struct store *s, struct err *err)
 {
-    _cleanup_free_ char *key = store_config_path(s, "user"), *pub = store_config_path(s, "user.pub");
+    _cleanup_free_ char *key = store_config_path(s, "user"),
+                        *pub = store_config_path(s, "user.pub");
     if (access(key, F_OK) == 0 && access(pub, F_OK) == 0)
         return 0;
     if (store_ensure(s, err) < 0)
@@ -103,7 +104,7 @@ int ssh_ensure_key(const struct store *s, struct err *err)
     return 0;
 }
 
-/* ---- public keys ------------------------------------------------------------------------------------ */
+/* ---- public keys ---------------------------------------------------------------------------- */
 
 /* "TYPE BASE64[ comment]" on one line of printable text. */
 static bool is_public_key(const char *line)

@@ -196,9 +196,10 @@ int ssh_write_config(const struct ssh_target *t, const struct instance *i, struc
     _cleanup_free_ char *path = instance_path(i, INST_SSH_CONFIG);
     if (make_options(t, SSH_MASTER_AUTO, &o, err) < 0)
         return err_wrap(err, "cannot write '%s'", path);
-    sbuf_addf(&text, "# For programs that want to reach this instance: ssh -F '%s' lima-%s\n"
-                     "# cima writes this file anew at every start and does not read it.\n", path,
-              i->name);
+    sbuf_addf(&text,
+              "# For programs that want to reach this instance: ssh -F '%s' lima-%s\n"
+              "# cima writes this file anew at every start and does not read it.\n",
+              path, i->name);
     sbuf_addf(&text, "Host lima-%s\n", i->name);
     for (size_t k = 0; k < o.n; k++)
         sbuf_addf(&text, "  %s %s\n", o.v[k].name, o.v[k].value);

@@ -14,8 +14,10 @@
 #include <sys/stat.h>
 
 #define LINE_CAP 2048
-/* A login that hangs: the guest has gone away in the middle of it. Generous, for emulated guests. */
-#define LOGIN_MS (60 * 1000)
+/* A connection that hangs before its first word: the guest has gone away in the middle of it.
+ * Generous, for emulated guests, but there must be time for further tries. */
+#define CONNECT_MS (60 * 1000)
+#define TRIES_AT_LEAST 4
 #define RETRY_FIRST_MS 200
 #define RETRY_LAST_MS 5000
 
@@ -40,7 +42,7 @@ struct ssh_service {
     enum requirement waiting; /* what the log says we wait for */
     struct banner_wait *banner;
     struct job *job;          /* login or master */
-    struct loop_source *timer;    /* next try, or the limit of a login */
+    struct loop_source *timer;    /* next try, or the limit of a connection's first word */
     struct loop_source *deadline; /* of the requirement */
     int64_t retry_ms;
     int64_t up_since;
@@ -114,6 +116,8 @@ static void on_deadline(void *arg)
     s->deadline = loop_source_free(s->deadline);
     describe_timeout(s, &err);
     s->over = true; /* it is still tried, in case the guest is only slow */
+    if (s->job && s->state == SSH_LOGIN)
+        job_terminate(s->job); /* over a new connection: this one may be dead */
     h->degraded(h, ssh_service.name, &err);
     h->reached(h, STAGE_BOOT_DONE);
 }
@@ -231,6 +235,25 @@ static int start_job(struct ssh_service *s, const struct strv *options, enum ssh
     return -1;
 }
 
+static void on_connect_limit(void *arg)
+{
+    struct ssh_service *s = arg;
+
+    s->timer = loop_source_free(s->timer);
+    log_debug("ssh: the connection hangs, trying again");
+    job_terminate(s->job);
+}
+
+/* The job that was started has this time for its first word. */
+static void limit_connect(struct ssh_service *s)
+{
+    int64_t patience = s->base.host->patience_ms / TRIES_AT_LEAST;
+
+    loop_source_free(s->timer);
+    s->timer = loop_add_timer(s->base.host->loop, patience < CONNECT_MS ? patience : CONNECT_MS,
+                              on_connect_limit, s);
+}
+
 static bool line_is(const char *line, size_t len, const char *text)
 {
     while (len && line[len - 1] == '\r')
@@ -273,6 +296,7 @@ static void on_boot_done(struct ssh_service *s)
 static void on_master_up(struct ssh_service *s)
 {
     s->state = SSH_UP;
+    s->timer = loop_source_free(s->timer);
     s->up_since = monotonic_ms();
     s->login_needed = false;
     satisfied(s, REQ_MASTER);
@@ -306,6 +330,7 @@ static void on_master_ended(void *arg, int wait_status, const char *errors)
     bool was_up = s->state == SSH_UP;
 
     s->job = NULL;
+    s->timer = loop_source_free(s->timer);
     s->in_report = false;
     unlink(s->target.control_path); /* killed, it could not do that itself */
     if (s->state == SSH_STOPPED)
@@ -333,7 +358,8 @@ static void spawn_master(struct ssh_service *s)
         .ended = on_master_ended,
     };
 
-    start_job(s, &none, SSH_MASTER_FOREGROUND, &spec);
+    if (start_job(s, &none, SSH_MASTER_FOREGROUND, &spec) == 0)
+        limit_connect(s);
 }
 
 static void on_old_master_ended(void *arg, int wait_status, const char *errors)
@@ -343,6 +369,7 @@ static void on_old_master_ended(void *arg, int wait_status, const char *errors)
     (void)wait_status;
     (void)errors;
     s->job = NULL;
+    s->timer = loop_source_free(s->timer);
     if (s->state == SSH_STOPPED)
         return;
     if (s->reset) {
@@ -384,7 +411,9 @@ static void start_master(struct ssh_service *s)
         return;
     }
     strv_pushl(&options, "-O", "stop", NULL);
-    start_job(s, &options, SSH_MASTER_AUTO, &(struct job_spec){.ended = on_old_master_ended});
+    if (start_job(s, &options, SSH_MASTER_USE,
+                  &(struct job_spec){.ended = on_old_master_ended}) == 0)
+        limit_connect(s);
 }
 
 /* ---- login ------------------------------------------------------------------------------------- */
@@ -426,15 +455,6 @@ static void on_login_ended(void *arg, int wait_status, const char *errors)
     retry_later(s);
 }
 
-static void on_login_timeout(void *arg)
-{
-    struct ssh_service *s = arg;
-
-    s->timer = loop_source_free(s->timer);
-    log_debug("ssh: the login takes too long, trying again");
-    job_terminate(s->job);
-}
-
 static void start_login(struct ssh_service *s)
 {
     _cleanup_free_ char *script = remote_login_script(s->base.host->iid, s->plain);
@@ -443,7 +463,7 @@ static void start_login(struct ssh_service *s)
 
     s->state = SSH_LOGIN;
     if (start_job(s, &none, SSH_MASTER_NONE, &spec) == 0)
-        s->timer = loop_add_timer(s->base.host->loop, LOGIN_MS, on_login_timeout, s);
+        limit_connect(s);
 }
 
 /* ---- banner ------------------------------------------------------------------------------------ */

@@ -167,6 +167,13 @@ Test(ssh_service, F21_reset_in_the_key_exchange)
     expect_timeout("in the key exchange");
 }
 
+Test(ssh_service, F21_a_login_that_hangs)
+{
+    fixture_write(&f, "mode", "hang\n");
+    expect_timeout("could not log in to the guest");
+    cr_assert_gt(fixture_calls(&f, "login", NULL), 1, "a new one is tried");
+}
+
 Test(ssh_service, F21_user_session_never_ready)
 {
     expect_timeout("/run/lima-ssh-ready");
