@@ -133,8 +133,8 @@ static void add_source(const struct diag *d, struct sbuf *out)
             sbuf_addstr(&line, "…");
             break;
         }
-        i += add_source_char(at < first ? &skipped : &line,
-                             at >= first && at < col ? &caret : NULL, d->source + i, len - i);
+        i += add_source_char(at < first ? &skipped : &line, at >= first && at < col ? &caret : NULL,
+                             d->source + i, len - i);
     }
     sbuf_addf(out, "\n    %s", sbuf_str(&line));
     if (col)

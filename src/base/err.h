@@ -45,7 +45,7 @@ struct err {
     int exit_code;         /* only for ERR_CHILD */
     char *msg;
     char *hint;
-    char *detail;          /* further lines, printed under the message: stderr tail, script output */
+    char *detail;          /* lines printed under the message: stderr tail, script output */
     struct strv context;   /* innermost first */
     struct diags diags;    /* for ERR_CONFIG: every problem with its position */
 };

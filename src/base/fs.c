@@ -193,8 +193,7 @@ static int write_and_rename(int dir_fd, int fd, const char *temp, const char *na
     return renameat(dir_fd, temp, dir_fd, name);
 }
 
-int file_write_atomic(const char *path, const void *data, size_t len, mode_t mode,
-                      struct err *err)
+int file_write_atomic(const char *path, const void *data, size_t len, mode_t mode, struct err *err)
 {
     _cleanup_free_ char *dir = path_dirname(path);
     _cleanup_free_ char *temp = NULL;

@@ -174,8 +174,8 @@ static void format_terminal(struct sbuf *s, enum log_level level, const char *ms
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
-    long long seconds = (long long)(now.tv_sec - state.start.tv_sec) -
-                        (now.tv_nsec < state.start.tv_nsec ? 1 : 0);
+    long long seconds =
+        (long long)(now.tv_sec - state.start.tv_sec) - (now.tv_nsec < state.start.tv_nsec ? 1 : 0);
     if (want_colour())
         sbuf_addf(s, "\x1b[%sm%s\x1b[0m", levels[level].colour, levels[level].short_name);
     else

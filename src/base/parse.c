@@ -212,9 +212,10 @@ static uint64_t duration_unit(const char **s)
     static const struct {
         const char *name;
         uint64_t ns;
-    } units[] = { /* longer names first */
-        {"ns", 1},          {"us", 1000},         {"\u00b5s", 1000},      {"\u03bcs", 1000},
-        {"ms", 1000000},    {"s", 1000000000},    {"m", 60000000000},     {"h", 3600000000000},
+    } units[] = {
+        /* "ms" before "m" */
+        {"ns", 1},       {"us", 1000},      {"\u00b5s", 1000},  {"\u03bcs", 1000},
+        {"ms", 1000000}, {"s", 1000000000}, {"m", 60000000000}, {"h", 3600000000000},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(units); i++)

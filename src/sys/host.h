@@ -23,7 +23,7 @@ struct host_facts {
     char *gecos;            /* full name, first field */
     char *home;             /* $HOME, else passwd, else "/" */
     char *hostname;
-    char *machine_id;       /* /etc/machine-id, /var/lib/dbus/machine-id, else the hostname (NW-07) */
+    char *machine_id;       /* /etc/machine-id, /var/lib/dbus/machine-id, else hostname (NW-07) */
     char *timezone;         /* "Europe/Berlin"; "" unknown. TZ, /etc/timezone, /etc/localtime */
     char *temp_dir;
 };

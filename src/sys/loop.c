@@ -35,9 +35,9 @@ struct loop_source {
     struct loop_source *prev, *next;
     enum source_kind kind;
     struct event *event;
-    int fd;       /* fd, signal number; -1 for a timer */
+    int fd; /* fd, signal number; -1 for a timer */
     bool owns_fd;
-    bool dead;    /* freed while pinned */
+    bool dead; /* freed while pinned */
     unsigned pins;
     union {
         loop_fd_fn *fd;
@@ -64,9 +64,9 @@ struct loop *loop_new(struct err *err)
 
     event_set_log_callback(event_log);
     /* The precise timer costs a timerfd; the coarse clock would be up to 10 ms late. */
-    if (config && event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK |
-                                                    EVENT_BASE_FLAG_IGNORE_ENV |
-                                                    EVENT_BASE_FLAG_PRECISE_TIMER) == 0)
+    if (config &&
+        event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV |
+                                          EVENT_BASE_FLAG_PRECISE_TIMER) == 0)
         base = event_base_new_with_config(config);
     if (config)
         event_config_free(config);

@@ -29,7 +29,7 @@ typedef void loop_signal_fn(void *arg, int signo);
 typedef void loop_child_fn(void *arg, int wait_status);
 typedef void loop_lines_fn(void *arg, const char *line, size_t len); /* line NULL: end of file */
 
-/* Level-triggered; the fd stays the caller's. NULL when the fd can't be watched (a regular file). */
+/* Level-triggered; the fd stays the caller's. NULL when it can't be watched (a regular file). */
 struct loop_source *loop_add_fd(struct loop *l, int fd, unsigned events, loop_fd_fn *fn, void *arg);
 void loop_fd_want(struct loop_source *s, unsigned events);
 /* Once, after ms. */
@@ -46,7 +46,8 @@ int loop_child_kill(const struct loop_source *s, int sig);
 struct loop_source *loop_add_pidfd(struct loop *l, int pidfd, loop_fn *fn, void *arg);
 /* Splits what comes from fd into lines (without the newline; the last one also without). A line
  * over cap bytes is cut, the rest of it dropped: reading never stops. Takes over fd. */
-struct loop_source *loop_add_lines(struct loop *l, int fd, size_t cap, loop_lines_fn *fn, void *arg);
+struct loop_source *loop_add_lines(struct loop *l, int fd, size_t cap, loop_lines_fn *fn,
+                                   void *arg);
 /* Calls fn from the loop, after the present callback has returned. */
 struct loop_source *loop_defer(struct loop *l, loop_fn *fn, void *arg);
 /* NULL is allowed. Returns NULL, for `s = loop_source_free(s)`. */

@@ -33,7 +33,7 @@ static int connect_within(int fd, const struct sockaddr_un *addr, int timeout_ms
 
     for (;;) {
         int left = deadline_left(deadline);
-        /* A full backlog blocks for the time of SO_SNDTIMEO (then EAGAIN); 0 would mean for ever. */
+        /* A full backlog blocks for the time of SO_SNDTIMEO, then EAGAIN; 0 means for ever. */
         struct timeval t = {.tv_sec = left / 1000, .tv_usec = left % 1000 * 1000};
 
         if (left == 0)
@@ -142,9 +142,8 @@ int unix_peer_uid(int fd, unsigned *ret_uid)
 
 static struct sockaddr_in loopback(uint16_t port)
 {
-    return (struct sockaddr_in){.sin_family = AF_INET,
-                                .sin_port = htons(port),
-                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    return (struct sockaddr_in){
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 }
 
 uint16_t tcp_free_port(struct err *err)

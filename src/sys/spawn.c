@@ -31,12 +31,12 @@ struct failure {
 /* What the child needs, complete before the fork. */
 struct preparation {
     const struct spawn *s;
-    const char *program;  /* path for execve */
+    const char *program; /* path for execve */
     char *const *env;
     struct spawn_fd *map; /* all of them, the standard ones first */
     int *high;            /* room for the child's temporary duplicates */
     size_t n;
-    int first_high;       /* above every target */
+    int first_high; /* above every target */
     int fail_fd;
     pid_t parent;
 };
@@ -292,9 +292,13 @@ int spawn_child(const struct spawn *s, struct child *ret, struct err *err)
     _cleanup_free_ int *high = xcalloc(s->n_fds + STANDARD_FDS, sizeof(*high));
     _cleanup_free_ char *program = NULL;
     _cleanup_close_ int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-    struct preparation p = {.s = s, .map = map, .high = high, .n = s->n_fds + STANDARD_FDS,
+    struct preparation p = {.s = s,
+                            .map = map,
+                            .high = high,
+                            .n = s->n_fds + STANDARD_FDS,
                             .env = s->env ? (char *const *)s->env : environ,
-                            .first_high = STANDARD_FDS, .fail_fd = -1};
+                            .first_high = STANDARD_FDS,
+                            .fail_fd = -1};
 
     if (null_fd < 0)
         return err_set_errno(err, ERR_IO, "opening /dev/null");

@@ -161,13 +161,16 @@ Test(sbuf, S21_printable)
         {"\x1b[31mred", 8, "\\x1b[31mred"},
         {"nul\0!", 5, "nul\\x00!"},
         {"\x7f", 1, "\\x7f"},
-        {"gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\xa7", 15, "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\xa7"},
-        {"\xc2\x9b""31m", 5, "\\u009b31m"},          /* CSI as one C1 character */
-        {"\xe2\x80\xae", 3, "\\u202e"},                /* turns the text's direction */
-        {"\xe2\x80\xa8", 3, "\\u2028"},                /* a line separator */
-        {"\xff\xc3", 2, "\\xff\\xc3"},                 /* no UTF-8; cut */
-        {"\xc0\xaf", 2, "\\xc0\\xaf"},                 /* overlong slash */
-        {"\xed\xa0\x80", 3, "\\xed\\xa0\\x80"},        /* surrogate */
+        {"gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\xa7", 15,
+         "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\xa7"},
+        {"\xc2\x9b"
+         "31m",
+         5, "\\u009b31m"},                      /* CSI as one C1 character */
+        {"\xe2\x80\xae", 3, "\\u202e"},         /* turns the text's direction */
+        {"\xe2\x80\xa8", 3, "\\u2028"},         /* a line separator */
+        {"\xff\xc3", 2, "\\xff\\xc3"},          /* no UTF-8; cut */
+        {"\xc0\xaf", 2, "\\xc0\\xaf"},          /* overlong slash */
+        {"\xed\xa0\x80", 3, "\\xed\\xa0\\x80"}, /* surrogate */
         {"\xf3\xa0\x80\x81", 4, "\\U000e0001"},
     };
 
@@ -272,7 +275,10 @@ Test(strv, building)
 Test(strv, split)
 {
     static const char *const t[][2] = {
-        {"a,b,,c", "a|b||c"}, {"", ""}, {",", "|"}, {"one", "one"},
+        {"a,b,,c", "a|b||c"},
+        {"", ""},
+        {",", "|"},
+        {"one", "one"},
     };
     static const size_t counts[] = {4, 1, 2, 1};
 
@@ -317,8 +323,9 @@ Test(strv, split_shell)
 
 Test(strv, shell_round_trip)
 {
-    static const char *const words[] = {"plain", "", "two words", "it's", "\"q\"", "a\\b",
-                                        "new\nline", "$HOME", "-x", "'", "\\", "gr\xc3\xbc\xc3\x9f"};
+    static const char *const words[] = {"plain", "",     "two words", "it's",
+                                        "\"q\"", "a\\b", "new\nline", "$HOME",
+                                        "-x",    "'",    "\\",        "gr\xc3\xbc\xc3\x9f"};
     _cleanup_strv_ struct strv s = STRV_INIT;
     _cleanup_strv_ struct strv back = STRV_INIT;
 

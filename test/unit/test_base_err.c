@@ -273,10 +273,12 @@ Test(log, text_lines)
         {LOG_INFO, "word", "time=\"\" level=info msg=word\n"},
         {LOG_WARN, "two words", "time=\"\" level=warning msg=\"two words\"\n"},
         {LOG_ERROR, "a/b.c_d-e@f^g+h", "time=\"\" level=error msg=a/b.c_d-e@f^g+h\n"},
-        {LOG_FATAL, "say \"hi\" \\ there", "time=\"\" level=fatal msg=\"say \\\"hi\\\" \\\\ there\"\n"},
+        {LOG_FATAL, "say \"hi\" \\ there",
+         "time=\"\" level=fatal msg=\"say \\\"hi\\\" \\\\ there\"\n"},
         {LOG_INFO, "", "time=\"\" level=info msg=\n"},
         {LOG_INFO, "gr\xc3\xbc\xc3\x9f", "time=\"\" level=info msg=\"gr\xc3\xbc\xc3\x9f\"\n"},
-        {LOG_INFO, "x\nlevel=error\x1b[2J\v\xff", "time=\"\" level=info msg=\"x\\nlevel=error\\x1b[2J\\v\\xff\"\n"},
+        {LOG_INFO, "x\nlevel=error\x1b[2J\v\xff",
+         "time=\"\" level=info msg=\"x\\nlevel=error\\x1b[2J\\v\\xff\"\n"},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
@@ -288,11 +290,14 @@ Test(log, text_lines)
 
 Test(log, S21_json_lines)
 {
-    _cleanup_free_ char *a = logged(LOG_FORMAT_JSON, LOG_WARN, "q\" b\\ n\n t\t e\x1b u\xc3\xbc bad\xff");
+    _cleanup_free_ char *a =
+        logged(LOG_FORMAT_JSON, LOG_WARN, "q\" b\\ n\n t\t e\x1b u\xc3\xbc bad\xff");
     _cleanup_free_ char *b = logged(LOG_FORMAT_JSON, LOG_INFO, "\xe2\x80\xa8 \x7f \xc2\x9b");
 
-    cr_expect_str_eq(a, "{\"level\":\"warning\",\"msg\":\"q\\\" b\\\\ n\\n t\\t e\\u001b u\xc3\xbc "
-                        "bad\\ufffd\",\"time\":\"\"}\n", "%s", a);
+    cr_expect_str_eq(a,
+                     "{\"level\":\"warning\",\"msg\":\"q\\\" b\\\\ n\\n t\\t e\\u001b u\xc3\xbc "
+                     "bad\\ufffd\",\"time\":\"\"}\n",
+                     "%s", a);
     cr_expect_str_eq(b, "{\"level\":\"info\",\"msg\":\"\\u2028 \\u007f \\u009b\",\"time\":\"\"}\n",
                      "%s", b);
 }

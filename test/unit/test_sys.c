@@ -151,8 +151,8 @@ Test(proc, identity_text_from_outside)
 {
     static const char boot[] = "01234567-89ab-cdef-0123-456789abcdef";
     static const char *const bad[] = {
-        "", "1", "1 2", "0 2 B", "-1 2 B", "1 x B", "1 2 short", "1  2 B", " 1 2 B", "1 2 B x",
-        "99999999999 2 B", "1 99999999999999999999 B",
+        "",          "1",      "1 2",    "0 2 B",   "-1 2 B",          "1 x B",
+        "1 2 short", "1  2 B", " 1 2 B", "1 2 B x", "99999999999 2 B", "1 99999999999999999999 B",
     };
     struct proc_id id = {.pid = 77};
 
@@ -472,8 +472,8 @@ Test(sock, full_backlog_times_out)
 Test(sock, tcp_ports)
 {
     uint16_t port = tcp_free_port(NULL);
-    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_port = htons(port),
-                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in addr = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     _cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     cr_assert_gt(port, 0);

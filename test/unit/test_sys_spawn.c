@@ -42,8 +42,9 @@ Test(spawn, exit_status_and_both_outputs)
 
 Test(spawn, S09_arguments_arrive_as_they_are)
 {
-    const char *const argv[] = {"/bin/sh", "-c", "printf '<%s>' \"$@\"", "sh", "a b", "$(id)", "",
-                                "new\nline", "'\"\\", NULL};
+    const char *const argv[] = {
+        "/bin/sh", "-c", "printf '<%s>' \"$@\"", "sh", "a b", "$(id)", "", "new\nline",
+        "'\"\\",   NULL};
     _cleanup_run_result_ struct run_result r = {0};
     struct spawn s = SPAWN_INIT;
 
@@ -150,7 +151,9 @@ Test(spawn, sessions_and_groups)
         unsigned flags;
         bool own_group, own_session;
     } t[] = {
-        {0, false, false}, {SPAWN_NEW_GROUP, true, false}, {SPAWN_NEW_SESSION, true, true},
+        {0, false, false},
+        {SPAWN_NEW_GROUP, true, false},
+        {SPAWN_NEW_SESSION, true, true},
         {SPAWN_NEW_GROUP | SPAWN_NEW_SESSION, true, true},
     };
 
@@ -233,8 +236,10 @@ Test(spawn, fds_may_swap_and_collide)
     int a = file_with(dir, "aaa"), b = file_with(dir, "bbb"), c = file_with(dir, "ccc");
     /* A cycle, and one source twice. */
     struct spawn_fd fds[] = {{a, b}, {b, c}, {c, a}, {a, 60}};
-    _cleanup_free_ char *script = xasprintf("cat /proc/self/fd/%d /proc/self/fd/%d /proc/self/fd/%d "
-                                            "/proc/self/fd/60", a, b, c);
+    _cleanup_free_ char *script =
+        xasprintf("cat /proc/self/fd/%d /proc/self/fd/%d /proc/self/fd/%d "
+                  "/proc/self/fd/60",
+                  a, b, c);
 
     s.fds = fds;
     s.n_fds = ARRAY_SIZE(fds);
