@@ -111,8 +111,8 @@ static void replace_list(struct strv *list, const struct json *names)
         strv_push(list, json_str(json_at(names, i)));
 }
 
-/* facts.qemu: version, accels, cpus, displays, audiodevs. The rest is what a QEMU 7.2 for x86_64
- * once answered (features-x86_64.json); other architectures know only their machine type. */
+/* facts.qemu: version, accels, cpus, devices, displays, audiodevs. The rest is what a QEMU 7.2 for
+ * x86_64 once answered (features-x86_64.json); other architectures know only their machine type. */
 static int make_features(const struct json *facts, enum arch arch, struct qemu_features *f)
 {
     const char *dir = getenv("srcdir") ? getenv("srcdir") : ".";
@@ -151,6 +151,7 @@ static int make_features(const struct json *facts, enum arch arch, struct qemu_f
     }
     replace_list(&f->accels, json_get(q, "accels"));
     replace_list(&f->cpus, json_get(q, "cpus"));
+    replace_list(&f->devices, json_get(q, "devices"));
     replace_list(&f->displays, json_get(q, "displays"));
     replace_list(&f->audiodevs, json_get(q, "audiodevs"));
     return 0;

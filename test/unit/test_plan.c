@@ -202,6 +202,14 @@ Test(plan, refusals)
             "not supported yet");
 }
 
+Test(plan, F16_built_without_9p)
+{
+    refused("mountType: 9p\nmounts: [{location: /a}]",
+            "{\"qemu\": {\"devices\": [\"qemu-xhci\", \"virtio-net-pci\", \"virtio-rng-pci\", "
+            "\"virtio-serial-pci\", \"virtconsole\"]}}",
+            "mountType: reverse-sshfs");
+}
+
 Test(plan, audio_default_is_what_there_is)
 {
     _cleanup_plan_result_ struct plan_result r = PLAN_RESULT_INIT;
