@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a command is: one constant per command, in the file that runs it; table.c lists them. The
+/* What a command is: one constant per command, in the file that runs it; commands.c lists them. The
  * parser, --help, did-you-mean and the tests read nothing else. */
 #ifndef CIMA_CLI_COMMAND_H
 #define CIMA_CLI_COMMAND_H
@@ -75,8 +75,5 @@ extern const struct command *const commands[];
 extern const struct cli_option global_options[];
 /* By name or alias; NULL when there is none. */
 const struct command *command_find(const char *name);
-
-extern const struct command cmd_create, cmd_delete, cmd_help, cmd_hostagent, cmd_list, cmd_restart,
-    cmd_shell, cmd_start, cmd_stop, cmd_validate;
 
 #endif

@@ -16,11 +16,23 @@ static const char *const value_kind_names[] = {
 };
 ENUM_STRINGS_DEFINE(value_kind, VALUE_KIND_COUNT)
 
-/* Sorted by name (a test checks it). */
-const struct command *const commands[] = {
-    &cmd_create, &cmd_delete,  &cmd_help,  &cmd_hostagent, &cmd_list, &cmd_restart,
-    &cmd_shell,  &cmd_start,   &cmd_stop,  &cmd_validate,  NULL,
-};
+/* Every command, sorted by name (a test checks it): each is the constant cmd_NAME of cmd_NAME.c. */
+#define COMMANDS(row) \
+    row(create)       \
+    row(delete)       \
+    row(help)         \
+    row(hostagent)    \
+    row(list)         \
+    row(restart)      \
+    row(shell)        \
+    row(start)        \
+    row(stop)         \
+    row(validate)
+
+#define DECLARE(name) extern const struct command cmd_##name;
+COMMANDS(DECLARE)
+#define LIST(name) &cmd_##name,
+const struct command *const commands[] = {COMMANDS(LIST) NULL};
 
 static const char *const log_levels[] = {"trace", "debug", "info", "warn", "error", NULL};
 static const char *const log_formats[] = {"text", "json", NULL};
