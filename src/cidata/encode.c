@@ -45,7 +45,7 @@ int check_one_line(const char *what, const char *text, const char *also, struct 
             sbuf_add_printable(&shown, text, strlen(text));
             err_set(err, ERR_CONFIG, "%s can't be handed to the guest: \"%s\" has a %s", what,
                     sbuf_str(&shown),
-                    *p == '\n' || *p == '\r'           ? "line break"
+                    *p == '\n' || *p == '\r'     ? "line break"
                     : iscntrl((unsigned char)*p) ? "control character"
                                                  : "character that is not possible there");
             return err_hint(err, "change the value of %s", what);

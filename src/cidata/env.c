@@ -90,8 +90,8 @@ static int add_disks(const struct cidata_input *in, struct sbuf *out, struct err
     return 0;
 }
 
-static int add_group(struct sbuf *out, const char *prefix, unsigned i, const char *const (*values)[2],
-                     size_t n, struct err *err)
+static int add_group(struct sbuf *out, const char *prefix, unsigned i,
+                     const char *const (*values)[2], size_t n, struct err *err)
 {
     for (size_t k = 0; k < n; k++) {
         _cleanup_free_ char *name = xasprintf("LIMA_CIDATA_%s_%08u_%s", prefix, i, values[k][0]);
@@ -169,9 +169,9 @@ int cidata_lima_env(const struct cidata_input *in, struct sbuf *out, struct err 
     if (env_add(out, "LIMA_CIDATA_DEBUG", flag(in->debug), err) < 0 ||
         env_add(out, "LIMA_CIDATA_IID", in->boot_id, err) < 0 ||
         env_add(out, "LIMA_CIDATA_NAME", in->instance_name, err) < 0 ||
-        add_user(in, out, err) < 0 || add_mounts(in, out, err) < 0 ||
-        add_disks(in, out, err) < 0 || add_provisions(in, out, err) < 0 ||
-        add_network(in, out, err) < 0 || add_switches(in, out, err) < 0)
+        add_user(in, out, err) < 0 || add_mounts(in, out, err) < 0 || add_disks(in, out, err) < 0 ||
+        add_provisions(in, out, err) < 0 || add_network(in, out, err) < 0 ||
+        add_switches(in, out, err) < 0)
         return -1;
     return 0;
 }

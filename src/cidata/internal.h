@@ -9,10 +9,10 @@
 
 /* The user-mode network as every guest sees it (NW-02). */
 #define SLIRP_GATEWAY "192.168.5.2"
-#define SLIRP_DNS "192.168.5.3"
-#define SLIRP_GUEST "192.168.5.15"
+#define SLIRP_DNS     "192.168.5.3"
+#define SLIRP_GUEST   "192.168.5.15"
 
-/* ---- embedded.c, made by embed.sh from scripts/ ----------------------------------------------- */
+/* ---- embedded.c, made by embed.sh from scripts/ --------------------------------------------- */
 struct embedded_file {
     const char *name;
     const char *data;
@@ -21,11 +21,12 @@ struct embedded_file {
 extern const struct embedded_file embedded_files[];
 extern const size_t embedded_files_count;
 
-/* ---- encode.c: one encoder per format ----------------------------------------------------------- */
+/* ---- encode.c: one encoder per format ------------------------------------------------------- */
 /* Appends a double-quoted YAML scalar that reads back as the text. -1 with err when the text is not
  * UTF-8; `what` names it in the message. */
 int yaml_add_quoted(struct sbuf *out, const char *text, const char *what, struct err *err);
-/* Appends "NAME=value\n". -1 with err when the value can't stand on one line or the name is none. */
+/* Appends "NAME=value\n". -1 with err when the value can't stand on one line or the name is none.
+ */
 int env_add(struct sbuf *out, const char *name, const char *value, struct err *err);
 int env_addf(struct sbuf *out, struct err *err, const char *name, const char *fmt, ...)
     PRINTF_FORMAT(4, 5);
@@ -34,7 +35,7 @@ char *fstab_escape(const char *text);
 /* Refuses control characters, and the characters of `also`. */
 int check_one_line(const char *what, const char *text, const char *also, struct err *err);
 
-/* ---- the parts of the seed ---------------------------------------------------------------------- */
+/* ---- the parts of the seed ------------------------------------------------------------------ */
 /* Name servers of the guest: those of the YAML, else QEMU's. */
 void cidata_name_servers(const struct config_instance *cfg, struct strv *ret);
 int cidata_user_data(const struct cidata_input *in, struct sbuf *out, struct err *err);

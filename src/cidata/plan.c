@@ -27,7 +27,8 @@ const struct cidata_file *cidata_find(const struct cidata *c, const char *name)
     return NULL;
 }
 
-static void add_file(struct cidata *c, const char *name, const char *data, size_t len, unsigned mode)
+static void add_file(struct cidata *c, const char *name, const char *data, size_t len,
+                     unsigned mode)
 {
     char *copy = xmalloc(len + 1);
     memcpy(copy, data, len);

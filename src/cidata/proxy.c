@@ -75,7 +75,8 @@ static const char *host_value(const char *const *env, const char *name)
 static char *shown(const char *value)
 {
     const char *sep = strstr(value, "://"), *start = sep ? sep + 3 : value;
-    const char *end = start + strcspn(start, "/?#"), *at = memrchr(start, '@', (size_t)(end - start));
+    const char *end = start + strcspn(start, "/?#"),
+               *at = memrchr(start, '@', (size_t)(end - start));
     return at ? xasprintf("%.*s***%s", (int)(start - value), value, at) : xstrdup(value);
 }
 
@@ -97,7 +98,7 @@ static void take_from_host(struct vars *v, const char *const *env, const char *n
     vars_set(v, name, value);
 }
 
-/* ---- loopback ------------------------------------------------------------------------------------- */
+/* ---- loopback ------------------------------------------------------------------------------- */
 
 /* The parts of scheme://[user@]host[:port][/…]; the host without brackets. */
 struct url {
@@ -146,8 +147,7 @@ static bool is_loopback(const char *host, size_t len)
     if (inet_pton(AF_INET, name, &v4) == 1)
         return ntohl(v4.s_addr) >> 24 == 127;
     if (inet_pton(AF_INET6, name, &v6) == 1)
-        return IN6_IS_ADDR_LOOPBACK(&v6) ||
-               (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 127);
+        return IN6_IS_ADDR_LOOPBACK(&v6) || (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 127);
     return strcasecmp(name, "localhost") == 0 ||
            (len > 10 && strcasecmp(name + len - 10, ".localhost") == 0);
 }
@@ -166,8 +166,8 @@ static void replace_loopback(struct vars *v, const char *name)
     }
     if (!is_loopback(u.host, u.host_len))
         return;
-    _cleanup_free_ char *replaced = xasprintf("%.*s" SLIRP_GATEWAY "%s",
-                                              (int)(u.before_end - *value), *value, u.after);
+    _cleanup_free_ char *replaced =
+        xasprintf("%.*s" SLIRP_GATEWAY "%s", (int)(u.before_end - *value), *value, u.after);
     _cleanup_free_ char *old = shown(*value), *now = shown(replaced);
     log_info("Replacing \"%s\" value \"%s\" with \"%s\"", name, old, now);
     vars_set(v, name, replaced);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cima-seediso: reads a list of files (seedstream.h) from stdin and writes an ISO 9660 image with
  * Rock Ridge names and the label "cidata" to stdout. The same input gives the same bytes. A program
- * of its own because libarchive costs a millisecond of start-up, and so that it is this process that
- * meets the data. */
+ * of its own because libarchive costs a millisecond of start-up, and so that it is this process
+ * that meets the data. */
 #include "base/macro.h"
 #include "base/mem.h"
 #include "base/sbuf.h"
@@ -18,7 +18,7 @@
 /* The time of everything; any fixed moment does. 2020-01-01. */
 #define SEED_TIME 1577836800
 
-#define SECTOR 2048u
+#define SECTOR          2048u
 #define VOLUME_LABEL_AT (16 * SECTOR + 40) /* in the primary volume descriptor, 32 bytes */
 
 static const char label[] = "cidata";
@@ -43,7 +43,7 @@ static int fail(const char *fmt, ...)
     return -1;
 }
 
-/* ---- input ------------------------------------------------------------------------------------------ */
+/* ---- input ---------------------------------------------------------------------------------- */
 
 static int read_exactly(void *buf, size_t len)
 {
@@ -109,7 +109,7 @@ static int read_file(struct file *f, uint64_t *total)
     return 0;
 }
 
-/* ---- output ----------------------------------------------------------------------------------------- */
+/* ---- output --------------------------------------------------------------------------------- */
 
 static ssize_t collect(struct archive *a, void *arg, const void *data, size_t len)
 {

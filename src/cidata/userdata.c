@@ -67,7 +67,7 @@ static const char *or_empty(const char *s)
     return s ? s : "";
 }
 
-/* ---- user-data ------------------------------------------------------------------------------------ */
+/* ---- user-data ------------------------------------------------------------------------------ */
 
 static int add_user(const struct cidata_input *in, struct sbuf *out, struct err *err)
 {
@@ -121,9 +121,9 @@ static int add_mount(const struct config_mount *m, bool ninep, struct sbuf *out,
 {
     _cleanup_free_ char *tag = config_mount_tag(m);
     _cleanup_free_ char *point = fstab_escape(or_empty(m->mount_point));
-    _cleanup_free_ char *options = ninep ? ninep_options(m, err)
-                                         : xasprintf("%s,nofail",
-                                                     m->writable == TRI_TRUE ? "rw" : "ro");
+    _cleanup_free_ char *options =
+        ninep ? ninep_options(m, err)
+              : xasprintf("%s,nofail", m->writable == TRI_TRUE ? "rw" : "ro");
     if (!options || check_one_line("the options of a mount", options, " ", err) < 0)
         return -1;
     const char *const fields[] = {tag, point, ninep ? "9p" : "virtiofs", options, "0", "0"};
@@ -224,7 +224,7 @@ int cidata_user_data(const struct cidata_input *in, struct sbuf *out, struct err
     return 0;
 }
 
-/* ---- network-config --------------------------------------------------------------------------------- */
+/* ---- network-config ------------------------------------------------------------------------- */
 
 static int add_interface(struct sbuf *out, const char *name, const char *mac_text, int64_t metric,
                          const struct strv *servers, struct err *err)
@@ -241,8 +241,10 @@ static int add_interface(struct sbuf *out, const char *name, const char *mac_tex
     sbuf_addf(out, ":\n    match:\n      macaddress: \"%s\"\n    set-name: ", address);
     if (yaml_add_quoted(out, name, "the name of an interface", err) < 0)
         return -1;
-    sbuf_addf(out, "\n    dhcp4: true\n    dhcp-identifier: mac\n    dhcp4-overrides:\n"
-                   "      route-metric: %lld\n", (long long)metric);
+    sbuf_addf(out,
+              "\n    dhcp4: true\n    dhcp-identifier: mac\n    dhcp4-overrides:\n"
+              "      route-metric: %lld\n",
+              (long long)metric);
     if (!servers)
         return 0;
     sbuf_addstr(out, "    nameservers:\n      addresses:\n");
@@ -263,10 +265,10 @@ int cidata_network_config(const struct cidata_input *in, struct sbuf *out, struc
     for (unsigned i = 0; i < in->cfg->networks_count; i++) {
         const struct config_network *n = &in->cfg->networks[i];
         _cleanup_free_ char *id = xasprintf("%s/lima.yaml#%u", in->instance_dir, i);
-        _cleanup_free_ char *mac = str_empty(n->mac_address) ? config_mac_address(in->host, id)
-                                                             : xstrdup(n->mac_address);
-        _cleanup_free_ char *name = str_empty(n->interface) ? xasprintf("lima%u", i)
-                                                            : xstrdup(n->interface);
+        _cleanup_free_ char *mac =
+            str_empty(n->mac_address) ? config_mac_address(in->host, id) : xstrdup(n->mac_address);
+        _cleanup_free_ char *name =
+            str_empty(n->interface) ? xasprintf("lima%u", i) : xstrdup(n->interface);
         int64_t metric = n->set & CFG_BIT(network, metric) ? n->metric : 100;
         if (add_interface(out, name, mac, metric, NULL, err) < 0)
             return err_wrap(err, "networks[%u]", i);

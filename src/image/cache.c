@@ -47,7 +47,7 @@ static int entry_open(const struct store *s, const struct stat *source, struct e
     return 0;
 }
 
-/* ---- digests ------------------------------------------------------------------------------------ */
+/* ---- digests -------------------------------------------------------------------------------- */
 
 static char *digest_line(const struct digest *d, int fd)
 {
@@ -71,8 +71,8 @@ static bool digest_known(const struct entry *e, const struct digest *want, int f
     return stored && line && streq(stored, line);
 }
 
-static int digest_check(const struct entry *e, const struct digest *want, int fd, const char *source,
-                        struct err *err)
+static int digest_check(const struct entry *e, const struct digest *want, int fd,
+                        const char *source, struct err *err)
 {
     if (digest_known(e, want, fd))
         return 0;
@@ -89,7 +89,7 @@ static int digest_check(const struct entry *e, const struct digest *want, int fd
     return line ? file_write_atomic(path, line, strlen(line), 0600, err) : 0;
 }
 
-/* ---- the copy ----------------------------------------------------------------------------------- */
+/* ---- the copy ------------------------------------------------------------------------------- */
 
 static bool same_content_still(int fd, const struct stat *before)
 {
@@ -231,7 +231,7 @@ int image_cache_local(const struct store *s, const char *path, const char *diges
     return 0;
 }
 
-/* ---- into the instance directory ------------------------------------------------------------------ */
+/* ---- into the instance directory ------------------------------------------------------------ */
 
 static int copy_to(const char *from, const char *to, struct err *err)
 {

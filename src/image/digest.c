@@ -36,14 +36,15 @@ int digest_parse(const char *text, struct digest *ret, struct err *err)
     }
     const char *hex = colon + 1;
     if (strlen(hex) != a->bytes * 2)
-        return err_set(err, ERR_CONFIG, "invalid digest `%s`: %s has %zu hexadecimal digits, not %zu",
-                       text, a->name, a->bytes * 2, strlen(hex));
+        return err_set(err, ERR_CONFIG,
+                       "invalid digest `%s`: %s has %zu hexadecimal digits, not %zu", text, a->name,
+                       a->bytes * 2, strlen(hex));
     struct digest d = {0};
     memcpy(d.algorithm, a->name, strlen(a->name));
     for (size_t i = 0; hex[i]; i++) {
         if (!isxdigit((unsigned char)hex[i]))
-            return err_set(err, ERR_CONFIG, "invalid digest `%s`: '%c' is no hexadecimal digit", text,
-                           isprint((unsigned char)hex[i]) ? hex[i] : '?');
+            return err_set(err, ERR_CONFIG, "invalid digest `%s`: '%c' is no hexadecimal digit",
+                           text, isprint((unsigned char)hex[i]) ? hex[i] : '?');
         d.hex[i] = (char)tolower((unsigned char)hex[i]);
     }
     *ret = d;

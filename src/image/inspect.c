@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a file is, by its content alone. Nothing here opens a second file: an image that names others
- * (a backing file, an extent, a parent) is recognised and refused by whoever adopts it (S01). */
+/* What a file is, by its content alone. Nothing here opens a second file: an image that names
+ * others (a backing file, an extent, a parent) is recognised and refused by whoever adopts it
+ * (S01). */
 #include "image/image.h"
 #include "image/internal.h"
 #include "base/fs.h"
@@ -67,25 +68,27 @@ struct magic {
     size_t len;
     const char *name;
 };
-#define MAGIC(offset, bytes, name) {offset, bytes, sizeof(bytes) - 1, name}
+#define MAGIC(offset, bytes, name)                                                                 \
+    {                                                                                              \
+        offset, bytes, sizeof(bytes) - 1, name                                                     \
+    }
 
 static const struct magic compressions[] = {
     MAGIC(0, "\x1f\x8b", "gzip"),
-    MAGIC(0, "\xfd" "7zXZ\0", "xz"),
+    MAGIC(0,
+          "\xfd"
+          "7zXZ\0",
+          "xz"),
     MAGIC(0, "\x28\xb5\x2f\xfd", "zstd"),
     MAGIC(0, "BZh", "bzip2"),
 };
 
 /* Disk images of formats that are not used here: taken as raw they would boot nothing. */
 static const struct magic foreign[] = {
-    MAGIC(0, "QFI\xfb\0\0\0\x01", "qcow"),
-    MAGIC(0, "QED\0", "qed"),
-    MAGIC(0, "COWD", "vmdk version 3"),
-    MAGIC(0, "conectix", "vpc"),
-    MAGIC(64, "\x7f\x10\xda\xbe", "vdi"),
-    MAGIC(0, "LUKS\xba\xbe", "luks"),
-    MAGIC(0, "WithoutFreeSpace", "parallels"),
-    MAGIC(0, "WithouFreSpacExt", "parallels"),
+    MAGIC(0, "QFI\xfb\0\0\0\x01", "qcow"),     MAGIC(0, "QED\0", "qed"),
+    MAGIC(0, "COWD", "vmdk version 3"),        MAGIC(0, "conectix", "vpc"),
+    MAGIC(64, "\x7f\x10\xda\xbe", "vdi"),      MAGIC(0, "LUKS\xba\xbe", "luks"),
+    MAGIC(0, "WithoutFreeSpace", "parallels"), MAGIC(0, "WithouFreSpacExt", "parallels"),
 };
 
 static const char *find_magic(const struct image_head *h, const struct magic *table, size_t n)
@@ -169,16 +172,20 @@ static int refuse(const struct image_head *h, const struct image_info *info, str
 {
     if (info->compressed) {
         const char *how = image_compression(h);
-        err_set(err, ERR_UNSUPPORTED, "'%s' is compressed (%s); compressed images come with "
-                                      "downloads, a local image must be unpacked", h->name, how);
+        err_set(err, ERR_UNSUPPORTED,
+                "'%s' is compressed (%s); compressed images come with "
+                "downloads, a local image must be unpacked",
+                h->name, how);
         return err_hint(err, "decompress it first: %s -dk IMAGE", how);
     }
-    const char *what = info->has_external_data ? "an external data file"
+    const char *what = info->has_external_data       ? "an external data file"
                        : info->format == IMAGE_QCOW2 ? "a backing file"
                                                      : "other files (extents or a parent)";
-    err_set(err, ERR_UNSUPPORTED,
-            "file `%s` is not acceptable as a disk image: it refers to %s, so it could make QEMU open "
-            "any file of the host", h->name, what);
+    err_set(
+        err, ERR_UNSUPPORTED,
+        "file `%s` is not acceptable as a disk image: it refers to %s, so it could make QEMU open "
+        "any file of the host",
+        h->name, what);
     return err_hint(err, "if you trust it, make it self-contained: qemu-img convert -O qcow2 IMAGE "
                          "NEW");
 }

@@ -12,7 +12,7 @@
 
 /* The beginning of a file. Bytes behind `len` are zero. */
 struct image_head {
-    const char *name;  /* for messages */
+    const char *name; /* for messages */
     int fd;
     uint64_t file_size;
     size_t len;
@@ -71,7 +71,7 @@ const char *image_compression(const struct image_head *h);
 /* As image_check_adoptable; `deep` also looks whether the file is complete. */
 int image_adoptable(int fd, const char *name, bool deep, struct image_info *ret, struct err *err);
 
-/* ---- digest.c ----------------------------------------------------------------------------------- */
+/* ---- digest.c ------------------------------------------------------------------------------- */
 struct digest {
     char algorithm[8]; /* sha256, sha384, sha512 */
     char hex[129];     /* lower case */
@@ -82,7 +82,7 @@ int digest_parse(const char *text, struct digest *ret, struct err *err);
 int digest_of_fd(int fd, const char *algorithm, const char *name, struct digest *ret,
                  struct err *err);
 
-/* ---- cache.c ------------------------------------------------------------------------------------ */
+/* ---- cache.c -------------------------------------------------------------------------------- */
 struct image_cached {
     char *path;             /* the file in the cache */
     int lock_fd;            /* keeps it there */
@@ -95,7 +95,8 @@ void image_cached_release(struct image_cached *c);
  * digest (may be NULL) is computed on the copy: what was checked is what will be used. */
 int image_cache_local(const struct store *s, const char *path, const char *digest, bool is_disk,
                       struct image_cached *ret, struct err *err);
-/* Hard link, else a copy (reflink where possible), in one step; a file that is there is replaced. */
+/* Hard link, else a copy (reflink where possible), in one step; a file that is there is replaced.
+ */
 int image_place(const char *from, const char *to, struct err *err);
 
 #endif

@@ -14,13 +14,14 @@ struct job {
     const struct instance *inst;
     struct sbuf attempts; /* one line per image that was not used */
     unsigned tried;
-    struct err last;      /* of the last one that was tried */
+    struct err last; /* of the last one that was tried */
 };
 
 /* "scheme" when the location is scheme:…, else NULL. Caller frees. */
 static char *url_scheme(const char *location)
 {
-    size_t n = strspn(location, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-");
+    size_t n =
+        strspn(location, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-");
     if (n < 2 || location[n] != ':' || !isalpha((unsigned char)location[0]))
         return NULL;
     /* A file called "a:b" is a path; a scheme that we know, or "//" behind it, makes it a URL. */
@@ -127,7 +128,7 @@ static int use_image(const struct job *j, const struct config_image *im, struct 
     return 0;
 }
 
-/* ---- choice --------------------------------------------------------------------------------------- */
+/* ---- choice --------------------------------------------------------------------------------- */
 
 static const char *image_arch(const struct config_instance *cfg, const struct config_image *im)
 {
@@ -152,7 +153,8 @@ static void note(struct job *j, unsigned index, const char *fmt, ...)
     va_end(ap);
 }
 
-/* NULL when the image is a candidate; else why not. *first is the first image of the architecture. */
+/* NULL when the image is a candidate; else why not. *first is the first image of the architecture.
+ */
 static char *skip_reason(const struct config_instance *cfg, const struct config_image *im,
                          const struct config_image **first)
 {
@@ -198,8 +200,9 @@ static int try_all(struct job *j, struct image_result *ret)
 static int report(struct job *j, struct err *err)
 {
     if (j->cfg->images_count == 0) {
-        err_set(err, ERR_CONFIG, "no images are configured (did you set --image-variant or "
-                                 "--arch-variant to a value not present in the template?)");
+        err_set(err, ERR_CONFIG,
+                "no images are configured (did you set --image-variant or "
+                "--arch-variant to a value not present in the template?)");
         return err_hint(err, "give the YAML an `images` list with a `location`");
     }
     if (j->tried == 1 && j->cfg->images_count == 1) {

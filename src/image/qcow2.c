@@ -22,18 +22,18 @@ enum {
 #define HEADER_V2 72u
 #define HEADER_V3 104u
 
-#define INCOMPAT_CORRUPT (UINT64_C(1) << 1)
-#define INCOMPAT_DATA_FILE (UINT64_C(1) << 2)
+#define INCOMPAT_CORRUPT     (UINT64_C(1) << 1)
+#define INCOMPAT_DATA_FILE   (UINT64_C(1) << 2)
 #define INCOMPAT_EXTENDED_L2 (UINT64_C(1) << 4)
-#define INCOMPAT_KNOWN UINT64_C(0x1f)
+#define INCOMPAT_KNOWN       UINT64_C(0x1f)
 
-#define EXT_END 0u
+#define EXT_END            0u
 #define EXT_BACKING_FORMAT 0xe2792acau
-#define EXT_DATA_FILE 0x44415441u
+#define EXT_DATA_FILE      0x44415441u
 
 /* QEMU's own limits. */
-#define L1_BYTES_MAX (UINT64_C(32) << 20)
-#define OFFSET_MASK UINT64_C(0x00fffffffffffe00)
+#define L1_BYTES_MAX  (UINT64_C(32) << 20)
+#define OFFSET_MASK   UINT64_C(0x00fffffffffffe00)
 #define L2_COMPRESSED (UINT64_C(1) << 62)
 
 bool qcow2_detect(const struct image_head *h)
@@ -86,7 +86,8 @@ static int scan_extensions(const struct image_head *h, uint32_t at, struct image
         if (type == EXT_END)
             return 0;
         if (len > end - p - 8)
-            return image_damaged(h->name, err, "a qcow2 header extension is longer than the header");
+            return image_damaged(h->name, err,
+                                 "a qcow2 header extension is longer than the header");
         if (type == EXT_BACKING_FORMAT)
             info->has_backing = true;
         else if (type == EXT_DATA_FILE)
@@ -105,24 +106,25 @@ static int check_geometry(const struct image_head *h, struct err *err)
     if (size == 0 || size > INT64_MAX)
         return image_damaged(h->name, err, "its virtual size is %s", size ? "too large" : "0");
     uint64_t l1 = head_be32(h, AT_L1_SIZE), l1_at = head_be64(h, AT_L1_OFFSET);
-    uint64_t l2_entry = head_be32(h, AT_VERSION) == 3 &&
-                                (head_be64(h, AT_INCOMPATIBLE) & INCOMPAT_EXTENDED_L2)
-                            ? 16
-                            : 8;
+    uint64_t l2_entry =
+        head_be32(h, AT_VERSION) == 3 && (head_be64(h, AT_INCOMPATIBLE) & INCOMPAT_EXTENDED_L2) ? 16
+                                                                                                : 8;
     uint64_t per_l1 = cluster * (cluster / l2_entry);
     if (l1 * 8 > L1_BYTES_MAX || l1_at % cluster || l1 < (size - 1) / per_l1 + 1)
         return image_damaged(h->name, err, "its L1 table does not fit its size");
     if (!fits(h, l1_at, l1 * 8))
-        return image_damaged(h->name, err, "it is truncated: its L1 table lies behind the end of the "
-                                           "file");
+        return image_damaged(h->name, err,
+                             "it is truncated: its L1 table lies behind the end of the "
+                             "file");
     uint64_t ref_at = head_be64(h, AT_REFCOUNT_OFFSET);
     uint64_t ref = (uint64_t)head_be32(h, AT_REFCOUNT_CLUSTERS) * cluster;
     if (!ref || !ref_at || ref_at % cluster)
         return image_damaged(h->name, err, "it has no refcount table");
     /* A sparse tail may be missing: only the table's beginning must be there. */
     if (ref_at >= h->file_size)
-        return image_damaged(h->name, err, "it is truncated: its refcount table lies behind the end "
-                                           "of the file");
+        return image_damaged(h->name, err,
+                             "it is truncated: its refcount table lies behind the end "
+                             "of the file");
     return 0;
 }
 
@@ -136,9 +138,10 @@ int qcow2_inspect(const struct image_head *h, struct image_info *ret, struct err
     if (incompatible & INCOMPAT_CORRUPT)
         return image_damaged(h->name, err, "QEMU has marked it as corrupt");
     if (incompatible & ~INCOMPAT_KNOWN)
-        return err_set(err, ERR_UNSUPPORTED, "'%s' uses qcow2 features that are not known here "
-                                             "(bits 0x%llx)", h->name,
-                       (unsigned long long)(incompatible & ~INCOMPAT_KNOWN));
+        return err_set(err, ERR_UNSUPPORTED,
+                       "'%s' uses qcow2 features that are not known here "
+                       "(bits 0x%llx)",
+                       h->name, (unsigned long long)(incompatible & ~INCOMPAT_KNOWN));
     info.has_external_data = incompatible & INCOMPAT_DATA_FILE;
     info.has_backing = head_be64(h, AT_BACKING_OFFSET) || head_be32(h, AT_BACKING_SIZE);
     if (check_geometry(h, err) < 0 || scan_extensions(h, header, &info, err) < 0)
@@ -152,7 +155,7 @@ int qcow2_inspect(const struct image_head *h, struct image_info *ret, struct err
     return 0;
 }
 
-/* ---- clusters ----------------------------------------------------------------------------------- */
+/* ---- clusters ------------------------------------------------------------------------------- */
 
 struct walk {
     const struct image_head *h;
@@ -163,15 +166,17 @@ struct walk {
 
 static int behind_the_end(const struct walk *w, struct err *err)
 {
-    return image_damaged(w->h->name, err, "it is truncated: it refers to data behind its end (%llu "
-                                          "bytes)", (unsigned long long)w->h->file_size);
+    return image_damaged(w->h->name, err,
+                         "it is truncated: it refers to data behind its end (%llu "
+                         "bytes)",
+                         (unsigned long long)w->h->file_size);
 }
 
 static int check_entry(const struct walk *w, uint64_t entry, struct err *err)
 {
     if (entry & L2_COMPRESSED) {
-        /* 62 - (bits - 8) bits of host offset; the rest counts further sectors, and the last one may
-         * be cut where the file ends. */
+        /* 62 - (bits - 8) bits of host offset; the rest counts further sectors, and the last one
+         * may be cut where the file ends. */
         uint64_t at = entry & ((UINT64_C(1) << (62 - (w->bits - 8))) - 1);
         return at < w->h->file_size ? 0 : behind_the_end(w, err);
     }
@@ -199,16 +204,17 @@ static int check_l2(const struct walk *w, uint64_t offset, struct err *err)
 int qcow2_check_clusters(const struct image_head *h, struct err *err)
 {
     uint32_t bits = head_be32(h, AT_CLUSTER_BITS), l1_size = head_be32(h, AT_L1_SIZE);
-    bool extended = head_be32(h, AT_VERSION) == 3 &&
-                    (head_be64(h, AT_INCOMPATIBLE) & INCOMPAT_EXTENDED_L2);
-    struct walk w = {.h = h, .cluster = UINT64_C(1) << bits, .bits = bits,
-                     .entry_size = extended ? 16 : 8};
+    bool extended =
+        head_be32(h, AT_VERSION) == 3 && (head_be64(h, AT_INCOMPATIBLE) & INCOMPAT_EXTENDED_L2);
+    struct walk w = {
+        .h = h, .cluster = UINT64_C(1) << bits, .bits = bits, .entry_size = extended ? 16 : 8};
     _cleanup_free_ uint64_t *l1 = xcalloc(l1_size, 8);
     _cleanup_free_ uint64_t *table = xmalloc((size_t)w.cluster);
     w.table = table;
     if (image_pread(h->fd, l1, (size_t)l1_size * 8, head_be64(h, AT_L1_OFFSET)) < 0)
         return behind_the_end(&w, err);
-    /* An honest file has no more tables than clusters; a crafted one must not cost more than that. */
+    /* An honest file has no more tables than clusters; a crafted one must not cost more than that.
+     */
     uint64_t budget = h->file_size / w.cluster + 1;
     for (uint32_t i = 0; i < l1_size; i++) {
         uint64_t offset = be64toh(l1[i]) & OFFSET_MASK;

@@ -3,9 +3,9 @@
  * is a differencing one. Little-endian. */
 #include "image/internal.h"
 
-#define REGION_TABLE UINT64_C(196608) /* 192 KiB; a copy is at 256 KiB */
+#define REGION_TABLE   UINT64_C(196608) /* 192 KiB; a copy is at 256 KiB */
 #define REGION_TABLE_2 UINT64_C(262144)
-#define ENTRIES_MAX 2047u
+#define ENTRIES_MAX    2047u
 
 /* GUIDs as they lie in the file. */
 static const uint8_t guid_metadata[16] = {0x06, 0xa2, 0x7c, 0x8b, 0x90, 0x47, 0x9a, 0x4b,
@@ -77,7 +77,7 @@ int vhdx_inspect(const struct image_head *h, struct image_info *ret, struct err 
     if (bytes == 0 || bytes > INT64_MAX)
         return image_damaged(h->name, err, "its virtual size makes no sense");
     /* Bit 1 of the file parameters: HasParent. */
-    *ret = (struct image_info){.format = IMAGE_VHDX, .virtual_size = bytes,
-                               .has_backing = parameters[4] & 2};
+    *ret = (struct image_info){
+        .format = IMAGE_VHDX, .virtual_size = bytes, .has_backing = parameters[4] & 2};
     return 0;
 }

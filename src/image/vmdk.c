@@ -13,7 +13,7 @@ enum {
     AT_DESC_SIZE = 36,
 };
 
-#define SECTOR 512u
+#define SECTOR         512u
 #define DESCRIPTOR_MAX (1u << 20)
 
 static const char text_start[] = "# Disk DescriptorFile";
@@ -90,8 +90,9 @@ int vmdk_inspect(const struct image_head *h, struct image_info *ret, struct err 
     if (desc_at) {
         uint64_t sectors = h->file_size / SECTOR;
         if (desc_len > DESCRIPTOR_MAX / SECTOR || desc_at > sectors || desc_len > sectors - desc_at)
-            return image_damaged(h->name, err, "it is truncated: the VMDK descriptor lies behind the "
-                                               "end of the file");
+            return image_damaged(h->name, err,
+                                 "it is truncated: the VMDK descriptor lies behind the "
+                                 "end of the file");
         size_t len = (size_t)desc_len * SECTOR;
         _cleanup_free_ char *text = xcalloc(len + 1, 1);
         if (image_pread(h->fd, text, len, desc_at * SECTOR) < 0)

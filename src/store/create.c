@@ -52,16 +52,20 @@ static int lock_home(const struct store *s, struct err *err)
         return err_set_errno(err, ERR_IO, "cannot open the home of the instances '%s'", s->home);
     for (int64_t end = deadline_in(HOME_LOCK_MS); flock_retry(fd, LOCK_EX | LOCK_NB) < 0;) {
         if (errno != EWOULDBLOCK)
-            return err_set_errno(err, ERR_IO, "cannot lock the home of the instances '%s'", s->home);
+            return err_set_errno(err, ERR_IO, "cannot lock the home of the instances '%s'",
+                                 s->home);
         if (deadline_left(end) == 0)
-            return err_set(err, ERR_BUSY, "another command has locked the home of the instances '%s' "
-                                          "for %d seconds", s->home, HOME_LOCK_MS / 1000);
+            return err_set(err, ERR_BUSY,
+                           "another command has locked the home of the instances '%s' "
+                           "for %d seconds",
+                           s->home, HOME_LOCK_MS / 1000);
         nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
     }
     return TAKE_FD(fd);
 }
 
-/* Splits ".NAME.new-PID.XXXXXX". The text may hold the separators in NAME too: the last one counts. */
+/* Splits ".NAME.new-PID.XXXXXX". The text may hold the separators in NAME too: the last one counts.
+ */
 static bool parse_hidden(const char *entry, const char *tag, char **ret_name, pid_t *ret_pid)
 {
     if (*entry != '.')
@@ -120,8 +124,7 @@ static bool find_rival(const struct store *s, const char *name, pid_t *ret_pid)
 static int make_hidden(const struct store *s, const char *name, const char *tag, char **ret_dir,
                        struct err *err)
 {
-    _cleanup_free_ char *dir =
-        xasprintf("%s/.%s%s%ld.XXXXXX", s->home, name, tag, (long)getpid());
+    _cleanup_free_ char *dir = xasprintf("%s/.%s%s%ld.XXXXXX", s->home, name, tag, (long)getpid());
     if (!mkdtemp(dir))
         return err_set_errno(err, ERR_IO, "cannot make a directory in '%s'", s->home);
     _cleanup_close_ int fd = open_dir(dir);
@@ -137,8 +140,10 @@ static int make_hidden(const struct store *s, const char *name, const char *tag,
 static int taken_error(const char *name, const char *dir, struct err *err)
 {
     err_set(err, ERR_EXISTS, "instance `%s` already exists ('%s')", name, dir);
-    return err_hint(err, "`cima start %s` starts it, `cima delete %s` removes it; or choose another "
-                         "name with --name", name, name);
+    return err_hint(err,
+                    "`cima start %s` starts it, `cima delete %s` removes it; or choose another "
+                    "name with --name",
+                    name, name);
 }
 
 static int begin_locked(const struct store *s, const char *name, const char *final_dir,

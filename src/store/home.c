@@ -128,13 +128,14 @@ int store_check_name(const struct store *s, const char *name, struct err *err)
                 "instance name `%s` too long: socket paths like '%s/%s' must be less than "
                 "UNIX_PATH_MAX=%d characters, but this is %zu",
                 name, dir, LONGEST_SOCKET, UNIX_PATH_LIMIT + 1, len);
-        return err_hint(err, "choose a shorter name, or set CIMA_HOME to a directory with a shorter "
-                             "path");
+        return err_hint(err,
+                        "choose a shorter name, or set CIMA_HOME to a directory with a shorter "
+                        "path");
     }
     return 0;
 }
 
-/* ---- listing ------------------------------------------------------------------------------------ */
+/* ---- listing -------------------------------------------------------------------------------- */
 
 static bool is_directory(int dir_fd, const struct dirent *e)
 {
@@ -170,7 +171,7 @@ int store_list(const struct store *s, struct strv *ret, struct err *err)
     return 0;
 }
 
-/* ---- finding ------------------------------------------------------------------------------------ */
+/* ---- finding -------------------------------------------------------------------------------- */
 
 /* A likely slip for the other: few edits, or one is the beginning of the other. */
 static bool names_near(const char *a, const char *b)
@@ -193,11 +194,14 @@ static void hint_nearest(const struct store *s, const char *name, struct err *er
         if (names_near(name, all.v[k]))
             sbuf_addf(&near_, "%s`%s`", n++ ? " or " : "", all.v[k]);
     if (n)
-        (void)err_hint(err, "did you mean %s? `cima create --name=%s TEMPLATE` makes a new instance",
+        (void)err_hint(err,
+                       "did you mean %s? `cima create --name=%s TEMPLATE` makes a new instance",
                        sbuf_str(&near_), name);
     else
-        (void)err_hint(err, "`cima list` shows the instances, `cima create --name=%s TEMPLATE` makes "
-                            "a new one", name);
+        (void)err_hint(err,
+                       "`cima list` shows the instances, `cima create --name=%s TEMPLATE` makes "
+                       "a new one",
+                       name);
 }
 
 int store_find(const struct store *s, const char *name, struct instance *ret, struct err *err)

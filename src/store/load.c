@@ -6,8 +6,8 @@
 #include "base/mem.h"
 #include <errno.h>
 
-#define YAML_MAX (4u << 20)
-#define FACTS_MAX (1u << 20)
+#define YAML_MAX    (4u << 20)
+#define FACTS_MAX   (1u << 20)
 #define VERSION_MAX 4096
 
 /* Reads a file that need not be there: *ret stays NULL then. */

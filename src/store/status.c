@@ -59,8 +59,8 @@ static bool is_lima_agent(const struct instance *i, const char *pid_file, pid_t 
         return false;
     _cleanup_strv_ struct strv words = STRV_INIT;
     read_cmdline(pid, &words);
-    if (words.n < 3 || !strv_contains(&words, "hostagent") || !streq(words.v[words.n - 1], i->name) ||
-        streq(path_basename(words.v[0]), "cima"))
+    if (words.n < 3 || !strv_contains(&words, "hostagent") ||
+        !streq(words.v[words.n - 1], i->name) || streq(path_basename(words.v[0]), "cima"))
         return false;
     /* Lima names the pid file of the instance; a home of another place has an agent of its own. */
     for (size_t k = 1; k + 1 < words.n; k++)
@@ -72,7 +72,8 @@ static bool is_lima_agent(const struct instance *i, const char *pid_file, pid_t 
     return false;
 }
 
-/* Is there a living agent? Its pid may be unknown for the moment between its lock and its writing. */
+/* Is there a living agent? Its pid may be unknown for the moment between its lock and its writing.
+ */
 static bool find_agent(const struct instance *i, struct instance_state *st)
 {
     _cleanup_free_ char *lock = instance_path(i, INST_HA_LOCK);

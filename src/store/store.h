@@ -60,7 +60,7 @@ int store_check_name(const struct store *s, const char *name, struct err *err);
 char *instance_path(const struct instance *i, enum inst_file f);
 const char *inst_file_name(enum inst_file f);
 
-/* ---- creation as a transaction ---------------------------------------------------------------- */
+/* ---- creation as a transaction -------------------------------------------------------------- */
 struct instance_draft {
     char *name;
     struct instance inst; /* dir is a hidden sibling; name is already the final one */
@@ -80,7 +80,7 @@ void store_create_abort(struct instance_draft *d);
 /* Renames to a hidden name first, then removes: after a crash the instance is gone, not half there. */
 int store_delete(const struct store *s, struct instance *i, struct err *err);
 
-/* ---- what an instance is made of --------------------------------------------------------------- */
+/* ---- what an instance is made of ------------------------------------------------------------ */
 /* lima.yaml with _config/default.yaml and override.yaml, filled and validated. */
 int instance_load_config(const struct store *s, const struct instance *i,
                          const struct host_facts *host, struct config *ret,
@@ -94,7 +94,7 @@ int store_load_template(const struct store *s, const char *name, const struct co
 struct json *instance_facts_read(const struct instance *i, struct err *err);
 int instance_facts_write(const struct instance *i, const struct json *facts, struct err *err);
 
-/* ---- status -------------------------------------------------------------------------------------- */
+/* ---- status --------------------------------------------------------------------------------- */
 enum inst_status {
     INST_UNINITIALIZED, INST_INSTALLING, INST_BROKEN, INST_STOPPED, INST_RUNNING,
     INST_STATUS_COUNT,

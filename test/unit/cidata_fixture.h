@@ -38,14 +38,22 @@ static inline struct seed *seed_new(const char *yaml)
     struct seed *s = xcalloc(1, sizeof(*s));
     _cleanup_err_ struct err e = ERR_INIT;
     _cleanup_diags_ struct diags warnings = DIAGS_INIT;
-    s->host = (struct host_facts){.arch = ARCH_X86_64, .arch_known = true, .cpus = 4,
-                                  .memory_bytes = UINT64_C(16) << 30, .uid = 1000, .gid = 1000,
-                                  .user = (char *)"tester", .gecos = (char *)"A Tester",
-                                  .home = (char *)"/home/tester", .hostname = (char *)"host",
+    s->host = (struct host_facts){.arch = ARCH_X86_64,
+                                  .arch_known = true,
+                                  .cpus = 4,
+                                  .memory_bytes = UINT64_C(16) << 30,
+                                  .uid = 1000,
+                                  .gid = 1000,
+                                  .user = (char *)"tester",
+                                  .gecos = (char *)"A Tester",
+                                  .home = (char *)"/home/tester",
+                                  .hostname = (char *)"host",
                                   .machine_id = (char *)"0123456789abcdef0123456789abcdef",
-                                  .timezone = (char *)"", .temp_dir = (char *)"/tmp"};
+                                  .timezone = (char *)"",
+                                  .temp_dir = (char *)"/tmp"};
     struct config_input input = {.instance = {"lima.yaml", yaml, strlen(yaml)}};
-    struct config_context ctx = {.host = &s->host, .instance_name = "vm",
+    struct config_context ctx = {.host = &s->host,
+                                 .instance_name = "vm",
                                  .instance_dir = "/home/tester/.cima/vm",
                                  .home_dir = "/home/tester/.cima",
                                  .networks_yaml = "networks: {user-v2: {mode: user-v2, gateway: "
@@ -54,9 +62,13 @@ static inline struct seed *seed_new(const char *yaml)
         _cleanup_free_ char *text = err_text(&e);
         cr_assert_fail("%s", text);
     }
-    s->in = (struct cidata_input){.cfg = &s->config.v, .instance_name = "vm",
-                                  .instance_dir = "/home/tester/.cima/vm", .host = &s->host,
-                                  .ssh_keys = test_keys, .n_ssh_keys = 1, .boot_id = "iid-test"};
+    s->in = (struct cidata_input){.cfg = &s->config.v,
+                                  .instance_name = "vm",
+                                  .instance_dir = "/home/tester/.cima/vm",
+                                  .host = &s->host,
+                                  .ssh_keys = test_keys,
+                                  .n_ssh_keys = 1,
+                                  .boot_id = "iid-test"};
     return s;
 }
 

@@ -9,8 +9,8 @@
 /* A qcow2 of clusters of 64 KiB: header, refcount table, refcount block, L1, one empty L2. */
 #define Q_REFTABLE 0x10000u
 #define Q_REFBLOCK 0x20000u
-#define Q_L1 0x30000u
-#define Q_L2 0x40000u
+#define Q_L1       0x30000u
+#define Q_L2       0x40000u
 
 struct qcow2 {
     uint8_t data[0x50000];
@@ -55,7 +55,8 @@ static inline void qcow2_set_backing(struct qcow2 *q, const char *name)
 }
 
 /* Returns where the next one goes. */
-static inline size_t qcow2_add_extension(struct qcow2 *q, size_t at, uint32_t type, const char *text)
+static inline size_t qcow2_add_extension(struct qcow2 *q, size_t at, uint32_t type,
+                                         const char *text)
 {
     put_be32(q, at, type);
     put_be32(q, at + 4, (uint32_t)strlen(text));

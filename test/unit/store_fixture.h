@@ -33,12 +33,19 @@ static inline struct fixture fixture_new(void)
     set_env("CIMA_HOME", home);
     set_env("LIMA_HOME", NULL);
     set_env("XDG_CACHE_HOME", cache);
-    f.host = (struct host_facts){.arch = ARCH_X86_64, .arch_known = true, .cpus = 4,
-                                 .memory_bytes = UINT64_C(16) << 30, .uid = 1000, .gid = 1000,
-                                 .user = (char *)"tester", .gecos = (char *)"A Tester",
-                                 .home = xstrdup(f.dir), .hostname = (char *)"host",
+    f.host = (struct host_facts){.arch = ARCH_X86_64,
+                                 .arch_known = true,
+                                 .cpus = 4,
+                                 .memory_bytes = UINT64_C(16) << 30,
+                                 .uid = 1000,
+                                 .gid = 1000,
+                                 .user = (char *)"tester",
+                                 .gecos = (char *)"A Tester",
+                                 .home = xstrdup(f.dir),
+                                 .hostname = (char *)"host",
                                  .machine_id = (char *)"0123456789abcdef0123456789abcdef",
-                                 .timezone = (char *)"Europe/Berlin", .temp_dir = (char *)"/tmp"};
+                                 .timezone = (char *)"Europe/Berlin",
+                                 .temp_dir = (char *)"/tmp"};
     cr_assert_eq(store_open(&f.store, &f.host, NULL), 0);
     return f;
 }

@@ -36,7 +36,7 @@ static struct yaml_doc *parse(const char *name, const char *text)
     return doc;
 }
 
-/* ---- goldens ---------------------------------------------------------------------------------------------- */
+/* ---- goldens -------------------------------------------------------------------------------- */
 
 /* The scripts of ours inside user-data have a life of their own: cut to "(NAME)". */
 static char *without_script(const char *text, const char *indent, const char *name)
@@ -101,11 +101,12 @@ Test(cidata, golden_small)
 
 Test(cidata, golden_full)
 {
-    static const char *const env[] = {"PATH=/bin", "HTTPS_PROXY=http://user:pw@localhost:8080/", NULL};
+    static const char *const env[] = {"PATH=/bin", "HTTPS_PROXY=http://user:pw@localhost:8080/",
+                                      NULL};
     check_golden("full", env);
 }
 
-/* ---- what the files say ------------------------------------------------------------------------------------ */
+/* ---- what the files say --------------------------------------------------------------------- */
 
 static const struct yaml_node *at(const struct yaml_node *node, const char *key, size_t index)
 {
@@ -152,9 +153,23 @@ Test(cidata, GS04_bootcmd_only_with_boot_provisions)
 Test(cidata, S11_values_of_the_user_come_back_as_they_were)
 {
     static const char *const comments[] = {
-        "plain", "with \"quotes\" and 'others'", "back\\slash \\n \\x41", "# no comment",
-        "- item", "{a}", "[a]", "%x", "@x", "`id`", "$(id)", " leading and trailing ", "true", "~",
-        "\xc3\xa4\xc3\xb6 \xe2\x82\xac \xf0\x9f\x98\x80", "*alias &anchor !tag | >", "a, b",
+        "plain",
+        "with \"quotes\" and 'others'",
+        "back\\slash \\n \\x41",
+        "# no comment",
+        "- item",
+        "{a}",
+        "[a]",
+        "%x",
+        "@x",
+        "`id`",
+        "$(id)",
+        " leading and trailing ",
+        "true",
+        "~",
+        "\xc3\xa4\xc3\xb6 \xe2\x82\xac \xf0\x9f\x98\x80",
+        "*alias &anchor !tag | >",
+        "a, b",
     };
     for (size_t i = 0; i < ARRAY_SIZE(comments); i++) {
         _seed_ struct seed *s = seed_new(IMAGES);
@@ -258,10 +273,10 @@ static void hostile_param(struct seed *s)
 Test(cidata, S11_values_that_can_not_be_encoded_are_refused)
 {
     static const struct hostile cases[] = {
-        {"user.name", hostile_user},     {"user.name", hostile_user_line},
+        {"user.name", hostile_user},       {"user.name", hostile_user_line},
         {"user.comment", hostile_comment}, {"user.home", hostile_home},
-        {"user.shell", hostile_shell},   {"the ssh public key", hostile_key},
-        {"env: A", hostile_env},         {"can't be the name of a variable", hostile_env_name},
+        {"user.shell", hostile_shell},     {"the ssh public key", hostile_key},
+        {"env: A", hostile_env},           {"can't be the name of a variable", hostile_env_name},
         {"param: PARAM_A", hostile_param},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -285,7 +300,7 @@ Test(cidata, S11_fstab_fields)
     }
 }
 
-/* ---- meta-data, numbering -------------------------------------------------------------------------------------- */
+/* ---- meta-data, numbering ------------------------------------------------------------------- */
 
 static char *instance_id_of(struct seed *s)
 {
@@ -383,7 +398,7 @@ Test(cidata, caCerts_files_are_read)
     expect_error(&e, "caCerts.files[0]");
 }
 
-/* ---- GS-12: proxies --------------------------------------------------------------------------------------------- */
+/* ---- GS-12: proxies ------------------------------------------------------------------------- */
 
 struct proxy_case {
     const char *yaml;
@@ -398,27 +413,35 @@ Test(cidata, GS12_proxy_rules)
         {"", {"HOME=/x", NULL}, ""},
         {"", {"http_proxy=http://p:1", NULL}, "http_proxy=http://p:1\nHTTP_PROXY=http://p:1\n"},
         {"", {"HTTP_PROXY=http://p:1", NULL}, "HTTP_PROXY=http://p:1\nhttp_proxy=http://p:1\n"},
-        {"", {"no_proxy=localhost,127.0.0.1", NULL},
+        {"",
+         {"no_proxy=localhost,127.0.0.1", NULL},
          "no_proxy=localhost,127.0.0.1\nNO_PROXY=localhost,127.0.0.1\n"},
         /* The host's value over the YAML's; an empty one deletes. */
-        {"env: {http_proxy: 'http://y:1'}", {"http_proxy=http://p:1", NULL},
+        {"env: {http_proxy: 'http://y:1'}",
+         {"http_proxy=http://p:1", NULL},
          "http_proxy=http://p:1\nHTTP_PROXY=http://p:1\n"},
         {"env: {http_proxy: 'http://y:1', A: b}", {"http_proxy=", NULL}, "A=b\n"},
         {"env: {http_proxy: ''}", {NULL}, ""},
         /* Lower case wins. */
-        {"", {"http_proxy=http://l:1", "HTTP_PROXY=http://u:1", NULL},
+        {"",
+         {"http_proxy=http://l:1", "HTTP_PROXY=http://u:1", NULL},
          "http_proxy=http://l:1\nHTTP_PROXY=http://l:1\n"},
         /* Loopback goes to the gateway. */
-        {"", {"http_proxy=http://localhost:3128/x?y", NULL},
+        {"",
+         {"http_proxy=http://localhost:3128/x?y", NULL},
          "http_proxy=http://192.168.5.2:3128/x?y\nHTTP_PROXY=http://192.168.5.2:3128/x?y\n"},
-        {"", {"https_proxy=https://u:p@127.1.2.3", NULL},
+        {"",
+         {"https_proxy=https://u:p@127.1.2.3", NULL},
          "https_proxy=https://u:p@192.168.5.2\nHTTPS_PROXY=https://u:p@192.168.5.2\n"},
-        {"", {"ftp_proxy=http://[::1]:21/", NULL},
+        {"",
+         {"ftp_proxy=http://[::1]:21/", NULL},
          "ftp_proxy=http://192.168.5.2:21/\nFTP_PROXY=http://192.168.5.2:21/\n"},
-        {"", {"http_proxy=http://localhost.example.org:1", NULL},
+        {"",
+         {"http_proxy=http://localhost.example.org:1", NULL},
          "http_proxy=http://localhost.example.org:1\nHTTP_PROXY=http://localhost.example.org:1\n"},
         /* Not a URL: kept, with a warning. */
-        {"", {"http_proxy=127.0.0.1:3128", NULL},
+        {"",
+         {"http_proxy=127.0.0.1:3128", NULL},
          "http_proxy=127.0.0.1:3128\nHTTP_PROXY=127.0.0.1:3128\n"},
         /* Not wanted; the YAML's own still follows the rules. */
         {"propagateProxyEnv: false", {"http_proxy=http://p:1", NULL}, ""},
@@ -446,8 +469,9 @@ Test(cidata, GS12_proxy_rules)
 Test(cidata, GS12_passwords_are_not_logged)
 {
     _cleanup_close_ int log = memfd_create("log", MFD_CLOEXEC);
-    static const char *const env[] = {"http_proxy=http://me:secret@localhost:1/", "HTTP_PROXY=me:secret@x",
-                                      "https_proxy=me:secret@localhost", NULL};
+    static const char *const env[] = {"http_proxy=http://me:secret@localhost:1/",
+                                      "HTTP_PROXY=me:secret@x", "https_proxy=me:secret@localhost",
+                                      NULL};
     _seed_ struct seed *s = seed_new(IMAGES "env: {http_proxy: 'http://x:secret@y'}\n");
     s->in.proxy_env = env;
     log_set_fd(log);
@@ -457,10 +481,11 @@ Test(cidata, GS12_passwords_are_not_logged)
     _cleanup_free_ char *text = fd_read_all(log, "log", 1u << 16, NULL, NULL);
     cr_expect_not_null(strstr(text, "http://***@localhost:1/"), "%s", text);
     cr_expect_null(strstr(text, "secret"), "%s", text);
-    cr_expect_not_null(strstr(text_of(&c, "etc_environment"), "http_proxy=http://me:secret@192.168.5.2:1/"));
+    cr_expect_not_null(
+        strstr(text_of(&c, "etc_environment"), "http_proxy=http://me:secret@192.168.5.2:1/"));
 }
 
-/* ---- the mini guest's reader ---------------------------------------------------------------------------------------- */
+/* ---- the mini guest's reader ---------------------------------------------------------------- */
 
 static char *file_in(const char *dir, const char *name)
 {
@@ -478,8 +503,9 @@ Test(cidata, mini_guest_reads_what_cloud_init_reads)
         return;
     }
     _tmpdir_ char *dir = tmpdir_new();
-    _seed_ struct seed *s = seed_new(IMAGES "provision: [{mode: boot, script: '#!/bin/sh'}]\n"
-                                            "user: {name: jane, comment: 'a \"b\" \\ c', uid: 1234}\n");
+    _seed_ struct seed *s =
+        seed_new(IMAGES "provision: [{mode: boot, script: '#!/bin/sh'}]\n"
+                        "user: {name: jane, comment: 'a \"b\" \\ c', uid: 1234}\n");
     _cleanup_cidata_ struct cidata c = plan(s);
     _cleanup_free_ char *script = source_path("test/guest/mini/root/usr/lib/mini/user-data.awk");
     _cleanup_free_ char *user_data = path_join(dir, "user-data"), *var = xasprintf("dir=%s", dir);
@@ -501,5 +527,6 @@ Test(cidata, mini_guest_reads_what_cloud_init_reads)
     cr_expect_str_eq(files, "0 0755 root:root /var/lib/cloud/scripts/per-boot/00-lima.boot.sh\n");
     _cleanup_free_ char *bootcmd = file_in(dir, "bootcmd");
     cr_expect_eq(strncmp(bootcmd, cidata_script("lima.bootcmd.sh")->data,
-                         cidata_script("lima.bootcmd.sh")->len), 0);
+                         cidata_script("lima.bootcmd.sh")->len),
+                 0);
 }

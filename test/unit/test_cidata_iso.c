@@ -106,7 +106,8 @@ Test(iso, same_content_same_bytes)
 Test(iso, failure_leaves_the_old_one)
 {
     _tmpdir_ char *dir = tmpdir_new();
-    _cleanup_free_ char *path = path_join(dir, "cidata.iso"), *helper = path_join(dir, "cima-seediso");
+    _cleanup_free_ char *path = path_join(dir, "cidata.iso"),
+                        *helper = path_join(dir, "cima-seediso");
     cr_assert_eq(file_write_atomic(path, "old", 3, 0600, NULL), 0);
     static const char script[] = "#!/bin/sh\necho half an image\necho it broke >&2\nexit 3\n";
     cr_assert_eq(file_write_atomic(helper, script, strlen(script), 0700, NULL), 0);
@@ -148,14 +149,15 @@ Test(iso, data_too_large_for_a_seed)
     expect_error(&e, "'big' does not fit on the seed");
 }
 
-/* ---- the helper alone -------------------------------------------------------------------------------------- */
+/* ---- the helper alone ----------------------------------------------------------------------- */
 
 /* Feeds bytes; returns the exit status, and the length of what was written. */
 static int feed(const void *data, size_t len, off_t *ret_written)
 {
     _cleanup_free_ char *helper = helper_path("cima-seediso", NULL);
     cr_assert_not_null(helper);
-    _cleanup_close_ int in = memfd_create("in", MFD_CLOEXEC), out = memfd_create("out", MFD_CLOEXEC);
+    _cleanup_close_ int in = memfd_create("in", MFD_CLOEXEC),
+                        out = memfd_create("out", MFD_CLOEXEC);
     cr_assert_eq(fd_write_all(in, data, len), 0);
     lseek(in, 0, SEEK_SET);
     pid_t pid = fork();
@@ -188,8 +190,16 @@ Test(iso, helper_refuses_what_cima_does_not_write)
         size_t name_len;
         uint32_t len; /* announced; none follows */
     } cases[] = {
-        {"../x", 4, 0}, {"/x", 2, 0},    {"x/", 2, 0},     {"a/../b", 6, 0}, {".", 1, 0},
-        {"a//b", 4, 0}, {"a\0b", 3, 0},  {"", 0, 0},       {"x", 1, 5},      {"x", 1, 0xffffffff},
+        {"../x", 4, 0},
+        {"/x", 2, 0},
+        {"x/", 2, 0},
+        {"a/../b", 6, 0},
+        {".", 1, 0},
+        {"a//b", 4, 0},
+        {"a\0b", 3, 0},
+        {"", 0, 0},
+        {"x", 1, 5},
+        {"x", 1, 0xffffffff},
         {"x", 1, SEED_DATA_MAX + 1},
     };
     off_t written;

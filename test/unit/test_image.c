@@ -47,7 +47,7 @@ static void expect_qcow2_refused(struct fixture *f, const struct qcow2 *q, enum 
     expect_bytes_refused(f, q->data, sizeof(q->data), kind, text);
 }
 
-/* ---- what is good ------------------------------------------------------------------------------------- */
+/* ---- what is good --------------------------------------------------------------------------- */
 
 Test(image, qcow2_versions)
 {
@@ -69,7 +69,8 @@ Test(image, qcow2_versions)
 Test(image, F35_format_is_never_guessed_from_the_name)
 {
     _fixture_ struct fixture f = fixture_new();
-    _cleanup_free_ char *path = path_join(f.dir, "disk.qcow2"), *other = path_join(f.dir, "disk.raw");
+    _cleanup_free_ char *path = path_join(f.dir, "disk.qcow2"),
+                        *other = path_join(f.dir, "disk.raw");
     char sectors[1024] = {0};
     struct image_info info;
     put_bytes(path, sectors, sizeof(sectors));
@@ -105,7 +106,7 @@ Test(image, names_go_both_ways)
     }
 }
 
-/* ---- S01: images that name other files ------------------------------------------------------------------ */
+/* ---- S01: images that name other files ------------------------------------------------------ */
 
 Test(image, S01_qcow2_backing_file)
 {
@@ -164,7 +165,8 @@ Test(image, S01_vmdk)
         "\n  # a comment\n\nversion=1\nRW 1000 FLAT \"/etc/shadow\" 0\n",
     };
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
-        expect_bytes_refused(&f, texts[i], strlen(texts[i]), ERR_UNSUPPORTED, "extents or a parent");
+        expect_bytes_refused(&f, texts[i], strlen(texts[i]), ERR_UNSUPPORTED,
+                             "extents or a parent");
 
     static const char *const embedded[] = {
         "# Disk DescriptorFile\nparentCID=12345678\nRW 10 SPARSE \"x.vmdk\"\n",
@@ -204,7 +206,9 @@ Test(image, S01_compressed_images_are_refused)
         size_t len;
         const char *name;
     } cases[] = {{"\x1f\x8b\x08", 3, "gzip"},
-                 {"\xfd" "7zXZ\0", 6, "xz"},
+                 {"\xfd"
+                  "7zXZ\0",
+                  6, "xz"},
                  {"\x28\xb5\x2f\xfd", 4, "zstd"},
                  {"BZh9", 4, "bzip2"}};
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -215,7 +219,7 @@ Test(image, S01_compressed_images_are_refused)
     }
 }
 
-/* ---- F35: damage ------------------------------------------------------------------------------------------ */
+/* ---- F35: damage ---------------------------------------------------------------------------- */
 
 struct damage {
     size_t offset;
@@ -278,8 +282,8 @@ Test(image, F35_cut_files)
     expect_bytes_refused(&f, "", 0, ERR_IO, "is empty");
     expect_bytes_refused(&f, "x", 1, ERR_IO, "only 1 bytes");
     /* Wherever it is cut, it is never taken for good, and never for a raw disk. */
-    static const size_t lengths[] = {4, 7, 8, 71, 72, 103, 104, 512, 65536, Q_L1, Q_L1 + 7, Q_L2,
-                                     Q_L2 + 65535};
+    static const size_t lengths[] = {4,   7,     8,    71,       72,   103,         104,
+                                     512, 65536, Q_L1, Q_L1 + 7, Q_L2, Q_L2 + 65535};
     for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
         struct image_info info;
         put_bytes(path, q.data, lengths[i]);
@@ -355,7 +359,7 @@ Test(image, S20_mutated_headers)
     cr_expect_gt(accepted, 0);
 }
 
-/* ---- images of the real qemu-img ---------------------------------------------------------------------- */
+/* ---- images of the real qemu-img ------------------------------------------------------------ */
 
 static void qemu_img(struct fixture *f, const char *const *args)
 {
@@ -412,7 +416,8 @@ Test(image, real_images_that_stand_alone)
         _cleanup_err_ struct err e = ERR_INIT;
         QEMU_IMG(&f, "convert", "-f", "raw", "-O", cases[i].format, "-o", cases[i].options, "src",
                  "image");
-        cr_expect_eq(adopt(path, &info, &e), 0, "%s,%s: %s", cases[i].format, cases[i].options, e.msg);
+        cr_expect_eq(adopt(path, &info, &e), 0, "%s,%s: %s", cases[i].format, cases[i].options,
+                     e.msg);
         cr_expect_eq(info.format, cases[i].expected);
         cr_expect_eq(info.virtual_size, 20u << 20, "%s", cases[i].format);
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From the list of images to files in the instance directory: choice (DL-05), cache, digests (DL-03,
- * S16), what an error says. */
+/* From the list of images to files in the instance directory: choice (DL-05), cache, digests
+ * (DL-03, S16), what an error says. */
 #include "image/image.h"
 #include "image/internal.h"
 #include "image_fixture.h"
@@ -90,7 +90,7 @@ static size_t cache_entries(const struct scene *s)
     return dir_list(path, &names, NULL) < 0 ? 0 : names.n;
 }
 
-/* ---- what works ----------------------------------------------------------------------------------------- */
+/* ---- what works ----------------------------------------------------------------------------- */
 
 Test(prepare, relative_path_with_kernel_and_initrd)
 {
@@ -111,7 +111,8 @@ Test(prepare, relative_path_with_kernel_and_initrd)
     static const struct {
         enum inst_file file;
         const char *text;
-    } cases[] = {{INST_KERNEL, "a kernel"}, {INST_KERNEL_CMDLINE, "console=ttyS0 quiet"},
+    } cases[] = {{INST_KERNEL, "a kernel"},
+                 {INST_KERNEL_CMDLINE, "console=ttyS0 quiet"},
                  {INST_INITRD, "\x1f\x8b gzip is for the kernel"}};
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         _cleanup_free_ char *path = instance_path(&s.inst, cases[i].file);
@@ -354,7 +355,7 @@ Test(prepare, F34_full_disk)
     cr_assert_eq(prepare(&s, &r, &e2), 0, "%s", e2.msg);
 }
 
-/* ---- digests -------------------------------------------------------------------------------------------- */
+/* ---- digests -------------------------------------------------------------------------------- */
 
 Test(prepare, digests_of_known_texts)
 {
@@ -362,9 +363,11 @@ Test(prepare, digests_of_known_texts)
     _cleanup_free_ char *path = put_text(&s, "abc", "abc");
     static const char *const expected[] = {
         ("sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
-        ("sha384:cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed8086072ba1e7cc2358baeca"
+        ("sha384:"
+         "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed8086072ba1e7cc2358baeca"
          "134c825a7"),
-        ("sha512:ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c2"
+        ("sha512:"
+         "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c2"
          "3a3feebbd454d4423643ce80e2a9ac94fa54ca49f")};
     for (size_t i = 0; i < ARRAY_SIZE(expected); i++) {
         _cleanup_free_ char *algorithm = xstrndup(expected[i], 6), *got = sha(path, algorithm);
@@ -374,18 +377,25 @@ Test(prepare, digests_of_known_texts)
 
 Test(prepare, digest_forms)
 {
-    static const char *const bad[] = {"", "abc", "md5:d41d8cd98f00b204e9800998ecf8427e", "sha256:",
-                                      "sha256:abc", "SHA256:abc",
-                                      ("sha256:zz7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61"
-                                       "f20015ad")};
+    static const char *const bad[] = {
+        "",
+        "abc",
+        "md5:d41d8cd98f00b204e9800998ecf8427e",
+        "sha256:",
+        "sha256:abc",
+        "SHA256:abc",
+        ("sha256:zz7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61"
+         "f20015ad")};
     struct digest d;
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         _cleanup_err_ struct err e = ERR_INIT;
         cr_expect_eq(digest_parse(bad[i], &d, &e), -1, "%s", bad[i]);
         cr_expect_eq(e.kind, ERR_CONFIG);
     }
-    cr_expect_eq(digest_parse("sha256:BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD",
-                              &d, NULL), 0);
+    cr_expect_eq(
+        digest_parse("sha256:BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD", &d,
+                     NULL),
+        0);
     cr_expect_eq(strncmp(d.hex, "ba7816bf", 8), 0);
 }
 
@@ -443,12 +453,13 @@ Test(prepare, S16_F38_altered_cache_is_found)
         im->digest = good;
         _cleanup_err_ struct err e = ERR_INIT;
         cr_assert_eq(prepare(&s, &r, &e), 0, "%s", e.msg);
-        _cleanup_free_ char *image = instance_path(&s.inst, INST_IMAGE), *now = sha(image, "sha256");
+        _cleanup_free_ char *image = instance_path(&s.inst, INST_IMAGE),
+                            *now = sha(image, "sha256");
         cr_expect_str_eq(now, good, "round %d", round);
     }
 }
 
-/* ---- choice and errors -------------------------------------------------------------------------------------- */
+/* ---- choice and errors ---------------------------------------------------------------------- */
 
 Test(prepare, DL05_first_image_of_the_architecture_that_works)
 {
@@ -518,8 +529,9 @@ Test(prepare, no_images)
     struct image_result r;
     _cleanup_err_ struct err e = ERR_INIT, e2 = ERR_INIT;
     cr_assert_eq(prepare(&s, &r, &e), -1);
-    expect_message(&e, "no images are configured (did you set --image-variant or --arch-variant to a "
-                       "value not present in the template?)");
+    expect_message(&e,
+                   "no images are configured (did you set --image-variant or --arch-variant to a "
+                   "value not present in the template?)");
     add_image(&s, "x")->arch = (char *)"aarch64";
     cr_assert_eq(prepare(&s, &r, &e2), -1);
     expect_message(&e2, "no image for the architecture `x86_64`");
@@ -602,7 +614,9 @@ Test(prepare, missing_kernel_leaves_no_image)
 {
     _scene_ struct scene s = scene_new();
     _cleanup_free_ char *disk = put_qcow2(&s, "disk", 1u << 20);
-    _cleanup_free_ char *xz = put_text(&s, "kernel.xz", "\xfd" "7zXZ");
+    _cleanup_free_ char *xz = put_text(&s, "kernel.xz",
+                                       "\xfd"
+                                       "7zXZ");
     struct config_image *im = add_image(&s, disk);
     struct image_result r;
     _cleanup_err_ struct err e = ERR_INIT;
@@ -611,7 +625,10 @@ Test(prepare, missing_kernel_leaves_no_image)
     expect_message(&e, "kernel: '/none/kernel' does not exist");
     cr_expect_eq(inode_of(&s.inst, INST_IMAGE), 0);
     im->kernel.location = (char *)"kernel.xz";
-    put_bytes(xz, "\xfd" "7zXZ\0\0\0", 8);
+    put_bytes(xz,
+              "\xfd"
+              "7zXZ\0\0\0",
+              8);
     _cleanup_err_ struct err e2 = ERR_INIT;
     cr_assert_eq(prepare(&s, &r, &e2), -1);
     expect_message(&e2, "decompress it first: xz");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Key, options, ssh.config (GS-12, GS-13, F23). What the options mean is asked of the real ssh (-G). */
+/* Key, options, ssh.config (GS-12, GS-13, F23). What the options mean is asked of the real ssh
+ * (-G). */
 #include "ssh/ssh.h"
 #include "store_fixture.h"
 #include "base/sbuf.h"
@@ -11,8 +12,11 @@ TestSuite(ssh, .timeout = 60);
 
 static struct ssh_target target(const char *identity, const char *control)
 {
-    return (struct ssh_target){.host = xstrdup("127.0.0.1"), .port = 60022, .user = xstrdup("lima"),
-                               .identity = xstrdup(identity), .control_path = xstrdup(control),
+    return (struct ssh_target){.host = xstrdup("127.0.0.1"),
+                               .port = 60022,
+                               .user = xstrdup("lima"),
+                               .identity = xstrdup(identity),
+                               .control_path = xstrdup(control),
                                .aes = true};
 }
 
@@ -53,7 +57,7 @@ static void expect_lines(const char *text, const char *const *lines, size_t n)
     }
 }
 
-/* ---- options ---------------------------------------------------------------------------------------------- */
+/* ---- options -------------------------------------------------------------------------------- */
 
 Test(ssh, GS13_arguments)
 {
@@ -64,9 +68,12 @@ Test(ssh, GS13_arguments)
         line,
         "ssh -F /dev/null -o 'IdentityFile=\"/h/_config/user\"' -o StrictHostKeyChecking=no -o "
         "UserKnownHostsFile=/dev/null -o NoHostAuthenticationForLocalhost=yes -o "
-        "PreferredAuthentications=publickey -o Compression=no -o BatchMode=yes -o IdentitiesOnly=yes -o "
-        "GSSAPIAuthentication=no -o 'Ciphers=\"^aes128-gcm@openssh.com,aes256-gcm@openssh.com\"' -o "
-        "IdentityAgent=none -o User=lima -o ControlMaster=auto -o 'ControlPath=\"/h/vm/ssh.sock\"' -o "
+        "PreferredAuthentications=publickey -o Compression=no -o BatchMode=yes -o "
+        "IdentitiesOnly=yes -o "
+        "GSSAPIAuthentication=no -o 'Ciphers=\"^aes128-gcm@openssh.com,aes256-gcm@openssh.com\"' "
+        "-o "
+        "IdentityAgent=none -o User=lima -o ControlMaster=auto -o 'ControlPath=\"/h/vm/ssh.sock\"' "
+        "-o "
         "ControlPersist=yes -p 60022");
 }
 
@@ -93,7 +100,8 @@ Test(ssh, forwarding_and_ciphers_when_asked_for)
     cr_expect_null(strstr(plain, "Forward"));
     t.forward_agent = t.forward_x11 = t.forward_x11_trusted = true;
     _cleanup_free_ char *all = base_line(&t, SSH_MASTER_NONE);
-    static const char *const words[] = {"ForwardAgent=yes", "ForwardX11=yes", "ForwardX11Trusted=yes"};
+    static const char *const words[] = {"ForwardAgent=yes", "ForwardX11=yes",
+                                        "ForwardX11Trusted=yes"};
     for (size_t i = 0; i < ARRAY_SIZE(words); i++)
         cr_expect_not_null(strstr(all, words[i]));
     cr_expect_null(strstr(all, "IdentityAgent"));
@@ -104,10 +112,12 @@ Test(ssh, F40_F23_paths_as_ssh_reads_them)
     if (!have_ssh("ssh"))
         return;
     set_env("SSH", NULL);
-    static const char *const dirs[] = {"/h/plain", "/h/with blank", "/h/100%h", "/h/\"q\"", "/h/b\\s",
-                                       "/h/\xc3\xbc,x:y", "/h/it's", "/h/#x", "/h/$HOME"};
+    static const char *const dirs[] = {"/h/plain", "/h/with blank", "/h/100%h",
+                                       "/h/\"q\"", "/h/b\\s",       "/h/\xc3\xbc,x:y",
+                                       "/h/it's",  "/h/#x",         "/h/$HOME"};
     for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
-        _cleanup_free_ char *key = path_join(dirs[i], "user"), *sock = path_join(dirs[i], "ssh.sock");
+        _cleanup_free_ char *key = path_join(dirs[i], "user"),
+                            *sock = path_join(dirs[i], "ssh.sock");
         _cleanup_ssh_target_ struct ssh_target t = target(key, sock);
         _cleanup_strv_ struct strv argv = STRV_INIT;
         cr_assert_eq(ssh_base_argv(&t, SSH_MASTER_AUTO, &argv, NULL), 0);
@@ -119,8 +129,13 @@ Test(ssh, F40_F23_paths_as_ssh_reads_them)
             sbuf_addf(&tokens, *p == '%' ? "%c%%" : "%c", *p);
         _cleanup_free_ char *want_key = xasprintf("identityfile %s", sbuf_str(&tokens));
         _cleanup_free_ char *want_sock = xasprintf("controlpath %s", sock);
-        const char *const lines[] = {want_key, want_sock, "identitiesonly yes", "batchmode yes",
-                                     "identityagent none", "user lima", "port 60022",
+        const char *const lines[] = {want_key,
+                                     want_sock,
+                                     "identitiesonly yes",
+                                     "batchmode yes",
+                                     "identityagent none",
+                                     "user lima",
+                                     "port 60022",
                                      "userknownhostsfile /dev/null"};
         expect_lines(text, lines, ARRAY_SIZE(lines));
     }
@@ -136,8 +151,8 @@ Test(ssh, S11_what_can_not_be_written_is_refused)
         cr_expect_eq(ssh_base_argv(&t, SSH_MASTER_NONE, &argv, &e), -1);
         cr_expect_eq(argv.n, 0);
     }
-    static const char *const users[] = {"", "-oProxyCommand=x", "a b", "a\nb", "a;b", "$(id)", "a\"b",
-                                        "%h"};
+    static const char *const users[] = {
+        "", "-oProxyCommand=x", "a b", "a\nb", "a;b", "$(id)", "a\"b", "%h"};
     for (size_t i = 0; i < ARRAY_SIZE(users); i++) {
         _cleanup_ssh_target_ struct ssh_target t = target("/k", "/c");
         free(t.user);
@@ -151,7 +166,8 @@ Test(ssh, S11_what_can_not_be_written_is_refused)
 
 Test(ssh, F41_user_names_that_are_possible)
 {
-    static const char *const users[] = {"lima", "DOUGLAS", "a.b@c.com", "user-1", "root", "j\xc3\xb6rg"};
+    static const char *const users[] = {"lima",   "DOUGLAS", "a.b@c.com",
+                                        "user-1", "root",    "j\xc3\xb6rg"};
     for (size_t i = 0; i < ARRAY_SIZE(users); i++) {
         _cleanup_ssh_target_ struct ssh_target t = target("/k", "/c");
         free(t.user);
@@ -177,7 +193,7 @@ Test(ssh, program_from_the_environment)
     }
 }
 
-/* ---- ssh.config --------------------------------------------------------------------------------------------- */
+/* ---- ssh.config ----------------------------------------------------------------------------- */
 
 Test(ssh, config_file_works_with_ssh)
 {
@@ -201,12 +217,17 @@ Test(ssh, config_file_works_with_ssh)
     _cleanup_free_ char *text = resolved(&argv);
     _cleanup_free_ char *sock = instance_path(&in, INST_SSH_SOCK);
     _cleanup_free_ char *want_sock = xasprintf("controlpath %s", sock);
-    const char *const lines[] = {"hostname 127.0.0.1", "port 2222", "user jane", "controlmaster auto",
-                                 "controlpersist yes", "stricthostkeychecking false", want_sock};
+    const char *const lines[] = {"hostname 127.0.0.1",
+                                 "port 2222",
+                                 "user jane",
+                                 "controlmaster auto",
+                                 "controlpersist yes",
+                                 "stricthostkeychecking false",
+                                 want_sock};
     expect_lines(text, lines, ARRAY_SIZE(lines));
 }
 
-/* ---- keys ------------------------------------------------------------------------------------------------------ */
+/* ---- keys ----------------------------------------------------------------------------------- */
 
 static void expect_mode(const char *path, mode_t mode)
 {
@@ -306,11 +327,13 @@ Test(ssh, public_keys)
     put_file(pub, "ssh-ed25519 " KEY "a lima\n");
     put_dot_ssh(&f, "id_rsa.pub", "ssh-rsa " KEY "b me\n");
     put_dot_ssh(&f, "same.pub", "ssh-ed25519 " KEY "a lima\n");
-    put_dot_ssh(&f, "two.pub", "# a comment\necdsa-sha2-nistp256 " KEY "c\r\nsk-ssh-ed25519@openssh.com " KEY
-                               "d x\n");
+    put_dot_ssh(&f, "two.pub",
+                "# a comment\necdsa-sha2-nistp256 " KEY "c\r\nsk-ssh-ed25519@openssh.com " KEY
+                "d x\n");
     put_dot_ssh(&f, "host-cert.pub", "ssh-rsa-cert-v01@openssh.com " KEY "e x\n");
     put_dot_ssh(&f, "cert.pub", "ssh-rsa-cert-v01@openssh.com " KEY "f x\n");
-    put_dot_ssh(&f, "evil.pub", "ssh-rsa " KEY "\"g x\nfrom=\"x\" ssh-rsa " KEY "h\nssh-rsa " KEY "i \x1b[1m\n");
+    put_dot_ssh(&f, "evil.pub",
+                "ssh-rsa " KEY "\"g x\nfrom=\"x\" ssh-rsa " KEY "h\nssh-rsa " KEY "i \x1b[1m\n");
     put_dot_ssh(&f, "id_rsa", "ssh-rsa " KEY "private\n");
     struct config_instance cfg = {0};
     _cleanup_strv_ struct strv one = STRV_INIT, all = STRV_INIT;
@@ -320,8 +343,9 @@ Test(ssh, public_keys)
     cfg.ssh.load_dot_ssh_pub_keys = TRI_TRUE;
     cr_assert_eq(ssh_public_keys(&f.store, &cfg, &f.host, &all, NULL), 0);
     _cleanup_free_ char *joined = strv_join(&all, "|");
-    cr_expect_str_eq(joined, "ssh-ed25519 " KEY "a lima|ssh-rsa " KEY "b me|ecdsa-sha2-nistp256 " KEY
-                             "c|sk-ssh-ed25519@openssh.com " KEY "d x");
+    cr_expect_str_eq(joined,
+                     "ssh-ed25519 " KEY "a lima|ssh-rsa " KEY "b me|ecdsa-sha2-nistp256 " KEY
+                     "c|sk-ssh-ed25519@openssh.com " KEY "d x");
 }
 
 Test(ssh, public_key_that_is_none)

@@ -12,7 +12,7 @@
 
 TestSuite(store, .timeout = 60);
 
-/* ---- home ------------------------------------------------------------------------------------------- */
+/* ---- home ----------------------------------------------------------------------------------- */
 
 Test(store, home_from_environment)
 {
@@ -74,7 +74,7 @@ Test(store, home_is_a_file)
     expect_message(&e, "is not a directory");
 }
 
-/* ---- names ------------------------------------------------------------------------------------------ */
+/* ---- names ---------------------------------------------------------------------------------- */
 
 Test(store, file_names_are_all_there_and_differ)
 {
@@ -104,8 +104,9 @@ Test(store, F40_name_too_long_for_sockets)
 Test(store, S09_hostile_names)
 {
     _fixture_ struct fixture f = fixture_new();
-    static const char *const names[] = {"", ".", "..", "../x", "a/b", "-x", "a b", "$(id)", "a;b",
-                                        "a\nb", "_config", ".hidden", "a..b", "x.yaml", "\x1b[31m"};
+    static const char *const names[] = {"",        ".",       "..",    "../x",   "a/b",
+                                        "-x",      "a b",     "$(id)", "a;b",    "a\nb",
+                                        "_config", ".hidden", "a..b",  "x.yaml", "\x1b[31m"};
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         struct instance in = INSTANCE_INIT;
         struct instance_draft d;
@@ -173,7 +174,7 @@ Test(store, find_names_the_nearest)
     instance_release(&in);
 }
 
-/* ---- creation --------------------------------------------------------------------------------------- */
+/* ---- creation ------------------------------------------------------------------------------- */
 
 static void expect_no_hidden(const struct fixture *f)
 {
@@ -319,7 +320,7 @@ Test(store, F12_one_of_many_creates_wins)
     expect_no_hidden(&f);
 }
 
-/* ---- deletion --------------------------------------------------------------------------------------- */
+/* ---- deletion ------------------------------------------------------------------------------- */
 
 Test(store, delete_removes_everything)
 {
@@ -377,7 +378,7 @@ Test(store, sweep_touches_only_its_own_names)
     }
 }
 
-/* ---- locks, run-time files, facts --------------------------------------------------------------------- */
+/* ---- locks, run-time files, facts ----------------------------------------------------------- */
 
 Test(store, F12_operation_lock_names_its_holder)
 {

@@ -39,8 +39,8 @@ Test(load, S1_23_version_of_the_instance)
     static const struct {
         const char *version; /* NULL: no file */
         const char *mount_type;
-    } cases[] = {{"2.2.0\n", "9p"}, {"1.0.0", "9p"}, {"0.23.2\n", "reverse-sshfs"},
-                 {NULL, "reverse-sshfs"}};
+    } cases[] = {
+        {"2.2.0\n", "9p"}, {"1.0.0", "9p"}, {"0.23.2\n", "reverse-sshfs"}, {NULL, "reverse-sshfs"}};
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         _fixture_ struct fixture f = fixture_new();
         _cleanup_instance_ struct instance in = make_instance(&f, "vm");

@@ -146,7 +146,8 @@ Test(status, F04_pid_files_of_living_strangers)
     _fixture_ struct fixture f = fixture_new();
     _cleanup_instance_ struct instance in = make_instance(&f, "vm");
     _cleanup_free_ char *self = xasprintf("%ld\n", (long)getpid());
-    const char *const pids[] = {self, "1\n", "0\n", "-1\n", "garbage", "99999999999999999999\n", ""};
+    const char *const pids[] = {self, "1\n", "0\n", "-1\n", "garbage", "99999999999999999999\n",
+                                ""};
     for (size_t i = 0; i < ARRAY_SIZE(pids); i++) {
         put_in(&in, INST_HA_PID, pids[i]);
         put_in(&in, INST_QEMU_PID, pids[i]);
@@ -195,7 +196,8 @@ Test(status, agent_of_lima_for_another_instance)
     _cleanup_instance_ struct instance in = make_instance(&f, "vm");
     _cleanup_instance_ struct instance other = make_instance(&f, "other");
     _cleanup_free_ char *theirs = instance_path(&other, INST_HA_PID);
-    /* A stale number here that happens to be the agent of another one, of another name and of ours. */
+    /* A stale number here that happens to be the agent of another one, of another name and of ours.
+     */
     static const char *const names[] = {"other", "vm"};
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         _holder_ struct holder agent = fake_lima_agent(theirs, names[i]);
