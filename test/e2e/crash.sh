@@ -15,14 +15,14 @@ gone() { ! alive "$1"; }
 
 succeeds 'start' "$cima" start "$scratch/crash.yaml"
 agent=$(agent_pid) driver=$(driver_pid)
-"$cima" shell crash sh -c 'echo before > /tmp/mark' 2>/dev/null
+"$cima" shell crash sh -c 'echo before | sudo tee /run/mark >/dev/null' 2>/dev/null
 
 kill -9 "$agent"
 within 5 gone "$agent"
 check 'F01 the machine outlives its agent' alive "$driver"
 succeeds 'F01 list still works' "$cima" list
 check 'F01 … and tells' sh -c "'$cima' list --format json crash | grep -q 'agent lost'"
-succeeds 'F01 the next command re-adopts it' "$cima" shell crash cat /tmp/mark
+succeeds 'F01 the next command re-adopts it' "$cima" shell crash cat /run/mark
 check 'F01 … the same boot' is "$out" before
 check 'F01 … the same machine' is "$(driver_pid)" "$driver"
 check 'F01 … a new agent' sh -c "[ -n '$(agent_pid)' ] && [ '$(agent_pid)' != '$agent' ]"
@@ -83,8 +83,8 @@ check 'F07 poweroff in the guest: stopped' within 30 has_status crash Stopped
 succeeds 'start after poweroff' "$cima" start crash
 # F07: the guest reboots.
 driver=$(driver_pid)
-"$cima" shell crash sh -c 'echo x | sudo tee /tmp/old-boot; sudo reboot' >/dev/null 2>&1
-check 'F07 after a reboot the shell works again' within 40 sh -c "timeout 15 '$cima' shell crash sh -c '! test -e /tmp/old-boot' >/dev/null 2>&1"
+"$cima" shell crash sh -c 'echo x | sudo tee /run/old-boot; sudo reboot' >/dev/null 2>&1
+check 'F07 after a reboot the shell works again' within 40 sh -c "timeout 15 '$cima' shell crash sh -c '! test -e /run/old-boot' >/dev/null 2>&1"
 check 'F07 … in the same machine' is "$(driver_pid)" "$driver"
 succeeds 'delete -f' "$cima" delete -f crash
 check 'nothing is left' is "$(processes_with "$CIMA_HOME/")" 0
