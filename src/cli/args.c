@@ -221,8 +221,8 @@ static int take_value(const struct args *a, struct arg_value *v, const char *val
 }
 
 /* The value of an option that needs one: behind `=` (or the letter), else the next word. */
-static int value_of(const struct args *a, struct arg_value *v, const char *inline_value,
-                    int argc, char *const *argv, int *at, struct err *err)
+static int value_of(const struct args *a, struct arg_value *v, const char *inline_value, int argc,
+                    char *const *argv, int *at, struct err *err)
 {
     _cleanup_free_ char *words = NULL;
 

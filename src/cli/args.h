@@ -17,10 +17,13 @@ struct args {
     struct arg_value *v;           /* one per global option, then those of the command */
     size_t n;
     struct strv positional;
-    bool help;                     /* --help was there: nothing else is checked then */
+    bool help; /* --help was there: nothing else is checked then */
 };
 
-#define ARGS_INIT {NULL, NULL, 0, STRV_INIT, false}
+#define ARGS_INIT                                                                                  \
+    {                                                                                              \
+        NULL, NULL, 0, STRV_INIT, false                                                            \
+    }
 #define _cleanup_args_ _cleanup_(args_release)
 void args_release(struct args *a);
 

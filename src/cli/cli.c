@@ -30,7 +30,10 @@ const struct inst_env *cli_env(struct cli *cli, struct err *err)
     if (!cli->self)
         cli->self = xstrdup("cima");
     cli->env = (struct inst_env){
-        .store = &cli->store, .host = &cli->host, .self = cli->self, .debug = cli->debug,
+        .store = &cli->store,
+        .host = &cli->host,
+        .self = cli->self,
+        .debug = cli->debug,
     };
     cli->ready = true;
     return &cli->env;

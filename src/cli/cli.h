@@ -7,8 +7,8 @@
 #include "instance/instance.h"
 
 struct cli {
-    bool tty;   /* --tty, else standard output is a terminal: questions, columns cut to its width */
-    bool live;  /* a live progress line is welcome: not with --tty=false, --yes, JSON logs */
+    bool tty;  /* --tty, else standard output is a terminal: questions, columns cut to its width */
+    bool live; /* a live progress line is welcome: not with --tty=false, --yes, JSON logs */
     bool debug;
     /* below: only through cli_env */
     bool ready;
@@ -44,7 +44,10 @@ struct cli_target {
     char *name;                     /* … and its name */
 };
 
-#define CLI_TARGET_INIT {false, INSTANCE_INIT, INST_TEMPLATE_INIT, NULL}
+#define CLI_TARGET_INIT                                                                            \
+    {                                                                                              \
+        false, INSTANCE_INIT, INST_TEMPLATE_INIT, NULL                                             \
+    }
 #define _cleanup_cli_target_ _cleanup_(cli_target_release)
 void cli_target_release(struct cli_target *t);
 /* For create: arg is a template, NULL or "-"; name is --name or NULL. */
@@ -67,20 +70,20 @@ int64_t cli_timeout(const struct args *args);
 unsigned cli_columns(int fd);
 
 /* Options and positionals that several commands share, for their tables. */
-#define CLI_OPTION_NAME                                                          \
-    {                                                                            \
-        .name = "name", .kind = VALUE_TEXT, .metavar = "NAME",                   \
-        .default_text = "the file's name", .help = "Name of the instance"        \
+#define CLI_OPTION_NAME                                                                            \
+    {                                                                                              \
+        .name = "name", .kind = VALUE_TEXT, .metavar = "NAME", .default_text = "the file's name",  \
+        .help = "Name of the instance"                                                             \
     }
-#define CLI_OPTION_PROGRESS                                                      \
-    {                                                                            \
-        .name = "progress", .kind = VALUE_BOOL,                                  \
-        .help = "Log every stage of the start as a line, also on a terminal"     \
+#define CLI_OPTION_PROGRESS                                                                        \
+    {                                                                                              \
+        .name = "progress", .kind = VALUE_BOOL,                                                    \
+        .help = "Log every stage of the start as a line, also on a terminal"                       \
     }
-#define CLI_OPTION_TIMEOUT                                                       \
-    {                                                                            \
-        .name = "timeout", .kind = VALUE_DURATION, .metavar = "TIME",            \
-        .default_text = "10m0s", .help = "How long to wait for the instance to be ready" \
+#define CLI_OPTION_TIMEOUT                                                                         \
+    {                                                                                              \
+        .name = "timeout", .kind = VALUE_DURATION, .metavar = "TIME", .default_text = "10m0s",     \
+        .help = "How long to wait for the instance to be ready"                                    \
     }
 
 #endif

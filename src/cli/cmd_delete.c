@@ -32,7 +32,9 @@ static const struct cli_positional positional[] = {
 };
 
 static const struct cli_option options[] = {
-    {.name = "force", .short_name = 'f', .kind = VALUE_BOOL,
+    {.name = "force",
+     .short_name = 'f',
+     .kind = VALUE_BOOL,
      .help = "Also a running or broken one; its processes are killed"},
     {.name = NULL},
 };

@@ -24,10 +24,17 @@ static const struct cli_positional positional[] = {
 };
 
 static const struct cli_option options[] = {
-    {.name = "pidfile", .short_name = 'p', .kind = VALUE_FILE, .metavar = "FILE",
-     .default_text = "ha.pid of the instance", .help = "Where to write the process id"},
-    {.name = "socket", .kind = VALUE_FILE, .metavar = "FILE",
-     .default_text = "ha.sock of the instance", .help = "Where to listen for requests"},
+    {.name = "pidfile",
+     .short_name = 'p',
+     .kind = VALUE_FILE,
+     .metavar = "FILE",
+     .default_text = "ha.pid of the instance",
+     .help = "Where to write the process id"},
+    {.name = "socket",
+     .kind = VALUE_FILE,
+     .metavar = "FILE",
+     .default_text = "ha.sock of the instance",
+     .help = "Where to listen for requests"},
     {.name = NULL},
 };
 

@@ -37,7 +37,8 @@ static int choose_format(const struct args *args, enum list_format *ret, struct 
 
     if (args_flag(args, "json") && format)
         return conflict("option --json conflicts with option --format", err);
-    if (args_flag(args, "quiet") && (args_flag(args, "json") || (format && !streq(format, "table"))))
+    if (args_flag(args, "quiet") &&
+        (args_flag(args, "json") || (format && !streq(format, "table"))))
         return conflict("option --quiet can only be used with '--format table'", err);
     if (args_flag(args, "json") || streq0(format, "json")) {
         *ret = LIST_JSON;
@@ -49,8 +50,10 @@ static int choose_format(const struct args *args, enum list_format *ret, struct 
         err_set(err, ERR_UNSUPPORTED, "cannot list as '%s': templates come later", format);
         return err_hint(err, "--format json has every field");
     } else {
-        err_set(err, ERR_USAGE, "invalid argument \"%s\" for \"-f, --format\" flag: must be one of: "
-                                "table, json, yaml", format);
+        err_set(err, ERR_USAGE,
+                "invalid argument \"%s\" for \"-f, --format\" flag: must be one of: "
+                "table, json, yaml",
+                format);
         return err_hint(err, "see `cima list --help`");
     }
     return 0;
@@ -152,10 +155,15 @@ static const struct cli_positional positional[] = {
 };
 
 static const struct cli_option options[] = {
-    {.name = "all-fields", .kind = VALUE_BOOL,
+    {.name = "all-fields",
+     .kind = VALUE_BOOL,
      .help = "Show every column of the table, however narrow the terminal is"},
-    {.name = "format", .short_name = 'f', .kind = VALUE_TEXT, .metavar = "FORMAT",
-     .default_text = "table", .help = "Form of the output: table, json, yaml"},
+    {.name = "format",
+     .short_name = 'f',
+     .kind = VALUE_TEXT,
+     .metavar = "FORMAT",
+     .default_text = "table",
+     .help = "Form of the output: table, json, yaml"},
     {.name = "json", .kind = VALUE_BOOL, .help = "Same as --format json"},
     {.name = "quiet", .short_name = 'q', .kind = VALUE_BOOL, .help = "Only names"},
     {.name = NULL},

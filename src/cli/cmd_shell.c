@@ -130,12 +130,20 @@ static const struct cli_positional positional[] = {
 };
 
 static const struct cli_option options[] = {
-    {.name = "shell", .kind = VALUE_TEXT, .metavar = "SHELL", .default_text = "the user's shell",
+    {.name = "shell",
+     .kind = VALUE_TEXT,
+     .metavar = "SHELL",
+     .default_text = "the user's shell",
      .help = "Shell of the guest to use"},
     {.name = "start", .kind = VALUE_BOOL, .help = "Start the instance first when it is stopped"},
-    {.name = "timeout", .kind = VALUE_DURATION, .metavar = "TIME", .default_text = "10m0s",
+    {.name = "timeout",
+     .kind = VALUE_DURATION,
+     .metavar = "TIME",
+     .default_text = "10m0s",
      .help = "How long to wait for the start"},
-    {.name = "workdir", .kind = VALUE_TEXT, .metavar = "DIR",
+    {.name = "workdir",
+     .kind = VALUE_TEXT,
+     .metavar = "DIR",
      .default_text = "where the host's working directory is mounted",
      .help = "Directory of the guest to start in"},
     {.name = NULL},

@@ -21,9 +21,10 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
         return -1;
     cli_warn_root();
     if (t.is_template && inst_create(env, t.name, &t.template_, &cli_report, &t.inst, err) < 0)
-        return err->kind == ERR_EXISTS ? err_hint(err, "to start it: `cima start %s`; to make "
-                                                       "another one from the file: `cima start "
-                                                       "--name NAME %s`",
+        return err->kind == ERR_EXISTS ? err_hint(err,
+                                                  "to start it: `cima start %s`; to make "
+                                                  "another one from the file: `cima start "
+                                                  "--name NAME %s`",
                                                   t.name, t.template_.path)
                                        : -1;
     if (args_flag(args, "foreground"))
@@ -37,7 +38,8 @@ static const struct cli_positional positional[] = {
 };
 
 static const struct cli_option options[] = {
-    {.name = "foreground", .kind = VALUE_BOOL,
+    {.name = "foreground",
+     .kind = VALUE_BOOL,
      .help = "Run the host agent in this terminal until the instance ends"},
     CLI_OPTION_NAME,
     CLI_OPTION_PROGRESS,

@@ -27,7 +27,9 @@ static const struct cli_positional positional[] = {
 };
 
 static const struct cli_option options[] = {
-    {.name = "force", .short_name = 'f', .kind = VALUE_BOOL,
+    {.name = "force",
+     .short_name = 'f',
+     .kind = VALUE_BOOL,
      .help = "Kill the machine instead of asking its guest to shut down"},
     {.name = NULL},
 };

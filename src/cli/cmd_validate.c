@@ -13,7 +13,8 @@ static int load(const struct inst_env *env, const struct inst_template *t, struc
 {
     _cleanup_diags_ struct diags warnings = DIAGS_INIT;
     struct config_layer layer = {t->path, t->text, t->len};
-    int r = store_load_template(env->store, name_for(env, t), &layer, env->host, ret, &warnings, err);
+    int r =
+        store_load_template(env->store, name_for(env, t), &layer, env->host, ret, &warnings, err);
 
     inst_warnings(&cli_report, &warnings);
     return r;
@@ -50,8 +51,7 @@ static const struct cli_positional positional[] = {
 };
 
 static const struct cli_option options[] = {
-    {.name = "fill", .kind = VALUE_BOOL,
-     .help = "Print the YAML with every default filled in"},
+    {.name = "fill", .kind = VALUE_BOOL, .help = "Print the YAML with every default filled in"},
     {.name = NULL},
 };
 

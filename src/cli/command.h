@@ -9,7 +9,7 @@
 
 /* What a value is: checked by the parser where that needs no look at the machine. */
 enum value_kind {
-    VALUE_BOOL,     /* --name, --name=true, --name=false */
+    VALUE_BOOL, /* --name, --name=true, --name=false */
     VALUE_TEXT,
     VALUE_ENUM,     /* one of cli_option.choices */
     VALUE_DURATION, /* "10m0s" */
@@ -19,7 +19,7 @@ enum value_kind {
     VALUE_STOPPED_INSTANCE,
     VALUE_TEMPLATE, /* a YAML file, or "-" */
     VALUE_INSTANCE_OR_TEMPLATE,
-    VALUE_COMMAND,  /* a name of the command table */
+    VALUE_COMMAND, /* a name of the command table */
     VALUE_KIND_COUNT,
 };
 ENUM_STRINGS_DECLARE(value_kind);
@@ -30,20 +30,20 @@ enum option_flags {
 };
 
 struct cli_option {
-    const char *name;            /* long, without dashes */
-    char short_name;             /* '\0': none */
+    const char *name; /* long, without dashes */
+    char short_name;  /* '\0': none */
     enum value_kind kind;
-    const char *metavar;         /* NULL for VALUE_BOOL */
-    const char *const *choices;  /* VALUE_ENUM: NULL-terminated */
-    const char *default_text;    /* what counts without the option; for help; may be NULL */
+    const char *metavar;        /* NULL for VALUE_BOOL */
+    const char *const *choices; /* VALUE_ENUM: NULL-terminated */
+    const char *default_text;   /* what counts without the option; for help; may be NULL */
     const char *help;
     unsigned flags;
 };
 
 struct cli_positional {
-    const char *name;     /* "INST", as usage lines show it */
+    const char *name; /* "INST", as usage lines show it */
     enum value_kind kind;
-    unsigned min, max;    /* how many; max 0: no limit */
+    unsigned min, max; /* how many; max 0: no limit */
 };
 
 enum command_group { GROUP_BASIC, GROUP_ADVANCED, GROUP_COUNT };
@@ -58,13 +58,13 @@ struct args;
 
 struct command {
     const char *name;
-    const char *const *aliases;               /* NULL-terminated; NULL: none */
+    const char *const *aliases; /* NULL-terminated; NULL: none */
     enum command_group group;
-    const char *summary;                      /* one line, no full stop */
-    const char *description;                  /* paragraphs; broken into lines by help.c */
-    const char *examples;                     /* lines as they are; may be NULL */
-    const struct cli_positional *positional;  /* ends with a NULL name; NULL: none */
-    const struct cli_option *options;         /* ends with a NULL name; NULL: none */
+    const char *summary;                     /* one line, no full stop */
+    const char *description;                 /* paragraphs; broken into lines by help.c */
+    const char *examples;                    /* lines as they are; may be NULL */
+    const struct cli_positional *positional; /* ends with a NULL name; NULL: none */
+    const struct cli_option *options;        /* ends with a NULL name; NULL: none */
     unsigned flags;
     int (*run)(struct cli *cli, const struct args *args, struct err *err);
 };

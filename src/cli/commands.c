@@ -2,32 +2,19 @@
 #include "cli/command.h"
 
 static const char *const value_kind_names[] = {
-    [VALUE_BOOL] = "bool",
-    [VALUE_TEXT] = "text",
-    [VALUE_ENUM] = "enum",
-    [VALUE_DURATION] = "duration",
-    [VALUE_FILE] = "file",
-    [VALUE_DIR] = "directory",
-    [VALUE_INSTANCE] = "instance",
-    [VALUE_STOPPED_INSTANCE] = "stopped instance",
-    [VALUE_TEMPLATE] = "template",
-    [VALUE_INSTANCE_OR_TEMPLATE] = "instance or template",
+    [VALUE_BOOL] = "bool",         [VALUE_TEXT] = "text",
+    [VALUE_ENUM] = "enum",         [VALUE_DURATION] = "duration",
+    [VALUE_FILE] = "file",         [VALUE_DIR] = "directory",
+    [VALUE_INSTANCE] = "instance", [VALUE_STOPPED_INSTANCE] = "stopped instance",
+    [VALUE_TEMPLATE] = "template", [VALUE_INSTANCE_OR_TEMPLATE] = "instance or template",
     [VALUE_COMMAND] = "command",
 };
 ENUM_STRINGS_DEFINE(value_kind, VALUE_KIND_COUNT)
 
 /* Every command, sorted by name (a test checks it): each is the constant cmd_NAME of cmd_NAME.c. */
-#define COMMANDS(row) \
-    row(create)       \
-    row(delete)       \
-    row(help)         \
-    row(hostagent)    \
-    row(list)         \
-    row(restart)      \
-    row(shell)        \
-    row(start)        \
-    row(stop)         \
-    row(validate)
+#define COMMANDS(row)                                                                              \
+    row(create) row(delete) row(help) row(hostagent) row(list) row(restart) row(shell) row(start)  \
+        row(stop) row(validate)
 
 #define DECLARE(name) extern const struct command cmd_##name;
 COMMANDS(DECLARE)
@@ -40,11 +27,21 @@ static const char *const log_formats[] = {"text", "json", NULL};
 const struct cli_option global_options[] = {
     {.name = "debug", .kind = VALUE_BOOL, .help = "Short for --log-level debug"},
     {.name = "help", .short_name = 'h', .kind = VALUE_BOOL, .help = "Show help"},
-    {.name = "log-format", .kind = VALUE_ENUM, .metavar = "FORMAT", .choices = log_formats,
-     .default_text = "text", .help = "Form of the log lines on standard error"},
-    {.name = "log-level", .kind = VALUE_ENUM, .metavar = "LEVEL", .choices = log_levels,
-     .default_text = "info", .help = "Least important log lines to show"},
-    {.name = "tty", .kind = VALUE_BOOL, .default_text = "standard output is a terminal",
+    {.name = "log-format",
+     .kind = VALUE_ENUM,
+     .metavar = "FORMAT",
+     .choices = log_formats,
+     .default_text = "text",
+     .help = "Form of the log lines on standard error"},
+    {.name = "log-level",
+     .kind = VALUE_ENUM,
+     .metavar = "LEVEL",
+     .choices = log_levels,
+     .default_text = "info",
+     .help = "Least important log lines to show"},
+    {.name = "tty",
+     .kind = VALUE_BOOL,
+     .default_text = "standard output is a terminal",
      .help = "Live progress and questions"},
     {.name = "version", .short_name = 'v', .kind = VALUE_BOOL, .help = "Print the version"},
     {.name = "yes", .short_name = 'y', .kind = VALUE_BOOL, .help = "Same as --tty=false"},

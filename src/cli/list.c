@@ -35,7 +35,8 @@ static struct shown choose_columns(const struct inst_info *infos, size_t n,
         return s;
     for (size_t i = 0; i < n; i++) {
         one_type = one_type && streq(vm_type_of(&infos[i]), vm_type_of(&infos[0]));
-        host_arch = host_arch && (!infos[i].has_config || config_arch(&infos[i].config.v) == host->arch);
+        host_arch =
+            host_arch && (!infos[i].has_config || config_arch(&infos[i].config.v) == host->arch);
     }
     s.vm_type = (units + 7) * UNIT <= width || !one_type;
     units += s.vm_type;

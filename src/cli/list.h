@@ -7,7 +7,8 @@
 #include "instance/instance.h"
 
 /* The table. columns: width of the terminal, 0 when it is none; then, and with all_fields, every
- * column is there. Otherwise VMTYPE, ARCH and DIR give way in narrow terminals (spec row `list`). */
+ * column is there. Otherwise VMTYPE, ARCH and DIR give way in narrow terminals (spec row `list`).
+ */
 void list_table(const struct inst_info *infos, size_t n, const struct host_facts *host,
                 unsigned columns, bool all_fields, struct sbuf *out);
 /* One instance as an object, keys in Lima's order; `condition` is ours. */

@@ -21,7 +21,8 @@ static void fill_standard_fds(void)
 }
 
 /* A log line ends at its line end, so further lines (source, caret, output of a script) follow it
- * as they are; in JSON everything is in the one message. On a terminal the hint has its own line. */
+ * as they are; in JSON everything is in the one message. On a terminal the hint has its own line.
+ */
 static void print_error(const struct err *err)
 {
     _cleanup_free_ char *line = err_line(err), *message = err_message(err), *text = err_text(err);

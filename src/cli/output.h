@@ -13,7 +13,10 @@ struct table {
     size_t n, cap;
 };
 
-#define TABLE_INIT {NULL, 0, 0}
+#define TABLE_INIT                                                                                 \
+    {                                                                                              \
+        NULL, 0, 0                                                                                 \
+    }
 #define _cleanup_table_ _cleanup_(table_release)
 void table_release(struct table *t);
 /* A new row; cells are pushed to it. Valid until the next call. */

@@ -64,8 +64,7 @@ static char *elapsed_text(int64_t ms)
 void progress_render(const struct progress_view *v, unsigned columns, struct sbuf *out)
 {
     _cleanup_free_ char *time = elapsed_text(v->elapsed_ms);
-    _cleanup_free_ char *count =
-        v->step ? xasprintf("[%u/%u] ", v->step, v->steps) : xstrdup("");
+    _cleanup_free_ char *count = v->step ? xasprintf("[%u/%u] ", v->step, v->steps) : xstrdup("");
     size_t room = columns > 1 ? columns - 1 : 1;
     size_t fixed = strlen(time) + 1;
     size_t subject = text_width(v->subject) + 2, text = text_width(v->text);
@@ -110,7 +109,10 @@ static void draw(void)
     int64_t now = monotonic_ms();
     unsigned columns = cli_columns(STDERR_FILENO);
     struct progress_view view = {
-        .subject = line.subject, .text = line.text, .step = line.step, .steps = line.steps,
+        .subject = line.subject,
+        .text = line.text,
+        .step = line.step,
+        .steps = line.steps,
         .elapsed_ms = now - line.start,
     };
 

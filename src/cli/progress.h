@@ -6,9 +6,9 @@
 #include "base/sbuf.h"
 
 struct progress_view {
-    const char *subject;   /* "mini" */
-    const char *text;      /* what is being done */
-    unsigned step, steps;  /* 3 of 8; step 0: not shown */
+    const char *subject;  /* "mini" */
+    const char *text;     /* what is being done */
+    unsigned step, steps; /* 3 of 8; step 0: not shown */
     int64_t elapsed_ms;
 };
 

@@ -17,9 +17,9 @@ struct shell_request {
     size_t n_argv;
 };
 
-/* One line for the guest's shell: `cd '/there' || exit 1; exec "$SHELL" -l -c '…'`. Words are quoted
- * so that the command gets them byte for byte; leading NAME=value words stay assignments. Caller
- * frees. */
+/* One line for the guest's shell: `cd '/there' || exit 1; exec "$SHELL" -l -c '…'`. Words are
+ * quoted so that the command gets them byte for byte; leading NAME=value words stay assignments.
+ * Caller frees. */
 char *shell_script(const struct shell_request *r);
 
 #endif

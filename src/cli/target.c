@@ -41,8 +41,9 @@ static int no_default_error(const char *verb, struct err *err)
 static int read_template(const char *arg, const char *name, struct cli_target *t, struct err *err)
 {
     if (streq(arg, "-") && isatty(STDIN_FILENO)) {
-        err_set(err, ERR_USAGE, "standard input is a terminal: `-` reads the YAML from a pipe or a "
-                                "file");
+        err_set(err, ERR_USAGE,
+                "standard input is a terminal: `-` reads the YAML from a pipe or a "
+                "file");
         return err_hint(err, "`cima create --name NAME - < FILE.yaml`");
     }
     if (streq(arg, "-") && !name) {
@@ -68,8 +69,10 @@ int cli_target_new(const struct inst_env *env, const char *arg, const char *name
     if (!streq(arg, "-") && is_locator(arg))
         return locator_error(arg, err);
     if (!streq(arg, "-") && !strchr(arg, '/') && !is_yaml_name(arg) && !path_exists(arg)) {
-        err_set(err, ERR_NOT_FOUND, "cannot create from '%s': there is no such file, and templates "
-                                    "by name come later", arg);
+        err_set(err, ERR_NOT_FOUND,
+                "cannot create from '%s': there is no such file, and templates "
+                "by name come later",
+                arg);
         _cleanup_free_ char *file = xasprintf("%s.yaml", arg);
         return path_exists(file) ? err_hint(err, "did you mean `cima create %s`?", file)
                                  : err_hint(err, "what works now is a YAML file: `cima create "
@@ -124,8 +127,10 @@ int cli_target_find(const struct inst_env *env, const char *arg, const char *nam
         return err_move(err, &missing);
     }
     if (arg && name && !streq(arg, name)) {
-        err_set(err, ERR_USAGE, "instance name `%s` and CLI flag --name `%s` must match", arg, name);
-        return err_hint(err, "`cima start %s` starts the instance; a new one needs a YAML file", arg);
+        err_set(err, ERR_USAGE, "instance name `%s` and CLI flag --name `%s` must match", arg,
+                name);
+        return err_hint(err, "`cima start %s` starts the instance; a new one needs a YAML file",
+                        arg);
     }
     *ret = t;
     t = (struct cli_target)CLI_TARGET_INIT;

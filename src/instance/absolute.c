@@ -18,7 +18,8 @@ static bool is_relative(const char *location)
 static int change(struct yaml_edit *e, const struct inst_template *t, const struct yaml_node *map,
                   struct err *err)
 {
-    const struct yaml_pair *p = map && map->type == YAML_MAP ? yaml_map_pair(map, "location") : NULL;
+    const struct yaml_pair *p =
+        map && map->type == YAML_MAP ? yaml_map_pair(map, "location") : NULL;
 
     if (!p || p->value->type != YAML_SCALAR || !is_relative(p->value->value))
         return 0;

@@ -39,8 +39,11 @@ static int fill_draft(const struct inst_env *env, const struct instance *i,
         return -1;
     inst_step(r, "preparing the image");
     if (image_prepare(env->store, cfg, t->base_dir, i, &image, err) < 0)
-        return err->hint ? -1 : err_hint(err, "look at `images` in %s; relative locations start in "
-                                              "'%s'", t->path, t->base_dir);
+        return err->hint ? -1
+                         : err_hint(err,
+                                    "look at `images` in %s; relative locations start in "
+                                    "'%s'",
+                                    t->path, t->base_dir);
     inst_step(r, "making the disk");
     if (driver->create_disk(&ctx, &image, facts, err) < 0 ||
         instance_facts_write(i, facts, err) < 0)
@@ -68,8 +71,8 @@ int inst_create(const struct inst_env *env, const char *name, const struct inst_
     int loaded = store_load_template(env->store, name, &layer, env->host, &config, &warnings, err);
     inst_warnings(r, &warnings);
     if (loaded < 0 && !err->hint)
-        err_hint(err, "mend the file; `cima validate %s` checks it", streq(t->path, "<stdin>") ? "-"
-                                                                                         : t->path);
+        err_hint(err, "mend the file; `cima validate %s` checks it",
+                 streq(t->path, "<stdin>") ? "-" : t->path);
     if (loaded < 0 || store_create_begin(env->store, name, &draft, err) < 0)
         return -1;
     if (fill_draft(env, &draft.inst, t, &config.v, r, err) < 0)

@@ -9,7 +9,7 @@
 #include <fcntl.h>
 
 /* The last event is in the last of the file, however long the agent has run. */
-#define TAIL_MAX (2 * EVENT_LINE_MAX)
+#define TAIL_MAX    (2 * EVENT_LINE_MAX)
 #define VERSION_MAX 4096
 /* An agent that is well answers in far less. */
 enum { ANSWER_MS = 200 };
@@ -104,7 +104,8 @@ static char *config_problem(const struct err *err)
     return sbuf_detach(&s);
 }
 
-static void read_config(const struct inst_env *env, const struct instance *i, struct inst_info *info)
+static void read_config(const struct inst_env *env, const struct instance *i,
+                        struct inst_info *info)
 {
     _cleanup_err_ struct err err = ERR_INIT;
     struct config config = CONFIG_INIT;

@@ -61,8 +61,9 @@ enum inst_start_result { INST_START_STARTED, INST_START_READOPTED, INST_START_AL
  * interrupted() said so: the start goes on without us. */
 int inst_start(const struct inst_env *env, const struct instance *i, int64_t timeout_ms,
                const struct inst_report *r, enum inst_start_result *ret, struct err *err);
-/* The first part of a start alone, for a host agent in the foreground: checks that there is no agent,
- * sweeps leftovers, checks the plan. From then on the agent's own lock decides who is the one. */
+/* The first part of a start alone, for a host agent in the foreground: checks that there is no
+ * agent, sweeps leftovers, checks the plan. From then on the agent's own lock decides who is the
+ * one. */
 int inst_start_prepare(const struct inst_env *env, const struct instance *i,
                        const struct inst_report *r, struct err *err);
 /* Gives a machine that has lost its agent a new one, and waits (at most 30 s) until the agent knows
@@ -88,10 +89,10 @@ struct inst_info {
     struct instance_state state; /* Broken, with the reason in errors, when the YAML is */
     bool has_config;
     struct config config;
-    uint16_t ssh_port;           /* 0: unknown, not running */
+    uint16_t ssh_port; /* 0: unknown, not running */
     bool protected_;
-    char *lima_version;          /* "" when there is no such file */
-    char *message;               /* of the YAML, expanded; NULL without a configuration */
+    char *lima_version; /* "" when there is no such file */
+    char *message;      /* of the YAML, expanded; NULL without a configuration */
 };
 
 #define _cleanup_inst_info_ _cleanup_(inst_info_release)

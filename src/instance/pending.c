@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a valid YAML may ask for and this version does not do yet: said at every start, never ignored
- * in silence. A row goes when its feature comes. What the machine can't start without is refused by
- * the driver's plan instead. */
+/* What a valid YAML may ask for and this version does not do yet: said at every start, never
+ * ignored in silence. A row goes when its feature comes. What the machine can't start without is
+ * refused by the driver's plan instead. */
 #include "instance/internal.h"
 
 static bool asks_for_forwards(const struct config_instance *c)
@@ -46,7 +46,8 @@ static const struct {
      "field `portForwards`: this version does not forward ports yet; hint: `ssh -F ssh.config -L` "
      "with the ssh.config of the instance"},
     {asks_for_sshfs, LOG_WARN,
-     "field `mounts`: this version does not make reverse-sshfs mounts yet; hint: `mountType: 9p` if "
+     "field `mounts`: this version does not make reverse-sshfs mounts yet; hint: `mountType: 9p` "
+     "if "
      "the guest's kernel has 9p"},
     {asks_for_copies, LOG_WARN, "field `copyToHost`: this version does not copy files yet"},
     {asks_for_inotify, LOG_WARN, "field `mountInotify`: this version does not pass changes on yet"},

@@ -18,7 +18,7 @@ struct follow {
     bool port_is_enough; /* the machine is known to the agent; no need for RUNNING */
     bool degraded;
     enum stage stage;
-    struct err error;    /* the agent's own, when it gave one */
+    struct err error; /* the agent's own, when it gave one */
     struct strv errors;
 };
 
@@ -87,7 +87,8 @@ static int degraded_error(const struct instance *i, struct follow *f, struct err
 
     inst_note(f->r, LOG_WARN,
               "DEGRADED. The VM seems running, but file sharing and port forwarding may not work. "
-              "(hint: see \"%s\")", log);
+              "(hint: see \"%s\")",
+              log);
     if (err_is_set(&f->error))
         err_move(err, &f->error);
     else
@@ -95,7 +96,8 @@ static int degraded_error(const struct instance *i, struct follow *f, struct err
     for (size_t k = 1; k < f->errors.n; k++)
         err_detail(err, f->errors.v[k]);
     if (!err->hint)
-        err_hint(err, "the machine is left running: `cima shell %s` to look, `cima stop %s` to end it",
+        err_hint(err,
+                 "the machine is left running: `cima shell %s` to look, `cima stop %s` to end it",
                  i->name, i->name);
     return -1;
 }
@@ -105,7 +107,8 @@ static int timeout_error(const struct instance *i, const struct follow *f, int64
 {
     err_set(err, ERR_TIMEOUT,
             "instance `%s`: did not receive an event with the `running` status within %lld s: its "
-            "last stage was '%s'", i->name, (long long)(timeout_ms / 1000), stage_to_string(f->stage));
+            "last stage was '%s'",
+            i->name, (long long)(timeout_ms / 1000), stage_to_string(f->stage));
     serial_add_tail(i, err);
     return err_hint(err, "it goes on starting: `cima start %s` waits again, `cima stop %s` ends it",
                     i->name, i->name);
@@ -185,7 +188,10 @@ static int check(const struct inst_env *env, const struct instance *i, const str
     _cleanup_config_ struct config config = CONFIG_INIT;
     _cleanup_diags_ struct diags warnings = DIAGS_INIT;
     struct driver_ctx ctx = {
-        .store = env->store, .inst = i, .cfg = &config.v, .host = env->host,
+        .store = env->store,
+        .inst = i,
+        .cfg = &config.v,
+        .host = env->host,
     };
 
     if (instance_load_config(env->store, i, env->host, &config, &warnings, err) < 0)
@@ -212,8 +218,8 @@ static void sweep(const struct instance *i, const struct inst_report *r)
     if (!stale)
         return;
     instance_sweep_runtime(i);
-    inst_note(r, LOG_INFO, "The instance `%s` was not shut down properly; cleaned up its stale state",
-              i->name);
+    inst_note(r, LOG_INFO,
+              "The instance `%s` was not shut down properly; cleaned up its stale state", i->name);
 }
 
 /* ---- start ----------------------------------------------------------------------------------- */
@@ -272,8 +278,10 @@ static int start_without_agent(const struct inst_env *env, const struct instance
 
     instance_state_read(i, &st);
     if (st.driver_pid) {
-        inst_note(r, LOG_INFO, "The host agent of `%s` is gone, its machine (pid %d) is not: taking "
-                               "it over", i->name, (int)st.driver_pid);
+        inst_note(r, LOG_INFO,
+                  "The host agent of `%s` is gone, its machine (pid %d) is not: taking "
+                  "it over",
+                  i->name, (int)st.driver_pid);
         *ret = INST_START_READOPTED;
         return spawn_and_follow(env, i, timeout_ms, false, r, err);
     }
@@ -337,8 +345,10 @@ int inst_readopt_locked(const struct inst_env *env, const struct instance *i,
     instance_state_read(i, &st);
     if (!st.driver_pid || inst_has_agent(&st))
         return 0;
-    inst_note(r, LOG_INFO, "The host agent of `%s` is gone, its machine (pid %d) is not: taking it "
-                           "over", i->name, (int)st.driver_pid);
+    inst_note(r, LOG_INFO,
+              "The host agent of `%s` is gone, its machine (pid %d) is not: taking it "
+              "over",
+              i->name, (int)st.driver_pid);
     if (spawn_and_follow(env, i, ADOPT_MS, true, r, err) < 0)
         return err_wrap(err, "cannot take over the machine of instance `%s`", i->name);
     return 0;

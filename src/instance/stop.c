@@ -55,8 +55,8 @@ static void tell_last_event(const struct instance *i, const struct inst_report *
     inst_note(r, LOG_WARN, "%s", text);
 }
 
-/* An agent that runs the instance and does not answer would let us wait for minutes. The machine can
- * do without it: another one takes over. */
+/* An agent that runs the instance and does not answer would let us wait for minutes. The machine
+ * can do without it: another one takes over. */
 static int replace_hanging_agent(const struct instance *i, const struct inst_report *r,
                                  struct err *err)
 {
@@ -84,8 +84,10 @@ static int end_agent(const struct instance *i, const struct inst_report *r, stru
         return err_move(err, &why);
     while (pidfd_wait(pidfd, TICK_MS) <= 0) {
         if (monotonic_ms() >= deadline)
-            return err_set(err, ERR_TIMEOUT, "instance `%s`: did not receive an event with the "
-                           "`exiting` status within %d s", i->name, AGENT_STOP_MS / 1000);
+            return err_set(err, ERR_TIMEOUT,
+                           "instance `%s`: did not receive an event with the "
+                           "`exiting` status within %d s",
+                           i->name, AGENT_STOP_MS / 1000);
         if (r->tick)
             r->tick(r->arg);
     }
@@ -177,12 +179,12 @@ static int kill_machine(const struct instance *i, struct err *err)
     if (pidfd < 0 || driver_pid(i) != pid)
         return 0;
     if (pidfd_signal(pidfd, SIGKILL) < 0 && errno != ESRCH)
-        return err_set_errno(err, ERR_PERMISSION, "cannot kill the machine of `%s` (pid %d)", i->name,
-                             (int)pid);
+        return err_set_errno(err, ERR_PERMISSION, "cannot kill the machine of `%s` (pid %d)",
+                             i->name, (int)pid);
     if (pidfd_wait(pidfd, KILL_MS) > 0)
         return 0;
-    err_set(err, ERR_TIMEOUT, "the machine of `%s` (pid %d) does not end, even when killed", i->name,
-            (int)pid);
+    err_set(err, ERR_TIMEOUT, "the machine of `%s` (pid %d) does not end, even when killed",
+            i->name, (int)pid);
     return err_hint(err, "it hangs in the kernel, mostly on its disk");
 }
 
@@ -226,8 +228,9 @@ int inst_kill_if_alive(const struct instance *i, const struct inst_report *r, st
     return inst_is_alive(&st) ? inst_kill(i, r, err) : 0;
 }
 
-/* Force does not respect a lock whose holder only waits, but it does not work beside another force or
- * a start that is about to spawn: killing the processes ends the waiting, then the lock is free. */
+/* Force does not respect a lock whose holder only waits, but it does not work beside another force
+ * or a start that is about to spawn: killing the processes ends the waiting, then the lock is free.
+ */
 static int stop_force(const struct instance *i, const struct inst_report *r, struct err *err)
 {
     _cleanup_close_ int lock = inst_lock(i, 0, NULL);

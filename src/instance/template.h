@@ -16,7 +16,10 @@ struct inst_template {
     size_t len;
 };
 
-#define INST_TEMPLATE_INIT {NULL, NULL, NULL, NULL, 0}
+#define INST_TEMPLATE_INIT                                                                         \
+    {                                                                                              \
+        NULL, NULL, NULL, NULL, 0                                                                  \
+    }
 #define _cleanup_inst_template_ _cleanup_(inst_template_release)
 void inst_template_release(struct inst_template *t);
 /* Reads a file, or standard input for "-". */

@@ -17,7 +17,8 @@ static void split(const uint8_t *data, size_t size, struct strv *ret)
         size_t len = end ? (size_t)(end - data) - at : size - at;
 
         /* A word ends at NUL, as execve has it. */
-        strv_push_consume(ret, xstrndup((const char *)data + at, strnlen((const char *)data + at, len)));
+        strv_push_consume(ret,
+                          xstrndup((const char *)data + at, strnlen((const char *)data + at, len)));
         at += len + 1;
     }
 }

@@ -40,8 +40,8 @@ Test(args, nothing)
 Test(args, forms_of_an_option)
 {
     static const char *const lines[] = {
-        "start --name=x", "start --name x", "--debug start --name x", "start --name y --name=x",
-        "start -y --name x", "start --yes=true --name x",
+        "start --name=x",          "start --name x",    "--debug start --name x",
+        "start --name y --name=x", "start -y --name x", "start --yes=true --name x",
     };
 
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
@@ -86,9 +86,12 @@ Test(args, short_options)
         const char *line, *format;
         bool quiet;
     } cases[] = {
-        {"list -q", NULL, true},           {"list -qf json", "json", true},
-        {"list -fjson", "json", false},    {"list -f=json -q", "json", true},
-        {"list -f json", "json", false},   {"list -q=false", NULL, false},
+        {"list -q", NULL, true},
+        {"list -qf json", "json", true},
+        {"list -fjson", "json", false},
+        {"list -f=json -q", "json", true},
+        {"list -f json", "json", false},
+        {"list -q=false", NULL, false},
         {"ls --quiet --quiet=false", NULL, false},
     };
 
@@ -165,16 +168,21 @@ Test(args, bad_values)
     expect_error("start x --name", "flag needs an argument: --name", "see `cima start --help`");
     expect_error("list -f", "flag needs an argument: -f, --format", NULL);
     expect_error("stop --force=maybe x",
-                 "invalid argument \"maybe\" for \"-f, --force\" flag: must be true or false", NULL);
+                 "invalid argument \"maybe\" for \"-f, --force\" flag: must be true or false",
+                 NULL);
     expect_error("--log-level=inf list",
                  "invalid argument \"inf\" for \"--log-level\" flag: must be one of: trace, debug, "
-                 "info, warn, error", "did you mean `--log-level=info`?");
-    expect_error("start --timeout soon x",
-                 "invalid argument \"soon\" for \"--timeout\" flag: must be a duration such as 90s, "
-                 "10m or 1h30m", NULL);
+                 "info, warn, error",
+                 "did you mean `--log-level=info`?");
+    expect_error(
+        "start --timeout soon x",
+        "invalid argument \"soon\" for \"--timeout\" flag: must be a duration such as 90s, "
+        "10m or 1h30m",
+        NULL);
     expect_error("start --timeout=-1s x",
                  "invalid argument \"-1s\" for \"--timeout\" flag: must be a duration such as 90s, "
-                 "10m or 1h30m", NULL);
+                 "10m or 1h30m",
+                 NULL);
 }
 
 Test(args, number_of_words)

@@ -9,8 +9,11 @@ static const struct host_facts host = {.arch = ARCH_X86_64, .home = (char *)"/ho
 static struct inst_info info(const char *name, const char *vm_type, const char *arch)
 {
     struct inst_info i = {
-        .name = (char *)name, .dir = (char *)"/home/u/.cima/x", .has_config = vm_type != NULL,
-        .ssh_port = 0, .lima_version = (char *)"2.2.0",
+        .name = (char *)name,
+        .dir = (char *)"/home/u/.cima/x",
+        .has_config = vm_type != NULL,
+        .ssh_port = 0,
+        .lima_version = (char *)"2.2.0",
     };
 
     i.state.status = vm_type ? INST_STOPPED : INST_BROKEN;
@@ -80,11 +83,12 @@ Test(list, rows)
     infos[0].state.condition = (char *)"agent lost";
     _cleanup_free_ char *text = table(infos, 2, 0, false);
 
-    cr_expect_str_eq(
-        text,
-        "NAME      STATUS                  SSH                VMTYPE    ARCH      CPUS    MEMORY    DISK     DIR\n"
-        "a         Running (agent lost)    127.0.0.1:60022    qemu      x86_64    2       512MiB    10GiB    ~/.cima/x\n"
-        "broken    Broken                  127.0.0.1:0                            -       -         -        ~/.cima/x\n");
+    cr_expect_str_eq(text, "NAME      STATUS                  SSH                VMTYPE    ARCH    "
+                           "  CPUS    MEMORY    DISK     DIR\n"
+                           "a         Running (agent lost)    127.0.0.1:60022    qemu      x86_64  "
+                           "  2       512MiB    10GiB    ~/.cima/x\n"
+                           "broken    Broken                  127.0.0.1:0                          "
+                           "  -       -         -        ~/.cima/x\n");
 }
 
 Test(list, json_keys_in_order)
@@ -104,10 +108,11 @@ Test(list, json_keys_in_order)
     text = json_dump(o);
     strv_release(&i.state.errors);
     cr_expect_str_eq(
-        text, "{\"name\":\"a.b\",\"hostname\":\"lima-a-b\",\"status\":\"Broken\","
-              "\"dir\":\"/home/u/.cima/x\",\"vmType\":\"\",\"arch\":\"\",\"sshLocalPort\":13,"
-              "\"sshConfigFile\":\"/home/u/.cima/x/ssh.config\",\"hostAgentPID\":11,\"driverPID\":12,"
-              "\"sshAddress\":\"127.0.0.1\",\"protected\":false,\"limaVersion\":\"2.2.0\","
-              "\"errors\":[\"no lima.yaml\"],\"HostOS\":\"linux\",\"HostArch\":\"x86_64\","
-              "\"LimaHome\":\"/h\",\"IdentityFile\":\"/h/_config/user\",\"condition\":\"agent lost\"}");
+        text,
+        "{\"name\":\"a.b\",\"hostname\":\"lima-a-b\",\"status\":\"Broken\","
+        "\"dir\":\"/home/u/.cima/x\",\"vmType\":\"\",\"arch\":\"\",\"sshLocalPort\":13,"
+        "\"sshConfigFile\":\"/home/u/.cima/x/ssh.config\",\"hostAgentPID\":11,\"driverPID\":12,"
+        "\"sshAddress\":\"127.0.0.1\",\"protected\":false,\"limaVersion\":\"2.2.0\","
+        "\"errors\":[\"no lima.yaml\"],\"HostOS\":\"linux\",\"HostArch\":\"x86_64\","
+        "\"LimaHome\":\"/h\",\"IdentityFile\":\"/h/_config/user\",\"condition\":\"agent lost\"}");
 }

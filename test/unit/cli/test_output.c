@@ -63,10 +63,12 @@ Test(output, yaml)
 
 Test(output, yaml_quotes_what_would_be_something_else)
 {
-    expect_yaml("[\"true\",\"No\",\"1\",\"\",\"a: b\",\"- x\",\"~/x\",\"/dir/x\",\"2026-01-01\"]",
-                "- \"true\"\n- \"No\"\n- \"1\"\n- \"\"\n- \"a: b\"\n- \"- x\"\n- \"~/x\"\n- /dir/x\n"
-                "- \"2026-01-01\"\n");
-    expect_yaml("{\"on\":\"a: b\",\"a #b\":\"\\u0001\"}", "\"on\": \"a: b\"\n\"a #b\": \"\\u0001\"\n");
+    expect_yaml(
+        "[\"true\",\"No\",\"1\",\"\",\"a: b\",\"- x\",\"~/x\",\"/dir/x\",\"2026-01-01\"]",
+        "- \"true\"\n- \"No\"\n- \"1\"\n- \"\"\n- \"a: b\"\n- \"- x\"\n- \"~/x\"\n- /dir/x\n"
+        "- \"2026-01-01\"\n");
+    expect_yaml("{\"on\":\"a: b\",\"a #b\":\"\\u0001\"}",
+                "\"on\": \"a: b\"\n\"a #b\": \"\\u0001\"\n");
 }
 
 /* ---- progress -------------------------------------------------------------------------------- */
@@ -74,7 +76,8 @@ Test(output, yaml_quotes_what_would_be_something_else)
 static const struct progress_view view = {
     .subject = "mini",
     .text = "booting, waiting for its ssh server",
-    .step = 3, .steps = 8,
+    .step = 3,
+    .steps = 8,
     .elapsed_ms = 12345,
 };
 
@@ -121,8 +124,8 @@ Test(progress, always_fits)
 
             v.subject = subjects[k];
             progress_render(&v, columns, &out);
-            cr_expect_leq(columns_of(sbuf_str(&out)), columns > 1 ? columns - 1 : 1, "%u: %s", columns,
-                          sbuf_str(&out));
+            cr_expect_leq(columns_of(sbuf_str(&out)), columns > 1 ? columns - 1 : 1, "%u: %s",
+                          columns, sbuf_str(&out));
             if (columns > 4)
                 cr_expect(str_ends(sbuf_str(&out), "12s"), "%u: %s", columns, sbuf_str(&out));
         }

@@ -14,7 +14,8 @@ Test(shell, login)
 {
     expect_script(&(struct shell_request){0}, "exec \"$SHELL\" -l");
     expect_script(&(struct shell_request){.shell = "/bin/zsh"}, "exec /bin/zsh -l");
-    expect_script(&(struct shell_request){.workdir = "/a b"}, "cd '/a b' || exit 1; exec \"$SHELL\" -l");
+    expect_script(&(struct shell_request){.workdir = "/a b"},
+                  "cd '/a b' || exit 1; exec \"$SHELL\" -l");
     expect_script(&(struct shell_request){.try_dir = "/a"}, "cd /a; exec \"$SHELL\" -l");
     expect_script(&(struct shell_request){.workdir = "/w", .try_dir = "/a"},
                   "cd /w || exit 1; exec \"$SHELL\" -l");
@@ -46,9 +47,11 @@ Test(shell, leading_assignments_stay)
 /* The script run by a real shell gives the words back, byte for byte. */
 Test(shell, survives_a_real_shell)
 {
-    static const char *const words[] = {"printf", "%s\\n", "",   " ",  "'", "\"",  "\\", "a'b\"c",
-                                        "$(id)",  "`id`",  "~", "!x", "*", "a\tb", "ü",  "-n", "--"};
-    struct shell_request r = {.shell = "/bin/sh", .argv = words, .n_argv = sizeof(words) / sizeof(*words)};
+    static const char *const words[] = {"printf", "%s\\n",  "",      " ",    "'", "\"",
+                                        "\\",     "a'b\"c", "$(id)", "`id`", "~", "!x",
+                                        "*",      "a\tb",   "ü",     "-n",   "--"};
+    struct shell_request r = {
+        .shell = "/bin/sh", .argv = words, .n_argv = sizeof(words) / sizeof(*words)};
     _cleanup_free_ char *script = shell_script(&r);
     char path[] = "/tmp/cima-shell.XXXXXX", line[256];
     int fd = mkstemp(path);
@@ -74,10 +77,10 @@ Test(shell, guest_dir)
     static const struct {
         const char *dir, *want;
     } cases[] = {
-        {"/home/u", "/home/u"},       {"/home/u/a/b", "/home/u/a/b"},
-        {"/home/u/src", "/src"},      {"/home/u/src/x", "/src/x"},
-        {"/home/user2", NULL},        {"/", NULL},
-        {"/home", NULL},              {"/data/y", "/y"},
+        {"/home/u", "/home/u"},  {"/home/u/a/b", "/home/u/a/b"},
+        {"/home/u/src", "/src"}, {"/home/u/src/x", "/src/x"},
+        {"/home/user2", NULL},   {"/", NULL},
+        {"/home", NULL},         {"/data/y", "/y"},
         {"/data", "/"},
     };
     struct config_mount mounts[] = {

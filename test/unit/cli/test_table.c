@@ -9,8 +9,8 @@
 Test(table, sorted_and_unique)
 {
     for (size_t i = 0; commands[i] && commands[i + 1]; i++)
-        cr_expect(strcmp(commands[i]->name, commands[i + 1]->name) < 0, "%s, %s",
-                  commands[i]->name, commands[i + 1]->name);
+        cr_expect(strcmp(commands[i]->name, commands[i + 1]->name) < 0, "%s, %s", commands[i]->name,
+                  commands[i + 1]->name);
     for (size_t i = 0; commands[i]; i++) {
         cr_expect_eq(command_find(commands[i]->name), commands[i]);
         for (const char *const *a = commands[i]->aliases; a && *a; a++)
@@ -31,8 +31,10 @@ static void check_option(const char *command, const struct cli_option *o)
     cr_expect(!str_empty(o->help), "%s --%s has no help", command, o->name);
     cr_expect(o->help && isupper((unsigned char)o->help[0]) && !str_ends(o->help, "."),
               "%s --%s: style of '%s'", command, o->name, o->help);
-    cr_expect((o->kind == VALUE_BOOL) == (o->metavar == NULL), "%s --%s: metavar", command, o->name);
-    cr_expect((o->kind == VALUE_ENUM) == (o->choices != NULL), "%s --%s: choices", command, o->name);
+    cr_expect((o->kind == VALUE_BOOL) == (o->metavar == NULL), "%s --%s: metavar", command,
+              o->name);
+    cr_expect((o->kind == VALUE_ENUM) == (o->choices != NULL), "%s --%s: choices", command,
+              o->name);
 }
 
 /* No two options of a command, the global ones included, share a name or letter; sorted. */
@@ -89,7 +91,8 @@ static void check_help(const char *name, const char *text)
         size_t len = strlen(lines.v[i]);
 
         cr_expect_leq(len, HELP_COLUMNS, "%s: %s", name, lines.v[i]);
-        cr_expect(!len || lines.v[i][len - 1] != ' ', "%s: blank at the end: '%s'", name, lines.v[i]);
+        cr_expect(!len || lines.v[i][len - 1] != ' ', "%s: blank at the end: '%s'", name,
+                  lines.v[i]);
     }
 }
 

@@ -58,7 +58,10 @@ static void plan_free(struct driver_plan *p)
 }
 
 static const struct driver driver = {
-    .name = "qemu", .create_disk = create_disk, .plan = plan, .plan_free = plan_free,
+    .name = "qemu",
+    .create_disk = create_disk,
+    .plan = plan,
+    .plan_free = plan_free,
 };
 
 const struct driver *driver_find(const char *vm_type)
@@ -196,7 +199,10 @@ void world_init(struct world *w)
     host_facts_gather(&w->host);
     w->env = (struct inst_env){.store = &w->store, .host = &w->host, .self = "/bin/false"};
     w->report = (struct inst_report){
-        .note = on_note, .warning = on_warning, .event = on_event, .interrupted = is_interrupted,
+        .note = on_note,
+        .warning = on_warning,
+        .event = on_event,
+        .interrupted = is_interrupted,
         .arg = w,
     };
 }
@@ -213,8 +219,11 @@ void world_release(struct world *w)
 void world_template(const struct world *w, const char *yaml, struct inst_template *ret)
 {
     *ret = (struct inst_template){
-        .path = xstrdup("test.yaml"), .base_dir = xstrdup(w->dir), .name = xstrdup("test"),
-        .text = xstrdup(yaml), .len = strlen(yaml),
+        .path = xstrdup("test.yaml"),
+        .base_dir = xstrdup(w->dir),
+        .name = xstrdup("test"),
+        .text = xstrdup(yaml),
+        .len = strlen(yaml),
     };
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stand-ins for the rooms around instance/: a driver, the client side of the host agent, images. What
- * counts as alive is real: processes of the test that hold the real locks. */
+/* Stand-ins for the rooms around instance/: a driver, the client side of the host agent, images.
+ * What counts as alive is real: processes of the test that hold the real locks. */
 #ifndef CIMA_TEST_INSTANCE_FAKES_H
 #define CIMA_TEST_INSTANCE_FAKES_H
 
@@ -15,8 +15,8 @@ struct fakes {
     const char *spawn_error;
     const struct event *events; /* handed out by agent_follow, then… */
     size_t n_events;
-    unsigned ticks;             /* … so many ticks, then a time-out */
-    pid_t dies;                 /* not 0: the first agent_follow sees this agent end without a word */
+    unsigned ticks; /* … so many ticks, then a time-out */
+    pid_t dies;     /* not 0: the first agent_follow sees this agent end without a word */
     bool info_hangs;
     /* What was asked of them. */
     unsigned spawned, followed, stopped;

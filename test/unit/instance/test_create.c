@@ -82,7 +82,9 @@ Test(create, existing_name)
 static void expect_absolute(const char *yaml, const char *want)
 {
     struct inst_template t = {
-        .path = (char *)"x.yaml", .base_dir = (char *)"/base/dir", .text = (char *)yaml,
+        .path = (char *)"x.yaml",
+        .base_dir = (char *)"/base/dir",
+        .text = (char *)yaml,
         .len = strlen(yaml),
     };
     _cleanup_sbuf_ struct sbuf out = SBUF_INIT;
@@ -104,9 +106,11 @@ Test(create, absolute_locations)
                     "- location: template:x\n",
                     "images:\n- location: /a/b\n- {location: 'https://x/y'}\n- location: ~/c\n"
                     "- location: template:x\n");
-    expect_absolute("# c\r\nimages: # d\r\n  -   location:   './x y.img'   # e\r\n      kernel: {location: ../k, "
+    expect_absolute("# c\r\nimages: # d\r\n  -   location:   './x y.img'   # e\r\n      kernel: "
+                    "{location: ../k, "
                     "cmdline: a}\r\n      initrd:\r\n        location: \"i\"\r\n",
-                    "# c\r\nimages: # d\r\n  -   location:   '/base/dir/x y.img'   # e\r\n      kernel: {location: /base/k, "
+                    "# c\r\nimages: # d\r\n  -   location:   '/base/dir/x y.img'   # e\r\n      "
+                    "kernel: {location: /base/k, "
                     "cmdline: a}\r\n      initrd:\r\n        location: \"/base/dir/i\"\r\n");
     expect_absolute("images:\n- &a {location: &l ./x, arch: x86_64}\n- *a\n- location: *l\n",
                     "images:\n- &a {location: &l /base/dir/x, arch: x86_64}\n- *a\n"

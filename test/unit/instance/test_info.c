@@ -105,8 +105,12 @@ Test(info, message)
     struct config_kv param[] = {{(char *)"greeting", (char *)"hello"}};
     struct config_instance cfg = {
         .message = (char *)"{{.Name}} in {{.Dir}} says {{.Param.greeting}}, port {{.SSHLocalPort}}",
-        .vm_type = (char *)"qemu", .arch = (char *)"x86_64", .memory = (char *)"1GiB",
-        .disk = (char *)"1GiB", .param = param, .param_count = 1,
+        .vm_type = (char *)"qemu",
+        .arch = (char *)"x86_64",
+        .memory = (char *)"1GiB",
+        .disk = (char *)"1GiB",
+        .param = param,
+        .param_count = 1,
     };
     _cleanup_world_ struct world w;
     struct instance inst = {.name = (char *)"one", .dir = (char *)"/h/one"};

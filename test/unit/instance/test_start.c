@@ -148,7 +148,8 @@ Test(start, running_already)
     world_create(&w, "one", &inst);
     live_agent(&inst);
     live_machine(&inst);
-    write_events(&inst, "{\"status\":{\"stage\":\"running\",\"running\":true,\"sshLocalPort\":1}}\n");
+    write_events(&inst,
+                 "{\"status\":{\"stage\":\"running\",\"running\":true,\"sshLocalPort\":1}}\n");
     cr_assert_eq(start(&w, &inst, &result, NULL), 0);
     cr_expect_eq(result, INST_START_ALREADY_RUNNING);
     cr_expect_eq(fakes.spawned + fakes.followed, 0);

@@ -24,8 +24,9 @@ Test(stop, not_running)
     world_create(&w, "one", &inst);
     cr_assert_eq(inst_stop(&w.env, &inst, false, &w.report, &err), -1);
     cr_expect_eq(err.kind, ERR_STATE);
-    cr_expect_not_null(strstr(err.msg, "expected status `Running`, got `Stopped` (maybe use `cima stop "
-                                       "-f`?)"));
+    cr_expect_not_null(strstr(err.msg,
+                              "expected status `Running`, got `Stopped` (maybe use `cima stop "
+                              "-f`?)"));
     /* By force: fine. */
     cr_expect_eq(inst_stop(&w.env, &inst, true, &w.report, NULL), 0);
 }
@@ -163,7 +164,7 @@ Test(stop, F04_force_spares_strangers)
 
 /* ---- delete ---------------------------------------------------------------------------------- */
 
-static int delete(struct world *w, const char *name, bool force, struct err *err)
+static int delete (struct world *w, const char *name, bool force, struct err *err)
 {
     _cleanup_instance_ struct instance inst = INSTANCE_INIT;
 
@@ -180,7 +181,7 @@ Test(delete, stopped)
 
     world_init(&w);
     world_create(&w, "one", &inst);
-    cr_assert_eq(delete(&w, "one", false, &err), 0, "%s", err.msg);
+    cr_assert_eq(delete (&w, "one", false, &err), 0, "%s", err.msg);
     _cleanup_free_ char *ls = world_ls(&w);
     cr_expect_str_eq(ls, "");
 }
@@ -194,10 +195,10 @@ Test(delete, running_needs_force)
     world_init(&w);
     world_create(&w, "one", &inst);
     pid_t machine = live_machine(&inst), agent = live_agent(&inst);
-    cr_assert_eq(delete(&w, "one", false, &err), -1);
+    cr_assert_eq(delete (&w, "one", false, &err), -1);
     cr_expect_eq(err.kind, ERR_STATE);
     cr_expect(is_alive(machine) && is_alive(agent));
-    cr_assert_eq(delete(&w, "one", true, NULL), 0);
+    cr_assert_eq(delete (&w, "one", true, NULL), 0);
     cr_expect_not(is_alive(machine) || is_alive(agent));
     _cleanup_free_ char *ls = world_ls(&w);
     cr_expect_str_eq(ls, "");
@@ -219,10 +220,10 @@ Test(delete, F10_broken_needs_force)
         unlink(yaml);
         if (contents[i])
             cr_assert_eq(file_write_atomic(yaml, contents[i], strlen(contents[i]), 0600, NULL), 0);
-        cr_expect_eq(delete(&w, "one", false, &err), -1, "%zu", i);
+        cr_expect_eq(delete (&w, "one", false, &err), -1, "%zu", i);
         cr_expect_not_null(strstr(err.hint, "cima delete -f one"));
         err_clear(&err);
-        cr_assert_eq(delete(&w, "one", true, &err), 0, "%zu: %s", i, err.msg);
+        cr_assert_eq(delete (&w, "one", true, &err), 0, "%zu: %s", i, err.msg);
     }
 }
 
@@ -236,7 +237,7 @@ Test(delete, protected_never)
     world_create(&w, "one", &inst);
     _cleanup_free_ char *path = instance_path(&inst, INST_PROTECTED);
     cr_assert_eq(file_write_atomic(path, "", 0, 0600, NULL), 0);
-    cr_assert_eq(delete(&w, "one", true, &err), -1);
+    cr_assert_eq(delete (&w, "one", true, &err), -1);
     cr_expect_not_null(strstr(err.msg, "is protected to prohibit accidental removal"));
 }
 
@@ -249,7 +250,7 @@ Test(delete, F12_busy)
     world_init(&w);
     world_create(&w, "one", &inst);
     live_command(&inst);
-    cr_assert_eq(delete(&w, "one", false, &err), -1);
+    cr_assert_eq(delete (&w, "one", false, &err), -1);
     cr_expect_eq(err.kind, ERR_BUSY);
     _cleanup_free_ char *ls = world_ls(&w);
     cr_expect_str_eq(ls, "one");
