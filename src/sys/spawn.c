@@ -57,11 +57,15 @@ static _Noreturn void child_fail(int fail_fd, enum stage stage)
 static void child_reset_signals(void)
 {
     struct sigaction dfl = {.sa_handler = SIG_DFL};
+    /* The kernel's struct sigaction of any architecture, all zero: SIG_DFL, no flags, no mask. */
+    const uint64_t kernel_dfl[8] = {0};
     sigset_t none;
 
-    /* Some can't be changed (SIGKILL) or belong to libc: their error means nothing. */
+    /* libc keeps two signals for itself and refuses to touch them, but they too may have been
+     * ignored by whoever started us. SIGKILL and SIGSTOP fail both ways, which means nothing. */
     for (int sig = 1; sig < NSIG; sig++)
-        sigaction(sig, &dfl, NULL);
+        if (sigaction(sig, &dfl, NULL) < 0)
+            syscall(SYS_rt_sigaction, sig, kernel_dfl, NULL, (size_t)(NSIG - 1) / 8);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
