@@ -143,6 +143,8 @@ char *config_mac_address(const struct host_facts *host, const char *unique_id);
 /* A MAC address as the YAML may write it: six octets with `:` or `-`, three groups with `.`, or
  * twelve digits. */
 int config_parse_mac(const char *text, uint8_t ret[6]);
+/* The address of a filled network as everybody else writes it, "52:55:55:12:34:56". Caller frees. */
+char *config_network_mac(const struct config_network *n);
 /* Tag of a 9p or virtiofs mount (SD-34). Caller frees. */
 char *config_mount_tag(const struct config_mount *m);
 /* "lima-" and the name with '.' and '_' as '-'. Caller frees. */

@@ -100,6 +100,13 @@ int config_parse_mac(const char *text, uint8_t ret[6])
     return 0;
 }
 
+char *config_network_mac(const struct config_network *n)
+{
+    uint8_t mac[6];
+
+    return config_parse_mac(n->mac_address, mac) == 0 ? format_mac(mac) : xstrdup(n->mac_address);
+}
+
 char *config_mount_tag(const struct config_mount *m)
 {
     uint8_t digest[SHA256_DIGEST_LENGTH];

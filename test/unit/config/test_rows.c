@@ -182,7 +182,11 @@ Test(config_derived, mac_spellings)
     for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
         uint8_t mac[6] = {0};
 
+        const struct config_network n = {.mac_address = (char *)good[i]};
+        _cleanup_free_ char *usual = config_network_mac(&n);
+
         cr_expect_eq(config_parse_mac(good[i], mac), 0, "%s", good[i]);
+        cr_expect_str_eq(usual, "02:11:22:aa:44:ff");
         cr_expect_arr_eq(mac, want, 6);
     }
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
