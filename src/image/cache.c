@@ -13,6 +13,8 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#define FILL_TRIES 5
+
 struct entry {
     char *dir, *data;
 };
@@ -25,9 +27,9 @@ static void entry_release(struct entry *e)
 
 void image_cached_release(struct image_cached *c)
 {
-    free(c->path);
     if (c->path && c->lock_fd >= 0)
         close(c->lock_fd);
+    free(c->path);
     *c = (struct image_cached){.lock_fd = -1};
 }
 
@@ -146,23 +148,16 @@ static int fill(const struct entry *e, const struct source *src, struct image_in
     return 0;
 }
 
-/* Is the entry's data there and good? 1 yes, 0 no (then it is made anew), -1 error. */
-static int try_hit(const struct entry *e, const struct source *src, struct image_info *info,
-                   struct err *err)
+/* Is the entry's data there and good? If not, it is made anew, and then the error is known. */
+static bool is_hit(const struct entry *e, const struct source *src, struct image_info *info)
 {
     _cleanup_close_ int fd = open(e->data, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     struct stat st;
     if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size != src->st.st_size)
-        return 0;
-    _cleanup_err_ struct err e2 = ERR_INIT;
-    if (src->is_disk && image_adoptable(fd, src->path, false, info, &e2) < 0)
-        return 0;
-    /* A digest that does not fit is the source's fault or the entry's: the new copy tells. */
-    if (src->digest && digest_check(e, src->digest, fd, src->path, &e2) < 0)
-        return 0;
-    (void)err;
-    log_debug("using cache '%s' for '%s'", e->data, src->path);
-    return 1;
+        return false;
+    if (src->is_disk && image_adoptable(fd, src->path, false, info, NULL) < 0)
+        return false;
+    return !src->digest || digest_check(e, src->digest, fd, src->path, NULL) == 0;
 }
 
 /* The cheap refusals, before a large file is copied for nothing. */
@@ -206,6 +201,31 @@ static void source_release(struct source *src)
         close(src->fd);
 }
 
+/* Returns the entry's lock, shared, with good data behind it. Who finds none makes it under the
+ * exclusive lock and looks again: a shared lock is what several images of one create, several
+ * creates and no prune can hold at a time. */
+static int lock_filled(const struct entry *e, const struct source *src, struct image_info *info,
+                       struct err *err)
+{
+    _cleanup_free_ char *path = path_join(e->dir, "lock");
+    for (unsigned tries = 0; tries < FILL_TRIES; tries++) {
+        _cleanup_close_ int shared = lock_take_shared(path, -1, err);
+        if (shared < 0)
+            return -1;
+        if (is_hit(e, src, info)) {
+            log_debug("using cache '%s' for '%s'", e->data, src->path);
+            return TAKE_FD(shared);
+        }
+        close(TAKE_FD(shared));
+        _cleanup_close_ int exclusive = lock_take(path, -1, err);
+        if (exclusive < 0)
+            return -1;
+        if (!is_hit(e, src, info) && fill(e, src, info, err) < 0)
+            return -1;
+    }
+    return err_set(err, ERR_BUSY, "'%s' is removed as soon as it is there", e->data);
+}
+
 int image_cache_local(const struct store *s, const char *path, const char *digest, bool is_disk,
                       struct image_cached *ret, struct err *err)
 {
@@ -219,15 +239,11 @@ int image_cache_local(const struct store *s, const char *path, const char *diges
     _cleanup_(entry_release) struct entry e = {NULL, NULL};
     if (entry_open(s, &src.st, &e, err) < 0)
         return -1;
-    _cleanup_free_ char *lock_path = path_join(e.dir, "lock");
-    _cleanup_close_ int lock = lock_take(lock_path, -1, err);
+    struct image_info info = {0};
+    int lock = lock_filled(&e, &src, &info, err);
     if (lock < 0)
         return -1;
-    struct image_info info = {0};
-    int hit = try_hit(&e, &src, &info, err);
-    if (hit < 0 || (!hit && fill(&e, &src, &info, err) < 0))
-        return -1;
-    *ret = (struct image_cached){TAKE_PTR(e.data), TAKE_FD(lock), info};
+    *ret = (struct image_cached){TAKE_PTR(e.data), lock, info};
     return 0;
 }
 

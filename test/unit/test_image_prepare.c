@@ -121,6 +121,21 @@ Test(prepare, relative_path_with_kernel_and_initrd)
     }
 }
 
+Test(prepare, one_file_in_several_places)
+{
+    _scene_ struct scene s = scene_new();
+    _cleanup_free_ char *disk = put_qcow2(&s, "disk", 1u << 20);
+    _cleanup_free_ char *digest = sha(disk, "sha512");
+    struct config_image *im = add_image(&s, disk);
+    im->kernel.location = im->initrd.location = disk;
+    im->kernel.digest = digest;
+    struct image_result r;
+    _cleanup_err_ struct err e = ERR_INIT;
+    cr_assert_eq(prepare(&s, &r, &e), 0, "%s", e.msg);
+    cr_expect_eq(inode_of(&s.inst, INST_IMAGE), inode_of(&s.inst, INST_KERNEL));
+    cr_expect_eq(cache_entries(&s), 1);
+}
+
 Test(prepare, F40_ways_to_name_a_file)
 {
     _scene_ struct scene s = scene_new();
