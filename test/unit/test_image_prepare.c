@@ -175,6 +175,37 @@ Test(prepare, instances_share_the_copy_and_the_source_is_left_alone)
     cr_expect(!path_exists(tmp));
 }
 
+Test(prepare, a_cache_on_another_file_system_is_copied_from)
+{
+    _scene_ struct scene s = scene_new();
+    struct stat here, there;
+    cr_assert_eq(stat(s.f.dir, &here), 0);
+    if (stat("/dev/shm", &there) < 0 || here.st_dev == there.st_dev ||
+        access("/dev/shm", W_OK) < 0) {
+        cr_skip_test("skipped: no second file system on /dev/shm");
+        return;
+    }
+    _cleanup_free_ char *cache = xasprintf("/dev/shm/cima-test-%ld", (long)getpid());
+    free(s.f.store.cache);
+    s.f.store.cache = xstrdup(cache);
+    _cleanup_free_ char *disk = put_qcow2(&s, "disk", 1u << 20);
+    add_image(&s, disk);
+    struct image_result r;
+    _cleanup_err_ struct err e = ERR_INIT;
+    mode_t old = umask(0);
+    int failed = prepare(&s, &r, &e);
+    umask(old);
+    cr_assert_eq(dir_remove(cache, NULL), 0);
+    cr_assert_eq(failed, 0, "%s", e.msg);
+    _cleanup_free_ char *image = instance_path(&s.inst, INST_IMAGE);
+    _cleanup_free_ char *a = sha(disk, "sha256"), *b = sha(image, "sha256");
+    cr_expect_str_eq(a, b);
+    struct stat st;
+    cr_assert_eq(stat(image, &st), 0);
+    cr_expect_eq(st.st_mode & 0777, 0600);
+    cr_expect_eq(st.st_nlink, 1);
+}
+
 Test(prepare, a_changed_source_is_another_entry)
 {
     _scene_ struct scene s = scene_new();
