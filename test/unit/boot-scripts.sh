@@ -20,7 +20,7 @@ if [ "${1:-}" != --inside ]; then
         echo "SKIP: namespaces are not allowed here ($*)"
         exit 77
     fi
-    "$@" "$self" --inside "$scripts" "$base"
+    "$@" sh "$self" --inside "$scripts" "$base"
     exit
 fi
 

@@ -86,7 +86,7 @@ boot_do() {
 }
 
 # boot_run NAME HOW FILE: does it with its output passed on to our own, and records the result.
-# Memory and /run hold 64 KiB of the output at most, however much there is. A process that a
+# Memory and /run hold 16 KiB of the output at most, however much there is. A process that a
 # script leaves behind keeps its pipe and reader; nobody waits for those.
 boot_run() {
     boot_name=$1
@@ -94,7 +94,7 @@ boot_run() {
     boot_info "Executing $boot_name"
     mkfifo "$boot_key.pipe" || return 1
     {
-        { tee /proc/self/fd/5 >&4; } 5>&1 | tail -c 65536 >"$boot_key.tail"
+        { tee /proc/self/fd/5 >&4; } 5>&1 | tail -c 16384 >"$boot_key.tail"
         : >"$boot_key.done"
     } <"$boot_key.pipe" 4>&1 2>/dev/null &
     boot_clock
