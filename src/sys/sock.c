@@ -146,18 +146,20 @@ static struct sockaddr_in loopback(uint16_t port)
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 }
 
-uint16_t tcp_free_port(struct err *err)
+/* Linux lets two sockets with SO_REUSEADDR be bound to one port while at most one of them listens. */
+int tcp_reserve_port(uint16_t *ret_port, struct err *err)
 {
     struct sockaddr_in addr = loopback(0);
     socklen_t len = sizeof(addr);
+    const int on = 1;
     _cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
-        getsockname(fd, (struct sockaddr *)&addr, &len) < 0) {
-        err_set_errno(err, ERR_NET, "looking for a free TCP port");
-        return 0;
-    }
-    return ntohs(addr.sin_port);
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+        getsockname(fd, (struct sockaddr *)&addr, &len) < 0)
+        return err_set_errno(err, ERR_NET, "looking for a free TCP port");
+    *ret_port = ntohs(addr.sin_port);
+    return TAKE_FD(fd);
 }
 
 bool tcp_port_free(uint16_t port)

@@ -16,8 +16,9 @@ int unix_listen(const char *path, int backlog, struct err *err);
 int unix_connect(const char *path, int timeout_ms, struct err *err);
 /* uid of the other end of a unix socket; -1 with errno. */
 int unix_peer_uid(int fd, unsigned *ret_uid);
-/* A TCP port of 127.0.0.1 that is free now. 0 and err when there is none. */
-uint16_t tcp_free_port(struct err *err);
+/* Reserves a free TCP port of 127.0.0.1: nobody is given it as long as the returned fd is open, but a
+ * server that sets SO_REUSEADDR (QEMU does) may listen there meanwhile. */
+int tcp_reserve_port(uint16_t *ret_port, struct err *err);
 /* May 127.0.0.1:port be bound now? */
 bool tcp_port_free(uint16_t port);
 /* Starts a non-blocking connect to 127.0.0.1:port; fd or -1 with errno. */

@@ -471,13 +471,20 @@ Test(sock, full_backlog_times_out)
 
 Test(sock, tcp_ports)
 {
-    uint16_t port = tcp_free_port(NULL);
+    uint16_t port = 0, other = 0;
+    _cleanup_close_ int reserved = tcp_reserve_port(&port, NULL);
+    _cleanup_close_ int reserved_too = tcp_reserve_port(&other, NULL);
+    const int on = 1;
     struct sockaddr_in addr = {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     _cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
+    cr_assert_geq(reserved, 0);
     cr_assert_gt(port, 0);
-    cr_assert(tcp_port_free(port));
+    cr_assert_neq(port, other);
+    cr_assert(tcp_port_free(port), "for servers that set SO_REUSEADDR");
+    cr_assert_eq(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), -1, "not for others");
+    cr_assert_eq(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), 0);
     cr_assert_eq(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
     cr_assert_eq(listen(fd, 1), 0);
     cr_assert_not(tcp_port_free(port));

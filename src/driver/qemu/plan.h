@@ -36,7 +36,7 @@ struct qemu_plan_input {
     const struct qemu_firmware *firmware; /* NULL: none found or none wanted */
     const struct qemu_plan_disk *disks;   /* one per additionalDisks entry */
     size_t n_disks;
-    uint16_t ssh_port;             /* when ssh.localPort is 0; 0: QEMU chooses one */
+    uint16_t ssh_port;             /* when ssh.localPort is 0 */
     const char *virtiofsd, *swtpm; /* full paths; NULL: not installed */
 };
 
@@ -83,7 +83,7 @@ struct qemu_plan {
     struct qemu_helper *helpers;
     size_t n_helpers, cap_helpers;
     bool desktop;      /* wants windows or sound */
-    uint16_t ssh_port; /* of the host; 0: QEMU chooses */
+    uint16_t ssh_port; /* of the host */
 };
 
 /* Refuses what can't work (ERR_CONFIG, ERR_UNSUPPORTED, …); adds lines for the user to notes. */

@@ -6,9 +6,11 @@
 #include "driver/qemu/disk.h"
 #include "driver/qemu/gather.h"
 #include "driver/qemu/start.h"
+#include "sys/sock.h"
 
 struct driver_plan {
     struct qemu_plan *qemu;
+    int port_fd;         /* keeps the ssh port that was chosen; -1: the YAML names it */
     struct json *frozen; /* to be kept in cima.json at the start; NULL: it is there already */
 };
 
@@ -38,11 +40,17 @@ static int plan(const struct driver_ctx *ctx, struct driver_plan **ret, struct d
                 struct err *err)
 {
     _cleanup_qemu_facts_ struct qemu_facts f = QEMU_FACTS_INIT;
+    _cleanup_close_ int port_fd = -1;
     struct qemu_plan *p;
 
-    if (qemu_gather(ctx, &f, notes, err) < 0 || qemu_plan_build(&f.in, &p, notes, err) < 0)
+    if (qemu_gather(ctx, &f, notes, err) < 0)
+        return -1;
+    if (!ctx->cfg->ssh.local_port && (port_fd = tcp_reserve_port(&f.in.ssh_port, err)) < 0)
+        return -1;
+    if (qemu_plan_build(&f.in, &p, notes, err) < 0)
         return -1;
     *ret = xcalloc(1, sizeof(**ret));
+    (*ret)->port_fd = TAKE_FD(port_fd);
     (*ret)->qemu = p;
     if (f.frozen_changed)
         (*ret)->frozen = TAKE_PTR(f.frozen);
@@ -60,6 +68,8 @@ static void plan_free(struct driver_plan *p)
         return;
     qemu_plan_free(p->qemu);
     json_free(p->frozen);
+    if (p->port_fd >= 0)
+        close(p->port_fd);
     free(p);
 }
 
@@ -79,7 +89,7 @@ static int start(const struct driver_ctx *ctx, const struct driver_plan *p, stru
 {
     if (p->frozen && keep(ctx, p->frozen, err) < 0)
         return -1;
-    return qemu_start(ctx->inst, p->qemu, loop, cb, arg, ret, err);
+    return qemu_start(ctx->inst, p->qemu, p->port_fd, loop, cb, arg, ret, err);
 }
 
 static int adopt(const struct driver_ctx *ctx, struct loop *loop, const struct vm_callbacks *cb,

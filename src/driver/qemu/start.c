@@ -210,8 +210,9 @@ static int launch(const struct instance *inst, const struct qemu_plan *plan,
     return qemu_launch(&l, ret, err);
 }
 
-int qemu_start(const struct instance *inst, const struct qemu_plan *plan, struct loop *loop,
-               const struct vm_callbacks *cb, void *arg, struct vm **ret, struct err *err)
+int qemu_start(const struct instance *inst, const struct qemu_plan *plan, int port_fd,
+               struct loop *loop, const struct vm_callbacks *cb, void *arg, struct vm **ret,
+               struct err *err)
 {
     struct vm_start s = {.inst = inst,
                          .loop = loop,
@@ -219,6 +220,7 @@ int qemu_start(const struct instance *inst, const struct qemu_plan *plan, struct
                          .arg = arg,
                          .child = CHILD_INIT,
                          .pidfd = -1,
+                         .port_fd = -1,
                          .ssh_port = plan->ssh_port};
     struct running r = {.helpers = xcalloc(plan->n_helpers + 1, sizeof(*r.helpers)),
                         .fds = xcalloc(plan->n_fds + 1, sizeof(*r.fds)),
@@ -237,6 +239,7 @@ int qemu_start(const struct instance *inst, const struct qemu_plan *plan, struct
         return err_wrap(err, "starting QEMU");
     s.helpers = r.helpers;
     s.n_helpers = r.n_helpers;
+    s.port_fd = port_fd >= 0 ? fcntl(port_fd, F_DUPFD_CLOEXEC, 3) : -1;
     *ret = qemu_vm_new(&s, err);
     return 0;
 }
@@ -253,6 +256,7 @@ int qemu_adopt(const struct instance *inst, uint16_t ssh_port, struct loop *loop
                          .child = CHILD_INIT,
                          .pid = pid,
                          .pidfd = -1,
+                         .port_fd = -1,
                          .ssh_port = ssh_port,
                          .log_offset = INT64_MAX};
     struct vm *vm;

@@ -40,6 +40,7 @@ struct vm {
     struct qemu_vm_limits limits;
     int64_t log_offset;
     uint16_t ssh_port;
+    int port_fd; /* keeps it until QEMU listens there; -1: none */
     bool status_known, port_known; /* what running() waits for */
     bool guest_shutdown;           /* the guest or we ended it in order */
     bool asked;                    /* shutdown() or kill() */
@@ -53,6 +54,13 @@ static void pump(struct vm *vm);
 static void on_monitor(void *arg, int fd, unsigned events);
 
 /* ---- life ------------------------------------------------------------------------------------ */
+
+static void free_port(struct vm *vm)
+{
+    if (vm->port_fd >= 0)
+        close(vm->port_fd);
+    vm->port_fd = -1;
+}
 
 static void destroy(struct vm *vm)
 {
@@ -398,6 +406,7 @@ static void check_up(struct vm *vm)
         return;
     vm->state = VM_UP;
     vm->timer = loop_source_free(vm->timer);
+    free_port(vm); /* QEMU listens there now */
     if (vm->cb.running)
         vm->cb.running(vm->arg, vm->ssh_port);
 }
@@ -577,6 +586,7 @@ struct vm *qemu_vm_new(const struct vm_start *s, struct err *err)
     vm->n_helpers = s->n_helpers;
     vm->log_offset = s->log_offset;
     vm->ssh_port = s->ssh_port;
+    vm->port_fd = s->port_fd;
     vm->limits = (struct qemu_vm_limits){.greeting = GREETING_MS,
                                          .powerdown_first = POWERDOWN_FIRST_MS,
                                          .powerdown_again = POWERDOWN_AGAIN_MS,

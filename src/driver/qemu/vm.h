@@ -33,6 +33,7 @@ struct vm_start {
     pid_t pid;
     struct child *helpers; /* taken over, an array on the heap: ended when the machine has ended */
     size_t n_helpers;
+    int port_fd;        /* taken over: keeps the ssh port until QEMU listens there; -1: none */
     int64_t log_offset; /* where its words begin in its log */
     uint16_t ssh_port;  /* fixed by the YAML; 0: to be asked for */
 };
