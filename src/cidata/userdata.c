@@ -266,7 +266,7 @@ int cidata_network_config(const struct cidata_input *in, struct sbuf *out, struc
         const struct config_network *n = &in->cfg->networks[i];
         _cleanup_free_ char *id = xasprintf("%s/lima.yaml#%u", in->instance_dir, i);
         _cleanup_free_ char *mac =
-            str_empty(n->mac_address) ? config_mac_address(in->host, id) : xstrdup(n->mac_address);
+            str_empty(n->mac_address) ? config_mac_address(in->host, id) : config_network_mac(n);
         _cleanup_free_ char *name =
             str_empty(n->interface) ? xasprintf("lima%u", i) : xstrdup(n->interface);
         int64_t metric = n->set & CFG_BIT(network, metric) ? n->metric : 100;

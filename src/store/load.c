@@ -70,6 +70,7 @@ static int load(const struct store *s, const char *name, const struct config_lay
         .home_dir = s->home,
         .existing_version = existing_version,
         .networks_yaml = around.networks,
+        .ssh_over_vsock = getenv("LIMA_SSH_OVER_VSOCK"),
     };
     return config_load(&in, &ctx, ret, ret_warnings, err);
 }

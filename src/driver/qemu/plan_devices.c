@@ -35,7 +35,7 @@ static int network(struct builder *b, unsigned i)
     _cleanup_free_ char *field = xasprintf("networks[%u]", i), *id = xasprintf("net%u", i + 1);
     _cleanup_free_ char *key = xasprintf("%s/lima.yaml#%u", b->in->inst->dir, i);
     _cleanup_free_ char *mac =
-        str_empty(n->mac_address) ? config_mac_address(b->in->host, key) : xstrdup(n->mac_address);
+        str_empty(n->mac_address) ? config_mac_address(b->in->host, key) : config_network_mac(n);
 
     if (!str_empty(n->lima)) {
         err_set(b->err, ERR_UNSUPPORTED,
