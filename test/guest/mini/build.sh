@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Builds the mini guest: a Debian kernel, an initramfs and a small disk with busybox, an SSH server
-# and sudo, all from Debian packages. Needs neither root nor loop mounts. What is built is kept in
+# Builds the mini guest: a Debian kernel (vmlinuz; vmlinux is the same unpacked, which QEMU starts
+# sooner but only with a BIOS), an initramfs and a small disk with busybox, an SSH server and sudo,
+# all from Debian packages. Needs neither root nor loop mounts. What is built is kept in
 # the cache under the hash of its ingredients (these files and the versions of the packages).
 set -eu
 umask 022
@@ -20,7 +21,7 @@ usage() {
     cat <<'TEXT'
 usage: build.sh [--out DIR]
 
-Builds vmlinuz, initrd.img and disk.qcow2 of the mini guest below the cache
+Builds vmlinuz, vmlinux, initrd.img and disk.qcow2 of the mini guest below the cache
 directory, unless they are there, and prints where they are. With --out, DIR
 becomes a symbolic link to that place.
 TEXT
@@ -102,7 +103,7 @@ case $arch in
 esac
 packages='busybox-static bash-static dropbear-bin libtomcrypt1 libtommath1 libgmp10 libcrypt1
 zlib1g libc6 openssh-sftp-server sudo libaudit1 libcap-ng0 libselinux1 libpcre2-8-0 libpam0g
-libpam-modules e2fsprogs libext2fs2 libcom-err2 libss2 libblkid1 libuuid1'
+libpam-modules e2fsprogs libext2fs2 libcom-err2 libss2 libblkid1 libuuid1 lz4'
 
 # apt with the lists of the system, or with lists of our own.
 # shellcheck disable=SC2317 # called by name
@@ -178,6 +179,26 @@ busybox=$work/deb/bin/busybox
 "$busybox" true 2>/dev/null || busybox=busybox
 cp "$work/kernel/boot/vmlinuz-$release" "$work/out/vmlinuz"
 
+# number FILE OFFSET BYTES: little-endian
+number() {
+    # shellcheck disable=SC2046 # four numbers
+    set -- $(od -An -tu1 -j "$2" -N "$3" "$1") 0 0 0
+    echo $(($1 | $2 << 8 | $3 << 16 | $4 << 24))
+}
+
+# unpack_kernel FROM TO: the ELF inside an x86 kernel image that is packed with LZ4, as the boot
+# protocol says where (setup_sects, payload_offset and payload_length, which counts the size behind
+# the payload).
+unpack_kernel() {
+    [ "$(tail -c +515 "$1" | head -c 4)" = HdrS ] || return 1
+    at=$((($(number "$1" 497 1) + 1) * 512 + $(number "$1" 584 4)))
+    length=$(($(number "$1" 588 4) - 4))
+    tail -c "+$((at + 1))" "$1" | head -c $length | "$work/deb/usr/bin/lz4" -qdc >"$2" 2>/dev/null &&
+        [ "$(tail -c +2 "$2" | head -c 3)" = ELF ]
+}
+
+unpack_kernel "$work/out/vmlinuz" "$work/out/vmlinux" || ln -f "$work/out/vmlinuz" "$work/out/vmlinux"
+
 # needs MODULE: its file and those of the modules it needs, these first.
 needs() {
     # The line of modules.dep has it all, in reverse: "FILE: FILE...".
@@ -248,7 +269,7 @@ cp -R "$work/deb/usr/libexec/." "$root/usr/libexec/"
 cp "$work/deb/etc/mke2fs.conf" "$root/etc/"
 # Character sets and the like that nobody here asks for, and all security modules but one.
 find "$root/usr" \( -name gconv -o -name e2initrd_helper -o -name 'tmpfiles.d' -o -name systemd -o \
-    -name udev -o -name locale -o -name 'sudo_*' -o -name 'e2scrub*' \) -prune -exec rm -rf {} +
+    -name udev -o -name locale -o -name 'sudo_*' -o -name '*lz4*' -o -name 'e2scrub*' \) -prune -exec rm -rf {} +
 find "$root/usr/lib" -path '*/security/*' ! -name pam_permit.so -exec rm -f {} +
 ln -s bash-static "$root/usr/bin/bash"
 ln -s ../run "$root/var/run"
