@@ -20,7 +20,9 @@ for dir; do
         case $line in
         *Synthesis*)
             n=$(printf '%s\n' "$line" | sed 's/.*Passing: *\([0-9]*\).*/\1/')
-            f=$(printf '%s\n' "$line" | sed 's/.*Failing: *\([0-9]*\).*Crashing: *\([0-9]*\).*/\1 + \2/')
+            f=$(printf '%s\n' "$line" | sed 's/.*Failing: *\([0-9]*\).*/\1/')
+            crashed=$(printf '%s\n' "$line" | sed 's/.*Crashing: *\([0-9]*\).*/\1/')
+            f=$((f + crashed))
             total=$((total + n)) bad=$((bad + f))
             ;;
         *passed*)
@@ -38,7 +40,9 @@ for dir; do
         PASS) ;;
         *)
             # A program that failed without saying how many tests did.
-            [ -n "$line" ] && [ "$f" != 0 ] && [ "$f" != '0 + 0' ] || bad=$((bad + 1))
+            if [ -z "$line" ] || [ "$f" -eq 0 ]; then
+                bad=$((bad + 1))
+            fi
             tail -n 40 "$log" | sed 's/^/      /'
             ;;
         esac
