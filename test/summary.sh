@@ -4,6 +4,9 @@
 # Fails when a test failed or when nothing ran.
 set -eu
 
+# N passed, N failed[, N skipped]
+set_counts() { n=$1 f=$3 s=${5:-0}; }
+
 total=0 bad=0 skipped=0
 for dir; do
     printf -- '--- %s\n' "$(basename "$dir")"
@@ -26,10 +29,10 @@ for dir; do
             total=$((total + n)) bad=$((bad + f))
             ;;
         *passed*)
-            n=$(printf '%s\n' "$line" | sed 's/.*\b\([0-9]*\) passed.*/\1/')
-            f=$(printf '%s\n' "$line" | sed 's/.*\b\([0-9]*\) failed.*/\1/')
-            s=$(printf '%s\n' "$line" | sed -n 's/.*\b\([0-9]*\) skipped.*/\1/p')
-            total=$((total + n)) bad=$((bad + f)) skipped=$((skipped + ${s:-0}))
+            # "[name: ]N passed, N failed[, N skipped]": words to positions.
+            # shellcheck disable=SC2086 # splitting is the point
+            set_counts ${line##*: }
+            total=$((total + n)) bad=$((bad + f)) skipped=$((skipped + s))
             ;;
         esac
         case $result in

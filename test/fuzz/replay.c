@@ -62,7 +62,7 @@ static int run_corpus(void)
     _cleanup_free_ char *dir =
         xasprintf("%s/test/fuzz/corpus/%s", srcdir ? srcdir : ".", FUZZ_NAME);
     _cleanup_strv_ struct strv names = STRV_INIT;
-    int r = 0;
+    size_t failed = 0;
 
     if (dir_list(dir, &names, NULL) < 0 || names.n == 0) {
         fprintf(stderr, "no corpus in %s\n", dir);
@@ -71,10 +71,11 @@ static int run_corpus(void)
     for (size_t i = 0; i < names.n; i++) {
         _cleanup_free_ char *path = path_join(dir, names.v[i]);
 
-        r |= run_file(path, true);
+        if (run_file(path, true) < 0)
+            failed++;
     }
-    printf("%s: %zu files, %lu inputs\n", FUZZ_NAME, names.n, runs);
-    return r;
+    printf("%lu inputs\n%s: %zu passed, %zu failed\n", runs, FUZZ_NAME, names.n - failed, failed);
+    return failed ? -1 : 0;
 }
 
 int main(int argc, char **argv)
