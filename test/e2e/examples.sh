@@ -9,6 +9,7 @@ for f in "$srcdir"/instances-example/*.yaml; do
     check '… without a warning' sh -c "! grep -q -i warn '$scratch/err'"
 done
 
+# shellcheck disable=SC2016 # no command: the fences of Markdown
 sed -n '/^```yaml$/,/^```$/p' "$srcdir/README.md" | sed '/^```/d' >"$scratch/readme.yaml"
 check 'README.md has a YAML' test -s "$scratch/readme.yaml"
 succeeds 'it is valid' "$cima" validate "$scratch/readme.yaml"
