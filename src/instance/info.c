@@ -132,7 +132,9 @@ static void ask_agent(const struct instance *i, int *budget_ms, struct inst_info
 
     if (known) {
         info->ssh_port = e.ssh_local_port;
-        if (e.degraded && e.running)
+        if (e.stage == STAGE_STOPPING && info->state.driver_pid)
+            set_condition(&info->state, "stopping");
+        else if (e.degraded && e.running)
             set_condition(&info->state, "degraded");
         else if (!e.running && !e.exiting && e.stage < STAGE_RUNNING && info->state.driver_pid)
             set_condition(&info->state, "starting");

@@ -6,6 +6,7 @@
 #include "hostagent/client.h"
 #include "instance/internal.h"
 #include "service/serial.h"
+#include "ssh/ssh.h"
 
 enum { TICK_MS = 250, ADOPT_MS = 30 * 1000, READOPT_LOCK_MS = 10 * 1000, ANSWER_MS = 1000 };
 
@@ -200,6 +201,8 @@ static int check(const struct inst_env *env, const struct instance *i, const str
     inst_note(r, LOG_INFO, "Starting the instance `%s` with internal VM driver `%s`", i->name,
               config.v.vm_type);
     inst_pending(&config.v, r);
+    if (ssh_check_program(err) < 0)
+        return -1;
     return inst_try_plan(&ctx, r, err);
 }
 
@@ -263,8 +266,12 @@ static int start_beside_agent(const struct instance *i, const struct instance_st
         return err_hint(err, "try again in a moment");
     }
     *ret = INST_START_ALREADY_RUNNING;
-    if (st->agent_foreign || (known && e.running && agent_lives(i, r)))
+    if (st->agent_foreign || (known && e.running && agent_lives(i, r))) {
+        if (known && e.degraded)
+            inst_note(r, LOG_WARN, "The instance `%s` is degraded: %s", i->name,
+                      e.errors.n ? e.errors.v[0] : "no reason given");
         return 0;
+    }
     *ret = INST_START_STARTED;
     inst_note(r, LOG_INFO, "The instance `%s` is starting already; waiting for it", i->name);
     return follow(i, timeout_ms, false, r, ret_died, err);

@@ -13,7 +13,7 @@
 /* HA-90: the agent gives the guest three minutes, then ends the machine itself. */
 enum { AGENT_STOP_MS = 190 * 1000, GONE_MS = 10 * 1000, TICK_MS = 250 };
 /* With force: an agent whose machine was killed may still clean up after itself. */
-enum { AGENT_GRACE_MS = 2000, KILL_MS = 5000 };
+enum { AGENT_GRACE_MS = 2000, AGENT_ASK_MS = 100, KILL_MS = 5000 };
 /* An agent that is well answers in a thousandth of that. */
 enum { ANSWER_MS = 2000 };
 
@@ -188,14 +188,19 @@ static int kill_machine(const struct instance *i, struct err *err)
     return err_hint(err, "it hangs in the kernel, mostly on its disk");
 }
 
-/* Its machine gone, an agent ends by itself and cleans up; that is worth a moment. */
-static int kill_agent(const struct instance *i, int grace_ms, struct err *err)
+/* Its machine killed, an agent ends by itself and cleans up; that is worth a moment. When we saw no
+ * machine there may be one so young that it has no lock yet: only the agent knows it, and kills it
+ * when it is asked twice. */
+static int kill_agent(const struct instance *i, bool machine_killed, struct err *err)
 {
     _cleanup_close_ int pidfd = agent_open(i);
 
-    if (pidfd < 0 || (grace_ms > 0 && pidfd_wait(pidfd, grace_ms) > 0))
+    if (pidfd < 0)
         return 0;
-    return agent_kill(i, KILL_MS, err);
+    for (int asked = 0; !machine_killed && asked < 2; asked++)
+        if (pidfd_signal(pidfd, SIGINT) < 0 || (!asked && pidfd_wait(pidfd, AGENT_ASK_MS) > 0))
+            break;
+    return pidfd_wait(pidfd, AGENT_GRACE_MS) > 0 ? 0 : agent_kill(i, KILL_MS, err);
 }
 
 int inst_kill(const struct instance *i, const struct inst_report *r, struct err *err)
@@ -208,9 +213,9 @@ int inst_kill(const struct instance *i, const struct inst_report *r, struct err 
     /* Without a machine the agent is about to start one: it goes first. Twice, because it may have
      * got that far between our looks. */
     for (int round = 0; round < 2; round++) {
-        int grace_ms = driver_pid(i) ? AGENT_GRACE_MS : 0;
+        bool machine = driver_pid(i) > 0;
 
-        if (kill_machine(i, err) < 0 || kill_agent(i, grace_ms, err) < 0)
+        if (kill_machine(i, err) < 0 || kill_agent(i, machine, err) < 0)
             return -1;
     }
     if (!wait_gone(i, KILL_MS)) {

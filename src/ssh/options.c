@@ -6,6 +6,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/sbuf.h"
+#include "sys/spawn.h"
 #include <ctype.h>
 
 #define AES_CIPHERS "^aes128-gcm@openssh.com,aes256-gcm@openssh.com"
@@ -169,6 +170,19 @@ static int ssh_program(struct strv *ret, struct err *err)
     }
     strv_extend(ret, &words);
     return 0;
+}
+
+int ssh_check_program(struct err *err)
+{
+    _cleanup_strv_ struct strv words = STRV_INIT;
+
+    if (ssh_program(&words, err) < 0)
+        return -1;
+    _cleanup_free_ char *path = find_program(words.v[0]);
+    if (path)
+        return 0;
+    err_set(err, ERR_NOT_FOUND, "the program '%s' was not found or can't be executed", words.v[0]);
+    return err_hint(err, "install the OpenSSH client, or set SSH to the program to use");
 }
 
 int ssh_base_argv(const struct ssh_target *t, enum ssh_master master, struct strv *ret,

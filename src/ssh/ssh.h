@@ -34,6 +34,8 @@ enum ssh_master {
                             * -N */
     SSH_MASTER_USE,        /* use the master if there is one, never become one: for our own jobs */
 };
+/* Is there an ssh program to run? Asked before a machine boots that nobody could reach. */
+int ssh_check_program(struct err *err);
 /* The ssh program ($SSH split as a shell would, else "ssh") and `-F /dev/null -o … -p PORT`. */
 int ssh_base_argv(const struct ssh_target *t, enum ssh_master master, struct strv *ret,
                   struct err *err);

@@ -193,6 +193,21 @@ Test(ssh, program_from_the_environment)
     }
 }
 
+Test(ssh, missing_program_is_named)
+{
+    _cleanup_err_ struct err none = ERR_INIT, other = ERR_INIT;
+    set_env("SSH", "/nowhere/ssh -4");
+    cr_assert_eq(ssh_check_program(&other), -1);
+    expect_message(&other, "/nowhere/ssh");
+    set_env("SSH", "/bin/sh -x");
+    cr_expect_eq(ssh_check_program(NULL), 0);
+    set_env("SSH", "");
+    set_env("PATH", "/nowhere");
+    cr_assert_eq(ssh_check_program(&none), -1);
+    cr_expect_eq(none.kind, ERR_NOT_FOUND);
+    expect_message(&none, "install the OpenSSH client");
+}
+
 /* ---- ssh.config ----------------------------------------------------------------------------- */
 
 Test(ssh, config_file_works_with_ssh)

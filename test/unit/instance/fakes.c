@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "driver/driver.h"
 #include "hostagent/client.h"
+#include "ssh/ssh.h"
 #include "sys/lock.h"
 #include "sys/proc.h"
 #include <fcntl.h>
@@ -74,6 +75,13 @@ const char *const *driver_names(void)
     static const char *const names[] = {"qemu", NULL};
 
     return names;
+}
+
+/* ---- ssh ------------------------------------------------------------------------------------- */
+
+int ssh_check_program(struct err *err)
+{
+    return fakes.ssh_error ? err_set(err, ERR_NOT_FOUND, "%s", fakes.ssh_error) : 0;
 }
 
 /* ---- the commands' side of the host agent ---------------------------------------------------- */
@@ -251,13 +259,13 @@ char *world_ls(const struct world *w)
 
 /* ---- processes ------------------------------------------------------------------------------- */
 
-enum role { ROLE_AGENT, ROLE_MACHINE, ROLE_COMMAND };
+enum role { ROLE_AGENT, ROLE_SLOW_AGENT, ROLE_MACHINE, ROLE_COMMAND };
 
 static void hold(const struct instance *i, enum role role)
 {
-    _cleanup_free_ char *path = instance_path(i, role == ROLE_AGENT     ? INST_HA_LOCK
-                                                 : role == ROLE_MACHINE ? INST_QEMU_PID
-                                                                        : INST_OP_LOCK);
+    _cleanup_free_ char *path = instance_path(i, role == ROLE_MACHINE   ? INST_QEMU_PID
+                                                 : role == ROLE_COMMAND ? INST_OP_LOCK
+                                                                        : INST_HA_LOCK);
     if (role != ROLE_MACHINE) {
         if (lock_take(path, 0, NULL) < 0)
             _exit(1);
@@ -268,6 +276,23 @@ static void hold(const struct instance *i, enum role role)
 
     if (fd < 0 || fcntl(fd, F_SETLK, &whole) < 0 || dprintf(fd, "%d\n", (int)getpid()) < 0)
         _exit(1);
+}
+
+static volatile sig_atomic_t asked;
+
+static void on_sigint(int signo)
+{
+    (void)signo;
+    asked = asked + 1;
+}
+
+static void end_when_asked_twice(const struct instance *i)
+{
+    _cleanup_free_ char *path = path_join(i->dir, LAST_WORD);
+
+    while (asked < 2)
+        usleep(1000);
+    _exit(file_write_atomic(path, "", 0, 0600, NULL) < 0);
 }
 
 static pid_t live(const struct instance *i, enum role role)
@@ -281,8 +306,12 @@ static pid_t live(const struct instance *i, enum role role)
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         close(ready[0]);
+        if (role == ROLE_SLOW_AGENT)
+            signal(SIGINT, on_sigint);
         hold(i, role);
         (void)!write(ready[1], "x", 1);
+        if (role == ROLE_SLOW_AGENT)
+            end_when_asked_twice(i);
         for (;;)
             pause();
     }
@@ -295,6 +324,11 @@ static pid_t live(const struct instance *i, enum role role)
 pid_t live_agent(const struct instance *i)
 {
     return live(i, ROLE_AGENT);
+}
+
+pid_t live_slow_agent(const struct instance *i)
+{
+    return live(i, ROLE_SLOW_AGENT);
 }
 
 pid_t live_machine(const struct instance *i)

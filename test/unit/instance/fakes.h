@@ -12,7 +12,7 @@ struct fakes {
     /* What the fakes do. */
     const char *image_error, *disk_error, *plan_error; /* NULL: success */
     const char *plan_note;
-    const char *spawn_error;
+    const char *spawn_error, *ssh_error;
     const struct event *events; /* handed out by agent_follow, then… */
     size_t n_events;
     unsigned ticks; /* … so many ticks, then a time-out */
@@ -50,6 +50,9 @@ char *world_ls(const struct world *w);
 
 /* A process that holds what a living agent or machine (POSIX lock) holds; until the test ends. */
 pid_t live_agent(const struct instance *i);
+/* One that ends when it has been asked twice by SIGINT, and leaves the file LAST_WORD then. */
+#define LAST_WORD "last-word"
+pid_t live_slow_agent(const struct instance *i);
 pid_t live_machine(const struct instance *i);
 /* One that holds the operation lock. */
 pid_t live_command(const struct instance *i);

@@ -155,6 +155,39 @@ Test(start, running_already)
     cr_expect_eq(fakes.spawned + fakes.followed, 0);
 }
 
+Test(start, running_already_but_degraded)
+{
+    _cleanup_world_ struct world w;
+    _cleanup_instance_ struct instance inst = INSTANCE_INIT;
+    enum inst_start_result result;
+
+    world_init(&w);
+    world_create(&w, "one", &inst);
+    live_agent(&inst);
+    live_machine(&inst);
+    write_events(&inst, "{\"status\":{\"stage\":\"running\",\"running\":true,\"degraded\":true,"
+                        "\"errors\":[\"a script failed\"]}}\n");
+    cr_assert_eq(start(&w, &inst, &result, NULL), 0);
+    cr_expect_eq(result, INST_START_ALREADY_RUNNING);
+    cr_expect_not_null(strstr(sbuf_str(&w.notes), "degraded: a script failed"));
+}
+
+/* Nobody could reach the machine: it is not started. */
+Test(start, without_ssh)
+{
+    _cleanup_world_ struct world w;
+    _cleanup_instance_ struct instance inst = INSTANCE_INIT;
+    _cleanup_err_ struct err err = ERR_INIT;
+    enum inst_start_result result;
+
+    world_init(&w);
+    world_create(&w, "one", &inst);
+    fakes.ssh_error = "no ssh";
+    cr_assert_eq(start(&w, &inst, &result, &err), -1);
+    cr_expect_eq(err.kind, ERR_NOT_FOUND);
+    cr_expect_eq(fakes.spawned, 0);
+}
+
 /* After an interrupted start: the next one waits with it. */
 Test(start, still_starting_is_waited_for)
 {

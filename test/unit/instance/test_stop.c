@@ -145,6 +145,22 @@ Test(stop, force_kills_both)
     cr_expect_not(path_exists(pid_file));
 }
 
+/* A machine that was spawned a moment ago has no lock yet: its agent is asked to kill it. */
+Test(stop, force_lets_the_agent_end_a_young_machine)
+{
+    _cleanup_world_ struct world w;
+    _cleanup_instance_ struct instance inst = INSTANCE_INIT;
+    _cleanup_err_ struct err err = ERR_INIT;
+
+    world_init(&w);
+    world_create(&w, "one", &inst);
+    pid_t agent = live_slow_agent(&inst);
+    _cleanup_free_ char *last_word = path_join(inst.dir, LAST_WORD);
+    cr_assert_eq(inst_stop(&w.env, &inst, true, &w.report, &err), 0, "%s", err.msg);
+    cr_expect_not(is_alive(agent));
+    cr_expect(path_exists(last_word), "the agent was killed before it could kill its machine");
+}
+
 /* F04: a pid file alone is no reason to kill anybody. */
 Test(stop, F04_force_spares_strangers)
 {
