@@ -6,8 +6,10 @@
 static int run_foreground(const struct inst_env *env, const struct instance *i, struct err *err)
 {
     const struct hostagent_options options = {.foreground = true};
+    struct inst_report report = cli_report;
 
-    if (inst_start_prepare(env, i, &cli_report, err) < 0)
+    report.warning = NULL; /* the agent is about to say the same */
+    if (inst_start_prepare(env, i, &report, err) < 0)
         return -1;
     return hostagent_run(env->store, i, env->host, &options, err);
 }

@@ -82,7 +82,8 @@ char *shell_script(const struct shell_request *r)
     if (r->n_argv) {
         _cleanup_free_ char *words = quote_words(r);
 
-        sbuf_addstr(&s, " -c ");
+        /* A command that starts with "-" would be an option of the shell: a blank before it. */
+        sbuf_addstr(&s, *words == '-' ? " -c ' '" : " -c ");
         sbuf_add_shell_quoted(&s, words);
     }
     return sbuf_detach(&s);

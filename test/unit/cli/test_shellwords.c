@@ -33,6 +33,15 @@ Test(shell, words)
                   "'\\''c'\\''\\'\\'''\\''d'\\'' '\\''$HOME'\\'' '\\''*'\\'''");
 }
 
+/* `bash -c --x` would take it for an option of its own. */
+Test(shell, command_that_looks_like_an_option)
+{
+    const char *const words[] = {"--workdir", "/a b"};
+
+    expect_script(&(struct shell_request){.argv = words, .n_argv = 2},
+                  "exec \"$SHELL\" -l -c ' ''--workdir '\\''/a b'\\'''");
+}
+
 Test(shell, leading_assignments_stay)
 {
     const char *const words[] = {"A=1 2", "_b=$x", "cmd", "C=3 4"};
