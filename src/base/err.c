@@ -62,6 +62,25 @@ static void add_errno_text(struct sbuf *s, int errnum)
     sbuf_addstr(s, text);
 }
 
+/* What is to be done is the same whatever failed. Who knows better sets another hint. */
+static const struct {
+    int errnum;
+    const char *hint;
+} errno_hints[] = {
+    {ENOSPC, "the file system is full: make room on it, or use another one"},
+    {EDQUOT, "your disk quota is used up: make room, or use another file system"},
+    {EROFS, "the file system is mounted read-only: use a directory on another one"},
+    {EACCES, "look at the permissions of the file and of the directories on the way to it"},
+    {EMFILE, "the limit of open files is too low: raise it with `ulimit -n`"},
+};
+
+static void hint_errno(struct err *err)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(errno_hints); i++)
+        if (errno_hints[i].errnum == err->saved_errno)
+            err_hint(err, "%s", errno_hints[i].hint);
+}
+
 int err_set_errno(struct err *err, enum err_kind kind, const char *fmt, ...)
 {
     int errnum = errno;
@@ -76,6 +95,7 @@ int err_set_errno(struct err *err, enum err_kind kind, const char *fmt, ...)
     sbuf_addstr(&msg, ": ");
     add_errno_text(&msg, errnum);
     set(err, kind, errnum, sbuf_detach(&msg));
+    hint_errno(err);
     return -1;
 }
 

@@ -55,7 +55,8 @@ struct err {
 
 /* Fills an empty slot (asserted). A NULL err is allowed: then nothing is kept. Returns -1. */
 int err_set(struct err *err, enum err_kind kind, const char *fmt, ...) PRINTF_FORMAT(3, 4);
-/* As err_set, with errno's text after the message; errno decides nothing about the kind. */
+/* As err_set, with errno's text after the message; errno decides nothing about the kind. Where the
+ * errno alone says what to do (disk full, read-only), that is the hint. */
 int err_set_errno(struct err *err, enum err_kind kind, const char *fmt, ...) PRINTF_FORMAT(3, 4);
 /* Sets or replaces the next step. Returns -1 like the others so that it can end a function. */
 int err_hint(struct err *err, const char *fmt, ...) PRINTF_FORMAT(2, 3);

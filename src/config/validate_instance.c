@@ -138,13 +138,18 @@ static bool size_of(const struct check *k, const char *path, const char *text, u
 
 static void check_memory(const struct check *k)
 {
+    const char *text = k->v->memory;
+    bool no_unit = text[strspn(text, "0123456789")] == '\0';
     uint64_t bytes = 0;
 
-    if (size_of(k, "memory", k->v->memory, &bytes) && bytes < SMALL_MEMORY)
-        diag_set_hint(warning(k, "memory", "field `memory` is only %llu bytes",
-                              (unsigned long long)bytes),
-                      "a number without unit counts bytes; write `%sGiB` for gibibytes",
-                      k->v->memory);
+    if (!size_of(k, "memory", text, &bytes) || bytes >= SMALL_MEMORY)
+        return;
+    struct diag *d = warning(k, "memory", "field `memory` is only %llu bytes",
+                             (unsigned long long)bytes);
+    if (no_unit)
+        diag_set_hint(d, "a number without unit counts bytes; write `%sGiB` for gibibytes", text);
+    else
+        diag_set_hint(d, "hardly a system can do with so little; write `512MiB` or more");
 }
 
 static void check_disk(const struct check *k)

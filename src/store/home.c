@@ -195,11 +195,11 @@ static void hint_nearest(const struct store *s, const char *name, struct err *er
             sbuf_addf(&near_, "%s`%s`", n++ ? " or " : "", all.v[k]);
     if (n)
         (void)err_hint(err,
-                       "did you mean %s? `cima create --name=%s TEMPLATE` makes a new instance",
+                       "did you mean %s? `cima create --name=%s FILE.yaml` makes a new instance",
                        sbuf_str(&near_), name);
     else
         (void)err_hint(err,
-                       "`cima list` shows the instances, `cima create --name=%s TEMPLATE` makes "
+                       "`cima list` shows the instances, `cima create --name=%s FILE.yaml` makes "
                        "a new one",
                        name);
 }

@@ -40,6 +40,20 @@ Test(err, errno_text)
     cr_assert_eq(e.kind, ERR_IO, "errno decides nothing about the kind");
 }
 
+Test(err, errno_with_a_next_step)
+{
+    _cleanup_err_ struct err full = ERR_INIT, missing = ERR_INIT;
+
+    errno = ENOSPC;
+    err_set_errno(&full, ERR_IO, "writing");
+    cr_assert_str_eq(full.hint, "the file system is full: make room on it, or use another one");
+    err_hint(&full, "better");
+    cr_assert_str_eq(full.hint, "better");
+    errno = ENOENT;
+    err_set_errno(&missing, ERR_IO, "reading");
+    cr_assert_null(missing.hint);
+}
+
 Test(err, null_slot_is_allowed)
 {
     struct err e = ERR_INIT;

@@ -198,6 +198,19 @@ static bool has_file(const struct driver_ctx *ctx, enum inst_file file)
     return path_exists(path);
 }
 
+/* Nobody shall throw away what an older Lima keeps in a file of another name. */
+static int hint_missing_disk(const struct driver_ctx *ctx, struct err *err)
+{
+    _cleanup_free_ char *older = path_join(ctx->inst->dir, "diffdisk");
+
+    if (path_exists(older))
+        return err_hint(err,
+                        "an older Lima has made this instance, its disk is '%s': in that directory "
+                        "`qemu-img convert -O qcow2 diffdisk disk` makes the one that is used here",
+                        older);
+    return err_hint(err, "the instance is damaged: delete and create it again");
+}
+
 /* Format and size of `disk`. The format was kept at creation; a disk that Lima made is inspected
  * once, and then kept too: later its content belongs to the guest (S02). */
 static int look_at_disk(const struct driver_ctx *ctx, struct qemu_facts *f, struct err *err)
@@ -211,7 +224,7 @@ static int look_at_disk(const struct driver_ctx *ctx, struct qemu_facts *f, stru
         bool missing = errno == ENOENT;
 
         err_set_errno(err, missing ? ERR_STATE : ERR_IO, "opening the disk '%s' failed", path);
-        return missing ? err_hint(err, "the instance is damaged: delete and create it again") : -1;
+        return missing ? hint_missing_disk(ctx, err) : -1;
     }
     if (streq0(f->disk_format, "raw")) {
         f->in.disk_size = (uint64_t)st.st_size;

@@ -185,10 +185,11 @@ static int plan_smp(struct builder *b)
     for (size_t i = 0; i < b->in->features->n_machines; i++) {
         const struct qemu_machine_type *m = &b->in->features->machines[i];
 
-        if (streq(m->name, b->plan->machine) && m->max_cpus && n > m->max_cpus)
-            return err_set(b->err, ERR_CONFIG,
-                           "field `cpus` is %lld, machine type '%s' can have %u", (long long)n,
-                           m->name, m->max_cpus);
+        if (streq(m->name, b->plan->machine) && m->max_cpus && n > m->max_cpus) {
+            err_set(b->err, ERR_CONFIG, "field `cpus` is %lld, machine type '%s' can have %u",
+                    (long long)n, m->name, m->max_cpus);
+            return err_hint(b->err, "lower `cpus` to %u or less", m->max_cpus);
+        }
     }
     o = qemu_opts_new(NULL, NULL);
     qemu_opts_int(o, "cpus", n);
