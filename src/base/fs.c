@@ -480,9 +480,11 @@ int dir_check_private(const char *path, struct err *err)
                              "looking at the directory '%s'", path);
     if (!S_ISDIR(st.st_mode))
         return err_set(err, ERR_IO, "'%s' is not a directory", path);
-    if (st.st_uid != geteuid())
-        return err_set(err, ERR_PERMISSION, "the directory '%s' belongs to user %u, not to us",
-                       path, st.st_uid);
+    if (st.st_uid != geteuid()) {
+        err_set(err, ERR_PERMISSION, "the directory '%s' belongs to user %u, not to us", path,
+                st.st_uid);
+        return err_hint(err, "work as that user, or use a directory of your own");
+    }
     if (st.st_mode & (S_IWGRP | S_IWOTH)) {
         err_set(err, ERR_PERMISSION, "the directory '%s' can be written to by others (mode %04o)",
                 path, st.st_mode & 07777);

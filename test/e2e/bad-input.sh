@@ -160,6 +160,9 @@ fails 'stop of a stopped one' 1 "$cima" stop fine
 check '… says how it is' says 'expected status `Running`, got `Stopped`'
 fails 'shell of a stopped one' 1 "$cima" shell fine true
 check '… says what to do' says 'instance `fine` is stopped, run `cima start fine` to start the instance'
+fails 'start without an ssh program' 1 env PATH=/nonexistent SSH= "$cima" start fine
+check '… says what to install' says 'install the OpenSSH client'
+check '… before anything runs' has_status fine Stopped
 fails 'an existing name' 1 "$cima" create --name fine good.yaml
 check '… says so' says 'instance `fine` already exists'
 fails 'start of a file whose name is taken' 1 "$cima" start --name fine good.yaml

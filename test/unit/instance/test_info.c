@@ -31,7 +31,7 @@ Test(info, running)
 {
     _cleanup_world_ struct world w;
     _cleanup_instance_ struct instance inst = INSTANCE_INIT;
-    _cleanup_inst_info_ struct inst_info info = {0}, degraded = {0}, starting = {0};
+    _cleanup_inst_info_ struct inst_info info = {0}, degraded = {0}, starting = {0}, stopping = {0};
 
     world_init(&w);
     world_create(&w, "one", &inst);
@@ -50,6 +50,9 @@ Test(info, running)
     write_events(&inst, "{\"status\":{\"stage\":\"created\"}}\n");
     read_info(&w, &inst, &starting);
     cr_expect_str_eq(starting.state.condition, "starting");
+    write_events(&inst, "{\"status\":{\"stage\":\"stopping\",\"running\":true}}\n");
+    read_info(&w, &inst, &stopping);
+    cr_expect_str_eq(stopping.state.condition, "stopping");
 }
 
 /* F08: one hanging agent costs a little, many cost no more than the budget. */
