@@ -148,14 +148,10 @@ int agent_death_error(const struct instance *i, const struct err *last_error, st
 {
     if (!err)
         return -1;
-    if (last_error) {
-        _cleanup_json_ struct json *copy = err_to_json(last_error);
-
-        if (err_from_json(copy, err) == 0)
-            return -1;
-    } else if (last_event_error(i, err)) {
+    if (last_error)
+        return err_copy(err, last_error);
+    if (last_event_error(i, err))
         return -1;
-    }
     err_set(err, ERR_STATE, "host agent process has exited");
     add_log_tail(i, err);
     return -1;

@@ -99,10 +99,7 @@ static void explain_end(struct hostagent *a, const struct err *cause)
     struct err err = ERR_INIT;
 
     if (cause) {
-        _cleanup_json_ struct json *copy = err_to_json(cause);
-
-        if (err_from_json(copy, &err))
-            err_set(&err, ERR_QEMU, "the driver stopped");
+        err_copy(&err, cause);
         err_wrap(&err, "driver stopped due to error");
         if (!was_running)
             serial_add_tail(a->host.inst, &err);
@@ -126,11 +123,10 @@ static void log_end(int wait_status)
 /* We have asked for the end, and it was not as it should be: the guest had to be forced. */
 static void note_forced_end(struct hostagent *a, const struct err *cause)
 {
-    _cleanup_json_ struct json *copy = err_to_json(cause);
     struct err err = ERR_INIT;
 
-    if (err_from_json(copy, &err) == 0)
-        agent_fail(a, &err);
+    err_copy(&err, cause);
+    agent_fail(a, &err);
 }
 
 static void on_exited(void *arg, int wait_status, const struct err *cause)

@@ -25,7 +25,5 @@ int inst_try_plan(const struct driver_ctx *ctx, const struct inst_report *r, str
 void inst_pending(const struct config_instance *c, const struct inst_report *r);
 /* By the configuration's vmType. NULL and err when there is none. */
 const struct driver *inst_driver(const struct config_instance *cfg, struct err *err);
-/* A copy of src in the empty dst. Returns -1. */
-int inst_copy_err(struct err *dst, const struct err *src);
 
 #endif

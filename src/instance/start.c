@@ -23,19 +23,10 @@ struct follow {
     struct strv errors;
 };
 
-int inst_copy_err(struct err *dst, const struct err *src)
-{
-    _cleanup_json_ struct json *copy = err_to_json(src);
-
-    if (err_from_json(copy, dst) < 0)
-        err_set(dst, ERR_INTERNAL, "%s", src->msg ? src->msg : "unknown error");
-    return -1;
-}
-
 static void keep_errors(struct follow *f, const struct event *e)
 {
     if (e->error && !err_is_set(&f->error))
-        inst_copy_err(&f->error, e->error);
+        err_copy(&f->error, e->error);
     for (size_t i = 0; i < e->errors.n; i++)
         if (!strv_contains(&f->errors, e->errors.v[i]))
             strv_push(&f->errors, e->errors.v[i]);

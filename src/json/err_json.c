@@ -101,3 +101,12 @@ int err_from_json(const struct json *j, struct err *ret)
         diag_from_json(json_at(list, i), &ret->diags);
     return 0;
 }
+
+int err_copy(struct err *dst, const struct err *src)
+{
+    _cleanup_json_ struct json *copy = err_to_json(src);
+
+    if (err_from_json(copy, dst) < 0)
+        err_set(dst, ERR_INTERNAL, "%s", src->msg ? src->msg : "unknown error");
+    return -1;
+}

@@ -64,5 +64,7 @@ struct json *json_iter_value(void *it);
 /* The error object as JSON and back (shape 3: the host agent sends the very same error). */
 struct json *err_to_json(const struct err *err);
 int err_from_json(const struct json *j, struct err *ret);
+/* A copy of the error src in the empty dst, by the same way. Returns -1 as every error does. */
+int err_copy(struct err *dst, const struct err *src);
 
 #endif

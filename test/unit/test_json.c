@@ -173,3 +173,17 @@ Test(json, errors_from_strangers)
     cr_assert_eq(e.saved_errno, 0);
     cr_assert_eq(e.exit_code, 0);
 }
+
+Test(err_json, copy)
+{
+    _cleanup_err_ struct err a = ERR_INIT, b = ERR_INIT;
+
+    err_set(&a, ERR_QEMU, "QEMU was killed");
+    err_hint(&a, "start it again");
+    err_detail(&a, "last words");
+    err_wrap(&a, "instance 'x'");
+    cr_assert_eq(err_copy(&b, &a), -1);
+    _cleanup_free_ char *want = err_text(&a), *got = err_text(&b);
+    cr_assert_str_eq(got, want);
+    cr_assert_eq(b.kind, ERR_QEMU);
+}
