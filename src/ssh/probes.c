@@ -19,7 +19,8 @@ struct probe_service {
     int64_t retry_ms;
     struct job *job;
     struct loop_source *timer, *deadline;
-    bool timed_out, stopped;
+    bool timed_out, cut_short, stopped;
+    char *last_reason, *last_errors; /* of the last try that ended by itself */
 };
 
 static void try_probe(struct probe_service *s);
@@ -41,8 +42,16 @@ static const char *description(const struct config_probe *p)
 
 static void begin_probe(struct probe_service *s);
 
+static void forget_tries(struct probe_service *s)
+{
+    free(s->last_reason);
+    free(s->last_errors);
+    s->last_reason = s->last_errors = NULL;
+}
+
 static void next_probe(struct probe_service *s)
 {
+    forget_tries(s);
     s->deadline = loop_source_free(s->deadline);
     s->timer = loop_source_free(s->timer);
     s->at++;
@@ -74,34 +83,49 @@ static void on_retry(void *arg)
     try_probe(s);
 }
 
+/* 255 is ssh's own: the guest was not reached, or the script has an odd idea of failing. Caller
+ * frees. */
+static char *end_reason(const struct probe_service *s, int wait_status, const char *errors)
+{
+    if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) != 255)
+        return xasprintf("exit status %d", WEXITSTATUS(wait_status));
+    return ssh_exit_problem(&s->target, wait_status, errors);
+}
+
+/* What the tries before said is worth more than that we have ended the last one. */
+static void give_up(struct probe_service *s)
+{
+    const char *reason = s->last_reason ? s->last_reason : "it does not end";
+    _cleanup_free_ char *text =
+        xasprintf("%s, tried for %lld s", reason, (long long)(s->base.host->patience_ms / 1000));
+
+    fail_probe(s, text, s->last_errors ? s->last_errors : "");
+}
+
 static void on_ended(void *arg, int wait_status, const char *errors)
 {
     struct probe_service *s = arg;
-    unsigned of = s->base.host->cfg->probes_count;
 
     s->job = NULL;
     if (s->stopped)
         return;
     if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0) {
-        log_info("The optional requirement %u of %u is satisfied", s->at + 1, of);
+        log_info("The optional requirement %u of %u is satisfied", s->at + 1,
+                 s->base.host->cfg->probes_count);
         next_probe(s);
         return;
     }
-    /* 255 is ssh's own: the guest was not reached, or the script has an odd idea of failing. */
-    _cleanup_free_ char *reason =
-        WIFEXITED(wait_status) && WEXITSTATUS(wait_status) != 255
-            ? xasprintf("exit status %d", WEXITSTATUS(wait_status))
-            : ssh_exit_problem(&s->target, wait_status, errors);
-    log_debug("probe '%s': %s", description(current(s)), reason);
+    if (!s->cut_short) {
+        forget_tries(s);
+        s->last_reason = end_reason(s, wait_status, errors);
+        s->last_errors = xstrdup(errors);
+        log_debug("probe '%s': %s", description(current(s)), s->last_reason);
+    }
     if (s->timed_out) {
-        _cleanup_free_ char *text =
-            xasprintf("%s, tried for %lld s", reason,
-                      (long long)(s->base.host->patience_ms / 1000));
-
-        fail_probe(s, text, errors);
+        give_up(s);
     } else if (s->base.host->troubled) {
         /* Something else has gone wrong already, most likely what the probe waits for. */
-        fail_probe(s, reason, errors);
+        fail_probe(s, s->last_reason, s->last_errors);
     } else {
         s->timer = loop_add_timer(s->base.host->loop, s->retry_ms, on_retry, s);
         s->retry_ms = s->retry_ms * 2 < RETRY_LAST_MS ? s->retry_ms * 2 : RETRY_LAST_MS;
@@ -114,8 +138,9 @@ static void on_deadline(void *arg)
 
     s->deadline = loop_source_free(s->deadline);
     s->timed_out = true;
+    s->cut_short = s->job != NULL;
     if (s->job)
-        job_terminate(s->job); /* it hangs */
+        job_terminate(s->job);
     else
         on_retry(s); /* between two tries: one more, the last */
 }
@@ -169,7 +194,7 @@ static void begin_probe(struct probe_service *s)
         return;
     }
     s->retry_ms = RETRY_FIRST_MS;
-    s->timed_out = false;
+    s->timed_out = s->cut_short = false;
     s->deadline = loop_add_timer(h->loop, h->patience_ms, on_deadline, s);
     try_probe(s);
 }
@@ -213,6 +238,7 @@ static void probe_free(struct service *base)
     job_free(s->job);
     loop_source_free(s->timer);
     loop_source_free(s->deadline);
+    forget_tries(s);
     ssh_target_release(&s->target);
     free(s);
 }

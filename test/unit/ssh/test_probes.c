@@ -42,7 +42,8 @@ Test(probes, HA_29_the_start_is_held_until_all_succeed)
     fixture_write(&f, "guest/run/two", "");
     fixture_until(&f, until_released);
     cr_assert_eq(f.n_degraded, 0);
-    cr_assert_eq(fixture_calls(&f, "use", NULL), 2, "through the master");
+    /* Through the master; a try before the files were there may have come on top. */
+    cr_assert_geq(fixture_calls(&f, "use", NULL), 2);
 }
 
 static bool until_three_tries(struct fixture *fx)
@@ -66,7 +67,7 @@ Test(probes, HA_29_failure_has_description_and_hint)
     probes[0].script = "#!/bin/sh\necho it is not there >&2\nexit 3\n";
     probes[0].description = "k3s is up";
     probes[0].hint = "see /var/log/k3s.log";
-    f.host.patience_ms = 800;
+    f.host.patience_ms = 2500;
     fixture_start(&f, &probe_service);
     fixture_until(&f, until_released);
     cr_assert_eq(f.n_degraded, 1);
@@ -83,6 +84,7 @@ Test(probes, a_hanging_one_is_ended)
     fixture_start(&f, &probe_service);
     fixture_until(&f, until_released);
     cr_assert_eq(f.n_degraded, 1);
+    cr_assert(strstr(f.degraded.msg, "it does not end"), "%s", f.degraded.msg);
 }
 
 Test(probes, once_only_when_something_has_failed_already)
@@ -100,7 +102,6 @@ Test(probes, HA_22_parameters_are_exported)
                   "PARAM_a=hello  there $HOME `x` 'q'\nnonsense\n\nPARAM_b=2\n");
     probes[0].script = "#!/bin/sh\ntest \"$PARAM_a\" = 'hello  there $HOME `x` '\"'q'\" && "
                        "test \"$PARAM_b\" = 2\n";
-    f.host.patience_ms = 1000;
     fixture_start(&f, &probe_service);
     fixture_until(&f, until_released);
     cr_assert_eq(f.n_degraded, 0, "%s", f.degraded.msg);

@@ -118,7 +118,7 @@ Test(ssh_service, F21_a_slow_greeting_is_waited_for)
 /* F21: what is wrong is in the text, stage by stage. */
 static void expect_timeout(const char *what)
 {
-    f.host.patience_ms = 1500;
+    f.host.patience_ms = 2500;
     fixture_start(&f, &ssh_service);
     fixture_until(&f, until_boot_done);
     cr_assert_eq(f.n_degraded, 1);
