@@ -5,6 +5,7 @@
 #define CIMA_IMAGE_IMAGE_H
 
 #include "base/enum.h"
+#include "base/log.h"
 #include "config/config.h"
 #include "store/store.h"
 
@@ -30,12 +31,43 @@ struct image_result {
     bool has_kernel, has_initrd;
 };
 
+/* What is being done to a file now. */
+enum image_phase {
+    IMAGE_WAITING,     /* another process fetches the same file */
+    IMAGE_CONNECTING,  /* no byte has come yet */
+    IMAGE_DOWNLOADING,
+    IMAGE_COPYING,     /* a local file into the cache */
+    IMAGE_CHECKING,    /* its digest */
+    IMAGE_UNPACKING,
+    IMAGE_PHASE_COUNT,
+};
+ENUM_STRINGS_DECLARE(image_phase);
+
+struct image_progress {
+    enum image_phase phase;
+    const char *location;
+    uint64_t done, total; /* bytes; total 0: not known */
+};
+
+/* How a fetch talks to its caller. Every function may be NULL. */
+struct image_report {
+    void (*note)(void *arg, enum log_level level, const char *text);
+    /* At each change of phase, and several times a second while bytes move. */
+    void (*progress)(void *arg, const struct image_progress *p);
+    /* Has the person asked to stop? Asked several times a second. */
+    bool (*interrupted)(void *arg);
+    void *arg;
+};
+
 /* Chooses the images of the configuration's architecture in their order (DL-05), brings the first
  * that works into the cache and from there into the instance directory: `image`, and `kernel`,
  * `kernel.cmdline`, `initrd` when the entry has them. Files of our cache are hard-linked (reflinked,
  * copied across file systems); a local file is copied once into the cache, keyed by device, inode,
- * size and mtime. base_dir: where relative paths of the YAML start. The error lists every attempt. */
+ * size and mtime; a URL is downloaded into it once. base_dir: where relative paths of the YAML
+ * start. The error lists every attempt; ERR_INTERRUPTED when r's interrupted() said so. r may be
+ * NULL. */
 int image_prepare(const struct store *s, const struct config_instance *cfg, const char *base_dir,
-                  const struct instance *inst, struct image_result *ret, struct err *err);
+                  const struct instance *inst, const struct image_report *r,
+                  struct image_result *ret, struct err *err);
 
 #endif

@@ -15,6 +15,13 @@ static const char *const image_format_names[] = {
 };
 ENUM_STRINGS_DEFINE(image_format, IMAGE_FORMAT_COUNT)
 
+static const char *const image_phase_names[] = {
+    [IMAGE_WAITING] = "waiting",         [IMAGE_CONNECTING] = "connecting",
+    [IMAGE_DOWNLOADING] = "downloading", [IMAGE_COPYING] = "copying",
+    [IMAGE_CHECKING] = "checking",       [IMAGE_UNPACKING] = "unpacking",
+};
+ENUM_STRINGS_DEFINE(image_phase, IMAGE_PHASE_COUNT)
+
 int image_pread(int fd, void *buf, size_t len, uint64_t offset)
 {
     for (size_t done = 0; done < len;) {

@@ -12,6 +12,7 @@ struct job {
     const struct config_instance *cfg;
     const char *base_dir;
     const struct instance *inst;
+    const struct image_report *report;
     struct sbuf attempts; /* one line per image that was not used */
     unsigned tried;
     struct err last; /* of the last one that was tried */
@@ -219,13 +220,15 @@ static int report(struct job *j, struct err *err)
 }
 
 int image_prepare(const struct store *s, const struct config_instance *cfg, const char *base_dir,
-                  const struct instance *inst, struct image_result *ret, struct err *err)
+                  const struct instance *inst, const struct image_report *r,
+                  struct image_result *ret, struct err *err)
 {
-    struct job j = {s, cfg, base_dir, inst, SBUF_INIT, 0, ERR_INIT};
-    int r = try_all(&j, ret);
-    if (r < 0)
+    static const struct image_report silent;
+    struct job j = {s, cfg, base_dir, inst, r ? r : &silent, SBUF_INIT, 0, ERR_INIT};
+    int used = try_all(&j, ret);
+    if (used < 0)
         report(&j, err);
     sbuf_release(&j.attempts);
     err_clear(&j.last);
-    return r;
+    return used;
 }

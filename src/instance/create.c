@@ -33,12 +33,13 @@ static int fill_draft(const struct inst_env *env, const struct instance *i,
     struct driver_ctx ctx = {.store = env->store, .inst = i, .cfg = cfg, .host = env->host};
     const struct driver *driver = inst_driver(cfg, err);
     _cleanup_json_ struct json *facts = json_object_new();
+    const struct image_report fetching = {r->note, r->transfer, r->interrupted, r->arg};
     struct image_result image;
 
     if (!driver || write_files(i, t, err) < 0)
         return -1;
     inst_step(r, "preparing the image");
-    if (image_prepare(env->store, cfg, t->base_dir, i, &image, err) < 0)
+    if (image_prepare(env->store, cfg, t->base_dir, i, &fetching, &image, err) < 0)
         return err->hint ? -1
                          : err_hint(err,
                                     "look at `images` in %s; relative locations start in "

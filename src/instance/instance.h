@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "hostagent/event.h"
+#include "image/image.h"
 #include "instance/template.h"
 #include "store/store.h"
 
@@ -26,6 +27,8 @@ struct inst_report {
     void (*warning)(void *arg, const struct diag *d);
     /* What is being done now: "preparing the disk". */
     void (*step)(void *arg, const char *what);
+    /* How far an image is on its way into the cache. */
+    void (*transfer)(void *arg, const struct image_progress *p);
     /* An event of the host agent while we wait for it. */
     void (*event)(void *arg, const struct event *e);
     /* Several times a second while we wait. */

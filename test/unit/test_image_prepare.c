@@ -48,7 +48,7 @@ static struct config_image *add_image(struct scene *s, const char *location)
 static int prepare(struct scene *s, struct image_result *ret, struct err *err)
 {
     s->cfg.images = s->images;
-    return image_prepare(&s->f.store, &s->cfg, s->f.dir, &s->inst, ret, err);
+    return image_prepare(&s->f.store, &s->cfg, s->f.dir, &s->inst, NULL, ret, err);
 }
 
 static char *put_qcow2(struct scene *s, const char *name, uint64_t size)
@@ -270,7 +270,7 @@ Test(prepare, parallel_creates_share_one_copy)
             struct instance in;
             _cleanup_free_ char *name = xasprintf("vm%d", i);
             _exit(store_create_begin(&s.f.store, name, &d, NULL) < 0 ||
-                  image_prepare(&s.f.store, &s.cfg, s.f.dir, &d.inst, &r, NULL) < 0 ||
+                  image_prepare(&s.f.store, &s.cfg, s.f.dir, &d.inst, NULL, &r, NULL) < 0 ||
                   store_create_commit(&d, &in, NULL) < 0);
         }
     for (int i = 0; i < N; i++) {
@@ -319,7 +319,7 @@ static void create_victim(struct scene *s, bool delete_it)
     struct instance_draft d;
     struct instance in;
     if (store_create_begin(&s->f.store, "victim", &d, NULL) < 0 ||
-        image_prepare(&s->f.store, &s->cfg, s->f.dir, &d.inst, &r, NULL) < 0)
+        image_prepare(&s->f.store, &s->cfg, s->f.dir, &d.inst, NULL, &r, NULL) < 0)
         _exit(1);
     put_in(&d.inst, INST_LIMA_YAML, "cpus: 1\n");
     if (store_create_commit(&d, &in, NULL) < 0)

@@ -17,12 +17,14 @@ struct fakes fakes;
 /* ---- image and driver ------------------------------------------------------------------------ */
 
 int image_prepare(const struct store *s, const struct config_instance *cfg, const char *base_dir,
-                  const struct instance *inst, struct image_result *ret, struct err *err)
+                  const struct instance *inst, const struct image_report *rep,
+                  struct image_result *ret, struct err *err)
 {
     _cleanup_free_ char *path = instance_path(inst, INST_IMAGE);
 
     (void)s;
     (void)cfg;
+    (void)rep;
     snprintf(fakes.base_dir, sizeof(fakes.base_dir), "%s", base_dir);
     if (fakes.image_error)
         return err_set(err, ERR_NOT_FOUND, "%s", fakes.image_error);
