@@ -163,7 +163,7 @@ Test(prepare, instances_share_the_copy_and_the_source_is_left_alone)
     struct image_result r;
     add_image(&s, disk);
     cr_assert_eq(prepare(&s, &r, NULL), 0);
-    cr_assert_eq(image_prepare(&s.f.store, &s.cfg, s.f.dir, &other, &r, NULL), 0);
+    cr_assert_eq(image_prepare(&s.f.store, &s.cfg, s.f.dir, &other, NULL, &r, NULL), 0);
     cr_expect_eq(inode_of(&s.inst, INST_IMAGE), inode_of(&other, INST_IMAGE));
     cr_assert_eq(stat(disk, &after), 0);
     cr_expect_eq(after.st_nlink, 1);
