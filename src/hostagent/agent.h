@@ -40,6 +40,7 @@ struct hostagent {
     bool vm_lives;     /* the process is there, also when we let go of it */
     bool stopping;
     unsigned stop_signals;
+    char *crash;       /* how the machine has ended when nobody had asked for it, or NULL */
     char *paused_by;   /* the error that has made the machine stand still, or NULL */
     char *iid;
     struct event status; /* what the next event says */
@@ -63,6 +64,8 @@ int boot_load(struct hostagent *a, struct err *err);
 int boot_machine(struct hostagent *a, struct err *err);
 /* Removes what boot.c has put down for a machine that is gone now. */
 void boot_forget(const struct instance *inst);
+/* Leaves there how it has ended instead: `list` tells it until the next start (F02). */
+void boot_crashed(const struct instance *inst, const char *how);
 
 /* machine.c: what the driver calls. */
 extern const struct vm_callbacks machine_callbacks;

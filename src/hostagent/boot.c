@@ -94,6 +94,18 @@ void boot_forget(const struct instance *inst)
     unlink(path);
 }
 
+void boot_crashed(const struct instance *inst, const char *how)
+{
+    _cleanup_free_ char *path = instance_path(inst, INST_BOOT);
+    _cleanup_json_ struct json *j = json_object_new();
+    _cleanup_err_ struct err err = ERR_INIT;
+
+    json_set_str(j, "end", how);
+    _cleanup_free_ char *text = json_dump(j);
+    if (file_write_atomic(path, text, strlen(text), 0600, &err) < 0)
+        log_debug("%s", err.msg);
+}
+
 /* ---- the seed ------------------------------------------------------------------------------------ */
 
 /* The time, as in Lima, and something that no other start of this second has. */

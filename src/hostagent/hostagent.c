@@ -11,6 +11,9 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+/* A machine that a killed agent has just started. */
+enum { BIRTH_MS = 5000 };
+
 /* ---- status and errors ------------------------------------------------------------------------- */
 
 void agent_emit(struct hostagent *a)
@@ -184,6 +187,7 @@ static int take_instance(struct hostagent *a, struct err *err)
     struct err why = ERR_INIT;
     pid_t holder = 0;
 
+    (void)instance_settle(a->host.inst, BIRTH_MS);
     instance_state_read(a->host.inst, &st);
     if (st.agent_pid && st.agent_foreign)
         return busy_error(st.agent_pid, a->pidfile, err);
@@ -267,7 +271,9 @@ static void agent_close(struct hostagent *a)
     loop_source_free(a->on_int);
     loop_source_free(a->on_term);
     loop_source_free(a->on_hup);
-    if (!a->vm_lives)
+    if (a->crash)
+        boot_crashed(a->host.inst, a->crash);
+    else if (!a->vm_lives)
         boot_forget(a->host.inst);
     if (a->own_pidfile)
         unlink(a->pidfile);
@@ -304,6 +310,7 @@ static void agent_release(struct hostagent *a)
     if (a->lock_fd >= 0)
         close(a->lock_fd);
     free(a->iid);
+    free(a->crash);
     free(a->paused_by);
     free(a->pidfile);
     free(a->socket);

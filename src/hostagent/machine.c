@@ -99,6 +99,8 @@ static void explain_end(struct hostagent *a, const struct err *cause)
     struct err err = ERR_INIT;
 
     if (cause) {
+        if (line_stage(a->line) >= STAGE_VM_RUNNING)
+            a->crash = err_line(cause);
         err_copy(&err, cause);
         err_wrap(&err, "driver stopped due to error");
         if (!was_running)

@@ -22,7 +22,7 @@ static int check_stopped(const struct inst_env *env, const struct instance *i, s
     _cleanup_instance_state_ struct instance_state st = {0};
     _cleanup_config_ struct config config = CONFIG_INIT;
 
-    instance_state_read(i, &st);
+    inst_state_read(i, &st);
     if (inst_is_alive(&st)) {
         err_set(err, ERR_STATE, "instance `%s`: expected status `Stopped`, got `Running`", i->name);
         return err_hint(err, "`cima stop %s` first, or `cima delete -f %s`", i->name, i->name);

@@ -12,7 +12,7 @@
 #define TAIL_MAX    (2 * EVENT_LINE_MAX)
 #define VERSION_MAX 4096
 /* An agent that is well answers in far less. */
-enum { ANSWER_MS = 200 };
+enum { ANSWER_MS = 200, BIRTH_MS = 5000 };
 
 bool inst_has_agent(const struct instance_state *st)
 {
@@ -23,6 +23,16 @@ bool inst_has_agent(const struct instance_state *st)
 bool inst_is_alive(const struct instance_state *st)
 {
     return st->driver_pid > 0 || inst_has_agent(st);
+}
+
+void inst_state_read(const struct instance *i, struct instance_state *ret)
+{
+    instance_state_read(i, ret);
+    if (inst_is_alive(ret))
+        return;
+    (void)instance_settle(i, BIRTH_MS); /* whoever starts one beside it finds it in the way */
+    instance_state_release(ret);
+    instance_state_read(i, ret);
 }
 
 /* ---- the last event -------------------------------------------------------------------------- */

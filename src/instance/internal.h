@@ -8,6 +8,8 @@
 
 /* instance_lock with a next step in the error. */
 int inst_lock(const struct instance *i, int wait_ms, struct err *err);
+/* instance_state_read, which waits for a machine that is being born and has no agent (any more). */
+void inst_state_read(const struct instance *i, struct instance_state *ret);
 /* A host agent lives, known by its pid or not yet. */
 bool inst_has_agent(const struct instance_state *st);
 /* Anything of the instance lives. */

@@ -274,7 +274,7 @@ static int start_without_agent(const struct inst_env *env, const struct instance
 {
     _cleanup_instance_state_ struct instance_state st = {0};
 
-    instance_state_read(i, &st);
+    inst_state_read(i, &st);
     if (st.driver_pid) {
         inst_note(r, LOG_INFO,
                   "The host agent of `%s` is gone, its machine (pid %d) is not: taking "
@@ -300,7 +300,7 @@ int inst_start(const struct inst_env *env, const struct instance *i, int64_t tim
 
     if (lock < 0)
         return -1;
-    instance_state_read(i, &st);
+    inst_state_read(i, &st);
     if (!inst_has_agent(&st))
         return start_without_agent(env, i, timeout_ms, r, ret, err);
     if (start_beside_agent(i, &st, timeout_ms, r, ret, &died, &why) == 0)
@@ -319,7 +319,7 @@ int inst_start_prepare(const struct inst_env *env, const struct instance *i,
 
     if (lock < 0)
         return -1;
-    instance_state_read(i, &st);
+    inst_state_read(i, &st);
     if (inst_has_agent(&st)) {
         err_set(err, ERR_STATE, "instance `%s` seems running (host agent pid %d)", i->name,
                 (int)st.agent_pid);
@@ -340,7 +340,7 @@ int inst_readopt_locked(const struct inst_env *env, const struct instance *i,
 {
     _cleanup_instance_state_ struct instance_state st = {0};
 
-    instance_state_read(i, &st);
+    inst_state_read(i, &st);
     if (!st.driver_pid || inst_has_agent(&st))
         return 0;
     inst_note(r, LOG_INFO,

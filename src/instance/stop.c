@@ -99,7 +99,7 @@ static int stop_by_agent(const struct inst_env *env, const struct instance *i,
 {
     _cleanup_instance_state_ struct instance_state st = {0};
 
-    instance_state_read(i, &st);
+    inst_state_read(i, &st);
     if (!inst_is_alive(&st))
         return not_running(i, err);
     if (inst_has_agent(&st) && !st.agent_foreign && replace_hanging_agent(i, r, err) < 0)
@@ -207,13 +207,16 @@ int inst_kill(const struct instance *i, const struct inst_report *r, struct err 
 {
     _cleanup_instance_state_ struct instance_state st = {0};
 
-    instance_state_read(i, &st);
+    inst_state_read(i, &st);
     if (!st.driver_pid)
         inst_note(r, LOG_INFO, "The machine of `%s` is not running", i->name);
     /* Without a machine the agent is about to start one: it goes first. Twice, because it may have
      * got that far between our looks. */
     for (int round = 0; round < 2; round++) {
-        bool machine = driver_pid(i) > 0;
+        _cleanup_instance_state_ struct instance_state now = {0};
+
+        inst_state_read(i, &now); /* one that was being born can be seen now */
+        bool machine = now.driver_pid > 0;
 
         if (kill_machine(i, err) < 0 || kill_agent(i, machine, err) < 0)
             return -1;
@@ -229,7 +232,7 @@ int inst_kill_if_alive(const struct instance *i, const struct inst_report *r, st
 {
     _cleanup_instance_state_ struct instance_state st = {0};
 
-    instance_state_read(i, &st);
+    inst_state_read(i, &st);
     return inst_is_alive(&st) ? inst_kill(i, r, err) : 0;
 }
 

@@ -26,6 +26,7 @@ static const char *const file_names[INST_FILE_COUNT] = {
     [INST_EFI_VARS] = "qemu-efi-vars.fd",
     [INST_QMP_SOCK] = "qmp.sock",
     [INST_QEMU_PID] = "qemu.pid",
+    [INST_QEMU_LOCK] = "qemu.lock",
     [INST_QEMU_LOG] = "qemu.log",
     [INST_SERIAL_LOG] = "serial.log",
     [INST_SERIAL_SOCK] = "serial.sock",
@@ -97,9 +98,11 @@ static bool is_stale_runtime(const char *path, const struct stat *st)
 
 void instance_sweep_runtime(const struct instance *i)
 {
+    _cleanup_free_ char *boot = instance_path(i, INST_BOOT);
     _cleanup_strv_ struct strv names = STRV_INIT;
     if (dir_list(i->dir, &names, NULL) < 0)
         return;
+    (void)unlink(boot);
     for (size_t k = 0; k < names.n; k++) {
         _cleanup_free_ char *path = path_join(i->dir, names.v[k]);
         struct stat st;

@@ -7,9 +7,13 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/parse.h"
+#include "sys/clock.h"
 #include "sys/lock.h"
 #include "sys/proc.h"
 #include <errno.h>
+#include <time.h>
+
+#define BOOT_MAX 65536
 
 static const char *const inst_status_names[] = {
     [INST_UNINITIALIZED] = "Uninitialized",
@@ -123,10 +127,39 @@ static bool machine_was_started(const struct instance *i, bool foreign)
     return stat(since, &a) == 0 && stat(log, &b) == 0 && newer(&b.st_mtim, &a.st_mtim);
 }
 
+bool instance_settle(const struct instance *i, int wait_ms)
+{
+    _cleanup_free_ char *birth = instance_path(i, INST_QEMU_LOCK);
+    _cleanup_free_ char *pid_file = instance_path(i, INST_QEMU_PID);
+    int64_t deadline = deadline_in(wait_ms);
+
+    while (lock_probe(birth, NULL) > 0 && lock_posix_holder(pid_file) == 0) {
+        if (deadline_left(deadline) == 0)
+            return false;
+        nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+    }
+    return true;
+}
+
 static void set_condition(struct instance_state *st, const char *condition)
 {
     if (!st->condition)
         st->condition = xstrdup(condition);
+}
+
+/* What the agent has left of a machine that ended by itself. */
+static void tell_crash(const struct instance *i, struct instance_state *st)
+{
+    _cleanup_free_ char *path = instance_path(i, INST_BOOT);
+    size_t len = 0;
+    _cleanup_free_ char *text = file_read(path, BOOT_MAX, &len, NULL);
+    _cleanup_json_ struct json *boot = text ? json_parse(text, len, path, NULL) : NULL;
+    const char *end = boot ? json_get_str(boot, "end") : NULL;
+
+    if (!end)
+        return;
+    set_condition(st, "crashed");
+    strv_push(&st->errors, end);
 }
 
 static void judge(const struct instance *i, bool agent, struct instance_state *st)
@@ -147,6 +180,7 @@ static void judge(const struct instance *i, bool agent, struct instance_state *s
         st->status = INST_STOPPED;
         if (path_exists(pid_file))
             set_condition(st, "crashed");
+        tell_crash(i, st);
     }
 }
 

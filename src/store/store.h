@@ -30,11 +30,13 @@ enum inst_file {
     INST_LIMA_YAML, INST_LIMA_VERSION, INST_CIMA_VERSION, INST_FACTS /* cima.json */,
     INST_CIDATA_ISO, INST_CLOUD_CONFIG, INST_IMAGE, INST_DISK, INST_ISO, INST_KERNEL,
     INST_KERNEL_CMDLINE, INST_INITRD, INST_EFI_CODE, INST_EFI_VARS,
-    INST_QMP_SOCK, INST_QEMU_PID, INST_QEMU_LOG /* stderr of QEMU */,
+    INST_QMP_SOCK, INST_QEMU_PID,
+    INST_QEMU_LOCK, /* qemu.lock: the machine holds it from its birth on, by a descriptor of ours */
+    INST_QEMU_LOG /* stderr of QEMU */,
     INST_SERIAL_LOG, INST_SERIAL_SOCK, INST_SERIALP_LOG, INST_SERIALP_SOCK, INST_SERIALV_LOG,
     INST_SERIALV_SOCK,
     INST_HA_PID, INST_HA_SOCK, INST_HA_STDOUT, INST_HA_STDERR, INST_HA_LOCK,
-    INST_BOOT, /* cima-boot.json: the boot that the running machine is in */
+    INST_BOOT, /* cima-boot.json: the boot that the running machine is in, or how it has crashed */
     INST_OP_LOCK, /* held by the command that changes the instance: start, stop, delete, edit */
     INST_SSH_SOCK, INST_SSH_CONFIG, INST_GA_SOCK, INST_SOCK_DIR, INST_PROTECTED, INST_VNC_DISPLAY,
     INST_VNC_PASSWORD, INST_SWTPM_SOCK, INST_SWTPM_DIR,
@@ -115,9 +117,14 @@ void instance_state_release(struct instance_state *st);
  * pid in a file counts for nothing. Stale pid files of dead processes are left for start/stop. */
 void instance_state_read(const struct instance *i, struct instance_state *ret);
 
+/* A machine has its lock on the pid file, by which it is known, only some milliseconds after its
+ * birth. Waits (at most wait_ms) as long as there is one that is being born. False: there still
+ * is. For whoever goes on from "nothing lives" to changing something. */
+bool instance_settle(const struct instance *i, int wait_ms);
+
 /* Takes the operation lock; ERR_BUSY names the holder. */
 int instance_lock(const struct instance *i, int wait_ms, struct err *err);
-/* Removes run-time files (pid, sock, tmp) that no living process owns. Only with the operation lock,
+/* Removes run-time files (pid, sock, tmp, cima-boot.json) that no living process owns. Only with the operation lock,
  * agent and driver dead. */
 void instance_sweep_runtime(const struct instance *i);
 

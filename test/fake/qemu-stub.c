@@ -8,18 +8,26 @@
  *   slow      misses the first power button     guest     powers itself off when it runs
  *   crash     kills itself when it runs         noport    forwards no port
  *   nohelp    no QMP when it is probed          old       is QEMU 3.1.0
+ *   deaf-term as deaf, and ignores SIGTERM      noaccept  never takes the monitor's connection
+ *   half      half a line for an answer         long      10 MiB in one line for an answer
+ *   hangup    closes the monitor for an answer  slowpid   takes its pid file's lock after a second
+ *
+ * NAME.version: what it answers to query-version. NAME.ssh: when that file exists it forwards a port
+ * where a banner of an ssh server is heard.
  */
 #include "base/fs.h"
 #include "base/mem.h"
 #include "json/json.h"
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <time.h>
 
-static char *mode;
+static char *mode, *version, *usernet;
 static int out_fd;
 static unsigned presses;
 
@@ -52,7 +60,8 @@ static const char *types_of(const struct json *args)
 static const char *content_of(const char *command, const struct json *args)
 {
     if (streq(command, "query-version"))
-        return is("old")
+        return version   ? version
+               : is("old")
                    ? "{\"qemu\": {\"major\": 3, \"minor\": 1, \"micro\": 0}, \"package\": \"\"}"
                    : "{\"qemu\": {\"major\": 7, \"minor\": 2, \"micro\": 0}, \"package\": \"\"}";
     if (streq(command, "query-machines"))
@@ -69,9 +78,9 @@ static const char *content_of(const char *command, const struct json *args)
     if (streq(command, "query-status"))
         return "{\"status\": \"running\", \"running\": true}";
     if (streq(command, "human-monitor-command"))
-        return is("noport")
-                   ? "\"\""
-                   : "\"  TCP[HOST_FORWARD]  12  127.0.0.1 40022  10.0.2.15  22  0  0\\r\\n\"";
+        return is("noport") ? "\"\""
+               : usernet    ? usernet
+                            : "\"  TCP[HOST_FORWARD]  12  127.0.0.1 40022  10.0.2.15  22  0  0\\r\\n\"";
     return "{}";
 }
 
@@ -93,14 +102,33 @@ static void powerdown(void)
         shut_down("guest-shutdown");
 }
 
-static void answer(const struct json *request)
+/* Answers that are none. False: the connection is over. */
+static bool answer_badly(void)
+{
+    _cleanup_free_ char *filler = is("long") ? xmalloc((10 << 20) + 1) : NULL;
+
+    if (is("half"))
+        say("{\"return\": {\"status");
+    if (filler) {
+        memset(filler, 'x', 10 << 20);
+        filler[10 << 20] = '\0';
+        say("{\"return\": \"");
+        say(filler);
+        say("\"}\r\n");
+    }
+    return !is("hangup");
+}
+
+static bool answer(const struct json *request)
 {
     const char *command = json_get_str(request, "execute");
 
     if (!command)
-        return;
-    if (is("deaf") && streq(command, "quit"))
-        return;
+        return true;
+    if (!streq(command, "qmp_capabilities") && (is("half") || is("long") || is("hangup")))
+        return answer_badly();
+    if (str_starts(mode, "deaf") && streq(command, "quit"))
+        return true;
     reply(request, content_of(command, json_get(request, "arguments")));
     if (streq(command, "system_powerdown"))
         powerdown();
@@ -110,6 +138,7 @@ static void answer(const struct json *request)
         shut_down("guest-shutdown");
     else if (streq(command, "query-status") && is("crash"))
         raise(SIGABRT);
+    return true;
 }
 
 static void serve(int in_fd, int fd)
@@ -138,8 +167,12 @@ static void serve(int in_fd, int fd)
             sbuf_consume(&in, (size_t)(nl - in.buf) + 1);
             if (!j)
                 exit(9);
-            answer(j);
+            bool go_on = answer(j);
             json_free(j);
+            if (!go_on) {
+                sbuf_release(&in);
+                return;
+            }
         }
     }
     sbuf_release(&in);
@@ -167,17 +200,89 @@ static void lock_pidfile(const char *path)
     (void)fd_write_all(fd, text, strlen(text));
 }
 
+/* ---- a port with the banner of an ssh server ------------------------------------------------- */
+
+static void *greet(void *arg)
+{
+    static const char banner[] = "SSH-2.0-stub\r\n";
+    int listener = *(int *)arg;
+
+    for (;;) {
+        int c = accept(listener, NULL, NULL);
+
+        if (c < 0)
+            continue;
+        (void)fd_write_all(c, banner, strlen(banner));
+        close(c);
+    }
+    return NULL;
+}
+
+static int open_port(void)
+{
+    static int listener;
+    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(addr);
+    pthread_t thread;
+
+    listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (listener < 0 || bind(listener, (struct sockaddr *)&addr, sizeof(addr)) ||
+        listen(listener, 16) || getsockname(listener, (struct sockaddr *)&addr, &len))
+        return -1;
+    usernet = xasprintf("\"  TCP[HOST_FORWARD]  12  127.0.0.1 %u  10.0.2.15  22  0  0\\r\\n\"",
+                        ntohs(addr.sin_port));
+    return pthread_create(&thread, NULL, greet, &listener);
+}
+
+/* ---- all of it ------------------------------------------------------------------------------- */
+
+static void read_orders(const char *name)
+{
+    _cleanup_free_ char *mode_file = xasprintf("%s.mode", name);
+    _cleanup_free_ char *version_file = xasprintf("%s.version", name);
+
+    mode = file_read(mode_file, 64, NULL, NULL);
+    version = file_read(version_file, 4096, NULL, NULL);
+}
+
+/* The machine: takes its lock, and its monitor's connections one after the other. */
+static int run(const char *name, const char *pidfile, int listener)
+{
+    _cleanup_free_ char *ssh_file = xasprintf("%s.ssh", name);
+
+    if (is("deaf-term"))
+        signal(SIGTERM, SIG_IGN);
+    if (is("slowpid")) {
+        sleep(1);
+        strcpy(mode, "run");
+    }
+    lock_pidfile(pidfile);
+    if (path_exists(ssh_file) && open_port() != 0)
+        return 5;
+    for (;;) {
+        struct pollfd p = {.fd = listener, .events = POLLIN}; /* it does not block */
+        int fd;
+
+        if (is("noaccept"))
+            pause();
+        fd = poll(&p, 1, -1) == 1 ? accept(listener, NULL, NULL) : -1;
+        if (fd < 0)
+            return 6;
+        if (is("mute"))
+            pause();
+        serve(fd, fd);
+        close(fd);
+    }
+}
+
 int main(int argc, char **argv)
 {
-    _cleanup_free_ char *path = xasprintf("%s.mode", argv[0]);
-    struct err err = ERR_INIT;
-    const char *chardev;
-    size_t len;
-    int listener;
+    const char *chardev, *pidfile;
 
     (void)argc;
+    signal(SIGPIPE, SIG_IGN);
     alarm(120); /* a test that failed leaves nobody behind for long */
-    mode = file_read(path, 64, &len, &err);
+    read_orders(argv[0]);
     if (!mode)
         return 8;
     if (value_of(argv, "-M", "none")) {
@@ -185,7 +290,8 @@ int main(int argc, char **argv)
             fprintf(stderr, "qemu-stub: error while loading shared libraries\n");
             return 127;
         }
-        if (is("die"))
+        /* Only the machine behaves badly. */
+        if (is("die") || is("half") || is("long") || is("hangup"))
             mode[0] = 'D';
         serve(STDIN_FILENO, STDOUT_FILENO);
         return 0;
@@ -195,19 +301,8 @@ int main(int argc, char **argv)
         return 1;
     }
     chardev = value_of(argv, "-chardev", "socket,id=char-qmp,fd=");
-    if (!chardev || !value_of(argv, "-pidfile", "/"))
+    pidfile = value_of(argv, "-pidfile", "/");
+    if (!chardev || !pidfile)
         return 7;
-    lock_pidfile(value_of(argv, "-pidfile", "/"));
-    listener = atoi(chardev + strlen("socket,id=char-qmp,fd="));
-    for (;;) {
-        struct pollfd p = {.fd = listener, .events = POLLIN}; /* it does not block */
-        int fd = poll(&p, 1, -1) == 1 ? accept(listener, NULL, NULL) : -1;
-
-        if (fd < 0)
-            return 6;
-        if (is("mute"))
-            pause();
-        serve(fd, fd);
-        close(fd);
-    }
+    return run(argv[0], pidfile, atoi(chardev + strlen("socket,id=char-qmp,fd=")));
 }

@@ -17,6 +17,7 @@
 #define HELPER_MS      5000
 #define HELPER_LOOK_MS 20
 #define CONNECT_MS     5000
+#define BIRTH_MS       5000
 #define LOG_MAX        (4 << 20)
 
 /* ---- steps ----------------------------------------------------------------------------------- */
@@ -68,6 +69,7 @@ struct running {
     int *fds; /* parallel to the plan's; -1: none */
     size_t n_fds;
     int log_fd;
+    int lock_fd; /* qemu.lock */
 };
 
 /* Waits until the helper's socket is there (S1-34 to S1-37). */
@@ -139,6 +141,8 @@ static void let_go(struct running *r, bool failed)
         free(r->helpers);
     if (r->log_fd >= 0)
         close(r->log_fd);
+    if (r->lock_fd >= 0)
+        close(r->lock_fd);
     free(r->fds);
 }
 
@@ -157,16 +161,39 @@ static int open_log(const struct instance *inst, int64_t *ret_offset, struct err
     return fd;
 }
 
-/* Before anything of a machine that runs is touched. */
-static int check_alone(const struct instance *inst, struct err *err)
+static int not_alone(const struct instance *inst, pid_t pid, struct err *err)
 {
-    _cleanup_free_ char *pidfile = instance_path(inst, INST_QEMU_PID);
-    pid_t pid = lock_posix_holder(pidfile);
+    return err_set(err, ERR_STATE, "QEMU of '%s' is running already (pid %d)", inst->name,
+                   (int)pid);
+}
 
-    if (pid > 0)
-        return err_set(err, ERR_STATE, "QEMU of '%s' is running already (pid %d)", inst->name,
-                       (int)pid);
-    return 0;
+/* Before anything of a machine that runs is touched. The lock is for QEMU, which inherits it: from
+ * its birth on nobody else can be started, even if we are killed before it has locked its pid file.
+ * Helpers do not get it. */
+static int lock_machine(const struct instance *inst, struct err *err)
+{
+    _cleanup_free_ char *path = instance_path(inst, INST_QEMU_LOCK);
+    _cleanup_free_ char *pidfile = instance_path(inst, INST_QEMU_PID);
+    int64_t until = deadline_in(BIRTH_MS);
+
+    for (;;) {
+        pid_t pid = lock_posix_holder(pidfile);
+        _cleanup_err_ struct err why = ERR_INIT;
+
+        if (pid > 0)
+            return not_alone(inst, pid, err);
+        int fd = lock_take(path, 0, &why);
+        if (fd < 0 && why.kind == ERR_BUSY && deadline_left(until) > 0)
+            continue; /* one that is being born, or that has just ended */
+        if (fd < 0)
+            return err_move(err, &why);
+        /* One that is not of ours holds the lock of its pid file alone. */
+        pid = lock_posix_holder(pidfile);
+        if (pid <= 0)
+            return fd;
+        close(fd);
+        return not_alone(inst, pid, err);
+    }
 }
 
 static int prepare(const struct qemu_plan *plan, struct running *r, struct err *err)
@@ -195,16 +222,20 @@ static int launch(const struct instance *inst, const struct qemu_plan *plan,
                   const struct running *r, struct child *ret, struct err *err)
 {
     _cleanup_free_ struct spawn_fd *fds = xcalloc(plan->n_fds + 1, sizeof(*fds));
+    int last = 2;
     const struct qemu_launch l = {.argv = &plan->argv,
                                   .fds = fds,
-                                  .n_fds = plan->n_fds,
+                                  .n_fds = plan->n_fds + 1,
                                   .log_fd = r->log_fd,
                                   .cwd = inst->dir,
                                   .desktop = plan->desktop};
     _cleanup_free_ char *line = strv_to_shell(&plan->argv);
 
-    for (size_t i = 0; i < plan->n_fds; i++)
+    for (size_t i = 0; i < plan->n_fds; i++) {
         fds[i] = (struct spawn_fd){.fd = r->fds[i], .target = plan->fds[i].fd};
+        last = plan->fds[i].fd > last ? plan->fds[i].fd : last;
+    }
+    fds[plan->n_fds] = (struct spawn_fd){.fd = r->lock_fd, .target = last + 1};
     log_info("Starting QEMU (hint: to watch the boot progress, see \"%s/serial*.log\")", inst->dir);
     log_debug("QEMU: %s", line);
     return qemu_launch(&l, ret, err);
@@ -224,10 +255,11 @@ int qemu_start(const struct instance *inst, const struct qemu_plan *plan, int po
                          .ssh_port = plan->ssh_port};
     struct running r = {.helpers = xcalloc(plan->n_helpers + 1, sizeof(*r.helpers)),
                         .fds = xcalloc(plan->n_fds + 1, sizeof(*r.fds)),
-                        .log_fd = -1};
+                        .log_fd = -1,
+                        .lock_fd = lock_machine(inst, err)};
     int failed;
 
-    if (check_alone(inst, err) < 0) {
+    if (r.lock_fd < 0) {
         let_go(&r, /* failed= */ true);
         return -1;
     }
