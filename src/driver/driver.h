@@ -41,6 +41,9 @@ struct driver {
      * is left alone. */
     int (*create_disk)(const struct driver_ctx *ctx, const struct image_result *image,
                        struct json *facts, struct err *err);
+    /* Can the disk that is there be what the configuration asks for? ERR_CONFIG when it would have
+     * to shrink. Fine when there is none. */
+    int (*check_disk)(const struct driver_ctx *ctx, struct err *err);
     /* Probes the host (cached), decides everything, refuses what can't work: before anything runs.
      * notes: lines worth an info or a warning (why TCG, disk will be grown, …). */
     int (*plan)(const struct driver_ctx *ctx, struct driver_plan **ret, struct diags *notes,

@@ -2,7 +2,6 @@
 #include "instance/instance.h"
 #include "base/fs.h"
 #include "base/mem.h"
-#include "image/image.h"
 #include "instance/absolute.h"
 #include "instance/internal.h"
 
@@ -31,23 +30,17 @@ static int fill_draft(const struct inst_env *env, const struct instance *i,
                       const struct inst_report *r, struct err *err)
 {
     struct driver_ctx ctx = {.store = env->store, .inst = i, .cfg = cfg, .host = env->host};
-    const struct driver *driver = inst_driver(cfg, err);
-    _cleanup_json_ struct json *facts = json_object_new();
-    const struct image_report fetching = {r->note, r->transfer, r->interrupted, r->arg};
     struct image_result image;
 
-    if (!driver || write_files(i, t, err) < 0)
+    if (!inst_driver(cfg, err) || write_files(i, t, err) < 0)
         return -1;
-    inst_step(r, "preparing the image");
-    if (image_prepare(env->store, cfg, t->base_dir, i, &fetching, &image, err) < 0)
+    if (inst_fetch_image(env, i, cfg, t->base_dir, r, &image, err) < 0)
         return err->hint ? -1
                          : err_hint(err,
                                     "look at `images` in %s; relative locations start in "
                                     "'%s'",
                                     t->path, t->base_dir);
-    inst_step(r, "making the disk");
-    if (driver->create_disk(&ctx, &image, facts, err) < 0 ||
-        instance_facts_write(i, facts, err) < 0)
+    if (inst_make_disk(env, i, cfg, &image, r, err) < 0)
         return -1;
     inst_step(r, "checking that the machine can start");
     return inst_try_plan(&ctx, &(struct inst_report){0}, err);

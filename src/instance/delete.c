@@ -1,21 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "instance/instance.h"
-#include "base/fs.h"
-#include "base/mem.h"
 #include "instance/internal.h"
 
 /* How long a forced delete waits for a command that works on the instance. */
 enum { FORCE_WAIT_MS = 5000 };
-
-static int check_protected(const struct instance *i, struct err *err)
-{
-    _cleanup_free_ char *path = instance_path(i, INST_PROTECTED);
-
-    if (!path_exists(path))
-        return 0;
-    err_set(err, ERR_STATE, "instance `%s` is protected to prohibit accidental removal", i->name);
-    return err_hint(err, "remove '%s' to give up the protection", path);
-}
 
 static int check_stopped(const struct inst_env *env, const struct instance *i, struct err *err)
 {
@@ -38,12 +26,12 @@ int inst_delete(const struct inst_env *env, struct instance *i, bool force,
 {
     _cleanup_close_ int lock = -1;
 
-    if (check_protected(i, err) < 0)
+    if (inst_check_protected(i, "removal", err) < 0)
         return -1;
     if (force && inst_kill_if_alive(i, r, err) < 0)
         return -1;
     lock = inst_lock(i, force ? FORCE_WAIT_MS : 0, err);
-    if (lock < 0)
+    if (lock < 0 || inst_check_protected(i, "removal", err) < 0)
         return -1;
     if (force ? inst_kill_if_alive(i, r, err) < 0 : check_stopped(env, i, err) < 0)
         return -1;

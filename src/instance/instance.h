@@ -36,6 +36,7 @@ struct inst_report {
     /* Has the person asked to stop waiting? */
     bool (*interrupted)(void *arg);
     void *arg;
+    bool config_told; /* the warnings of the configuration were told a moment ago */
 };
 
 void inst_note(const struct inst_report *r, enum log_level level, const char *fmt, ...)
@@ -83,6 +84,44 @@ int inst_stop(const struct inst_env *env, const struct instance *i, bool force,
 /* force: also a running, broken or half-present one. A protected one never. Empties *i. */
 int inst_delete(const struct inst_env *env, struct instance *i, bool force,
                 const struct inst_report *r, struct err *err);
+
+/* ---- protect and reset ----------------------------------------------------------------------- */
+
+/* *ret_changed: false when it was so already. */
+int inst_protect(const struct instance *i, bool *ret_changed, struct err *err);
+int inst_unprotect(const struct instance *i, bool *ret_changed, struct err *err);
+/* Ends what runs, and removes everything but the YAML, the versions and the protection (a protected
+ * instance is refused). The next start makes a fresh disk. */
+int inst_factory_reset(const struct instance *i, const struct inst_report *r, struct err *err);
+
+/* ---- edit ------------------------------------------------------------------------------------ */
+
+/* The YAML of an instance, or another YAML file, as it was when the edit began. */
+struct inst_edit {
+    struct instance inst; /* name NULL: a plain file */
+    char *name;           /* of the instance, or the one that the file suggests */
+    char *path;           /* symbolic links resolved */
+    char *text;
+    size_t len;
+    mode_t mode;
+};
+
+#define INST_EDIT_INIT                                                                             \
+    {                                                                                              \
+        INSTANCE_INIT, NULL, NULL, NULL, 0, 0                                                      \
+    }
+#define _cleanup_inst_edit_ _cleanup_(inst_edit_release)
+void inst_edit_release(struct inst_edit *e);
+/* ERR_STATE for a running instance. A broken YAML is fine: it is there to be mended. */
+int inst_edit_begin(const struct instance *i, struct inst_edit *ret, struct err *err);
+int inst_edit_begin_file(const char *path, struct inst_edit *ret, struct err *err);
+/* Would the text do? Every problem with its place; layer->name is for them. Of an instance: the
+ * disk would not have to shrink, and what has no effect on a disk that exists is warned about. */
+int inst_edit_check(const struct inst_env *env, const struct inst_edit *e,
+                    const struct config_layer *layer, const struct inst_report *r, struct err *err);
+/* Puts a text that was checked in the place of the file, in one step and under the operation lock.
+ * ERR_STATE when the instance runs by now, ERR_BUSY when the file is not what it was. */
+int inst_edit_commit(const struct inst_edit *e, const char *text, size_t len, struct err *err);
 
 /* ---- inspect --------------------------------------------------------------------------------- */
 

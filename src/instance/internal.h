@@ -28,4 +28,21 @@ void inst_pending(const struct config_instance *c, const struct inst_report *r);
 /* By the configuration's vmType. NULL and err when there is none. */
 const struct driver *inst_driver(const struct config_instance *cfg, struct err *err);
 
+/* Brings the image of the configuration into the directory; base_dir: where relative paths start. */
+int inst_fetch_image(const struct inst_env *env, const struct instance *i,
+                     const struct config_instance *cfg, const char *base_dir,
+                     const struct inst_report *r, struct image_result *ret, struct err *err);
+/* Makes the disk out of that image, and keeps the facts that are frozen then. */
+int inst_make_disk(const struct inst_env *env, const struct instance *i,
+                   const struct config_instance *cfg, const struct image_result *image,
+                   const struct inst_report *r, struct err *err);
+/* For a start: a directory without a disk gets one. With the operation lock, nothing alive. */
+int inst_ensure_disk(const struct inst_env *env, const struct instance *i,
+                     const struct config_instance *cfg, const struct inst_report *r,
+                     struct err *err);
+/* For a start: a factory reset that was killed in the middle is brought to its end. */
+int inst_finish_reset(const struct instance *i, const struct inst_report *r, struct err *err);
+/* "… is protected to prohibit accidental FROM". */
+int inst_check_protected(const struct instance *i, const char *from, struct err *err);
+
 #endif

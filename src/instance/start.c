@@ -186,13 +186,15 @@ static int check(const struct inst_env *env, const struct instance *i, const str
         .host = env->host,
     };
 
-    if (instance_load_config(env->store, i, env->host, &config, &warnings, err) < 0)
+    if (inst_finish_reset(i, r, err) < 0 ||
+        instance_load_config(env->store, i, env->host, &config, &warnings, err) < 0)
         return -1;
-    inst_warnings(r, &warnings);
+    if (!r->config_told)
+        inst_warnings(r, &warnings);
     inst_note(r, LOG_INFO, "Starting the instance `%s` with internal VM driver `%s`", i->name,
               config.v.vm_type);
     inst_pending(&config.v, r);
-    if (ssh_check_program(err) < 0)
+    if (ssh_check_program(err) < 0 || inst_ensure_disk(env, i, &config.v, r, err) < 0)
         return -1;
     return inst_try_plan(&ctx, r, err);
 }

@@ -156,7 +156,7 @@ static int make_options(const struct ssh_target *t, enum ssh_master master, stru
     return r;
 }
 
-static int ssh_program(struct strv *ret, struct err *err)
+int ssh_program(struct strv *ret, struct err *err)
 {
     const char *set = getenv("SSH");
     if (str_empty(set)) {
@@ -200,6 +200,18 @@ int ssh_base_argv(const struct ssh_target *t, enum ssh_master master, struct str
     strv_push(&argv, "-p");
     strv_pushf(&argv, "%u", t->port);
     strv_extend(ret, &argv);
+    return 0;
+}
+
+int ssh_options(const struct ssh_target *t, struct strv *ret, struct err *err)
+{
+    _cleanup_(options_release) struct options o = {.n = 0};
+    if (make_options(t, SSH_MASTER_AUTO, &o, err) < 0)
+        return -1;
+    for (size_t i = 0; i < o.n; i++)
+        strv_pushf(ret, "%s=%s", o.v[i].name, o.v[i].value);
+    strv_pushf(ret, "Hostname=%s", t->host);
+    strv_pushf(ret, "Port=%u", t->port);
     return 0;
 }
 

@@ -39,6 +39,10 @@ int ssh_check_program(struct err *err);
 /* The ssh program ($SSH split as a shell would, else "ssh") and `-F /dev/null -o … -p PORT`. */
 int ssh_base_argv(const struct ssh_target *t, enum ssh_master master, struct strv *ret,
                   struct err *err);
+/* The words of the ssh program: $SSH split as a shell would, else "ssh". */
+int ssh_program(struct strv *ret, struct err *err);
+/* What stands in ssh.config, as "Name=value" texts, Hostname and Port last. */
+int ssh_options(const struct ssh_target *t, struct strv *ret, struct err *err);
 /* ssh.config of the instance, host alias lima-NAME (0600). */
 int ssh_write_config(const struct ssh_target *t, const struct instance *i, struct err *err);
 

@@ -40,6 +40,7 @@ static const char *const file_names[INST_FILE_COUNT] = {
     [INST_HA_STDERR] = "ha.stderr.log",
     [INST_HA_LOCK] = "ha.lock",
     [INST_BOOT] = "cima-boot.json",
+    [INST_RESET] = "cima-reset",
     [INST_OP_LOCK] = "op.lock",
     [INST_SSH_SOCK] = "ssh.sock",
     [INST_SSH_CONFIG] = "ssh.config",

@@ -98,13 +98,20 @@ int instance_load_config(const struct store *s, const struct instance *i,
     _cleanup_free_ char *text = file_read(path, YAML_MAX, &len, err);
     if (!text)
         return err_wrap(err, "instance `%s` has no readable lima.yaml", i->name);
+    struct config_layer layer = {path, text, len};
+    if (instance_load_text(s, i, &layer, host, ret, ret_warnings, err) < 0)
+        return err_wrap(err, "loading instance `%s`", i->name);
+    return 0;
+}
+
+int instance_load_text(const struct store *s, const struct instance *i,
+                       const struct config_layer *layer, const struct host_facts *host,
+                       struct config *ret, struct diags *ret_warnings, struct err *err)
+{
     _cleanup_free_ char *version = NULL;
     if (read_version(i, &version, err) < 0)
         return -1;
-    struct config_layer layer = {path, text, len};
-    if (load(s, i->name, &layer, version, host, ret, ret_warnings, err) < 0)
-        return err_wrap(err, "loading instance `%s`", i->name);
-    return 0;
+    return load(s, i->name, layer, version, host, ret, ret_warnings, err);
 }
 
 int store_load_template(const struct store *s, const char *name, const struct config_layer *layer,

@@ -243,7 +243,24 @@ static int look_at_disk(const struct driver_ctx *ctx, struct qemu_facts *f, stru
     }
     f->in.disk_format = f->disk_format;
     f->in.disk_minimum = (uint64_t)json_get_int(f->frozen, "diskMinimum", 0);
+    f->in.disk_asked = (uint64_t)json_get_int(f->frozen, "diskAsked", 0);
     return 0;
+}
+
+int qemu_gather_disk(const struct driver_ctx *ctx, struct qemu_facts *f, struct err *err)
+{
+    f->in.cfg = ctx->cfg;
+    return read_frozen(ctx, f, err) < 0 || look_at_disk(ctx, f, err) < 0 ? -1 : 0;
+}
+
+void qemu_keep_disk_asked(const struct driver_ctx *ctx, struct qemu_facts *f)
+{
+    uint64_t wanted = config_disk_bytes(ctx->cfg);
+
+    if (f->in.disk_asked >= wanted)
+        return;
+    json_set_int(f->frozen, "diskAsked", (int64_t)wanted);
+    f->frozen_changed = true;
 }
 
 static int read_cmdline(const struct driver_ctx *ctx, struct qemu_facts *f, struct err *err)

@@ -40,6 +40,10 @@ int qemu_gather_binary(const struct driver_ctx *ctx, struct qemu_facts *f, struc
 /* Everything. */
 int qemu_gather(const struct driver_ctx *ctx, struct qemu_facts *f, struct diags *notes,
                 struct err *err);
+/* Only the disk that is there. */
+int qemu_gather_disk(const struct driver_ctx *ctx, struct qemu_facts *f, struct err *err);
+/* Keeps what the YAML asks of the disk now (qemu_plan_input.disk_asked). */
+void qemu_keep_disk_asked(const struct driver_ctx *ctx, struct qemu_facts *f);
 /* Firmware for the machine, when it wants one; kept choices first. */
 int qemu_gather_firmware(const struct driver_ctx *ctx, struct qemu_facts *f, struct diags *notes,
                          struct err *err);

@@ -31,6 +31,7 @@ struct qemu_plan_input {
     const char *disk_format; /* of `disk`; frozen at creation or inspected */
     uint64_t disk_size;      /* its virtual size; 0: not known, is left alone */
     uint64_t disk_minimum;   /* size of the image it was made of; 0: not known */
+    uint64_t disk_asked;     /* what the YAML asked for at the last start; 0: not known */
     bool has_iso, has_kernel, has_initrd, has_vars;
     const char *kernel_cmdline;           /* NULL: none */
     const struct qemu_firmware *firmware; /* NULL: none found or none wanted */
@@ -92,6 +93,8 @@ int qemu_plan_build(const struct qemu_plan_input *in, struct qemu_plan **ret, st
 void qemu_plan_free(struct qemu_plan *p);
 DEFINE_CLEANUP_PTR(qemu_plan, qemu_plan_free)
 
+/* ERR_CONFIG when the configuration asks for a smaller disk than there is (SD-64, F36). */
+int qemu_plan_check_disk(const struct qemu_plan_input *in, struct err *err);
 /* The version checks of SD-03 and SD-04: needed before firmware and disks are looked at. */
 int qemu_plan_check_version(const struct qemu_plan_input *in, struct diags *notes, struct err *err);
 /* Does this machine need firmware in flash? (SD-13) */

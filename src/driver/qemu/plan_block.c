@@ -104,10 +104,35 @@ static void kernel(struct builder *b)
         plan_text(b, "-initrd", initrd);
 }
 
+static uint64_t wanted_size(const struct qemu_plan_input *in)
+{
+    return (config_disk_bytes(in->cfg) + 511) / 512 * 512;
+}
+
+/* The image was larger than what the YAML says all along: its size is the least. */
+static bool is_at_minimum(const struct qemu_plan_input *in)
+{
+    return in->disk_minimum && in->disk_size <= in->disk_minimum;
+}
+
+int qemu_plan_check_disk(const struct qemu_plan_input *in, struct err *err)
+{
+    uint64_t wanted = wanted_size(in), have = in->disk_size;
+
+    /* What has grown since the YAML was last followed was enlarged by hand, and no wish to shrink
+     * it (F36). */
+    if (wanted >= have || is_at_minimum(in) || (in->disk_asked && wanted >= in->disk_asked))
+        return 0;
+    _cleanup_free_ char *from = format_size(have), *to = format_size(wanted);
+    err_set(err, ERR_CONFIG,
+            "field `disk` says %s, the disk has %s: disk shrinking is not supported", to, from);
+    return err_hint(err, "set `disk: %s`", from);
+}
+
 /* A larger `disk:` makes the disk grow at the next start; a smaller one can't be done (SD-64). */
 static int check_size(struct builder *b)
 {
-    uint64_t wanted = (config_disk_bytes(b->in->cfg) + 511) / 512 * 512, have = b->in->disk_size;
+    uint64_t wanted = wanted_size(b->in), have = b->in->disk_size;
     _cleanup_free_ char *path = plan_path(b, INST_DISK), *from = format_size(have);
     _cleanup_free_ char *to = format_size(wanted);
     struct qemu_step *s;
@@ -115,12 +140,12 @@ static int check_size(struct builder *b)
     if (have == 0 || wanted == have)
         return 0;
     if (wanted < have) {
-        /* The image itself may be larger than what the YAML says: its size is the least. */
-        if (b->in->disk_minimum && have <= b->in->disk_minimum)
-            return 0;
-        err_set(b->err, ERR_CONFIG,
-                "field `disk` says %s, the disk has %s: disk shrinking is not supported", to, from);
-        return err_hint(b->err, "set `disk: %s`", from);
+        if (qemu_plan_check_disk(b->in, b->err) < 0)
+            return -1;
+        if (!is_at_minimum(b->in))
+            plan_note(b, "the disk was enlarged to %s, field `disk` says %s: it stays at %s", from,
+                      to, from);
+        return 0;
     }
     if (!streq(b->in->disk_format, "qcow2") && !streq(b->in->disk_format, "raw")) {
         plan_note(b, "the disk stays at %s: its format %s can't be resized", from,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The driver's table: gather facts, build the plan, execute it. */
 #include "driver/qemu/qemu.h"
+#include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "driver/qemu/disk.h"
@@ -28,12 +29,25 @@ static int create_disk(const struct driver_ctx *ctx, const struct image_result *
     made = qemu_disk_create(ctx->inst, &image->info, config_disk_bytes(ctx->cfg), &minimum, err);
     if (made < 0)
         return -1;
-    if (made)
+    if (made) {
         json_set_str(f.frozen, "diskFormat", "qcow2");
-    if (minimum)
-        json_set_int(f.frozen, "diskMinimum", (int64_t)minimum);
+        json_del(f.frozen, "diskMinimum");
+        if (minimum)
+            json_set_int(f.frozen, "diskMinimum", (int64_t)minimum);
+        qemu_keep_disk_asked(ctx, &f);
+    }
     json_set(facts, "qemu", TAKE_PTR(f.frozen));
     return 0;
+}
+
+static int check_disk(const struct driver_ctx *ctx, struct err *err)
+{
+    _cleanup_qemu_facts_ struct qemu_facts f = QEMU_FACTS_INIT;
+    _cleanup_free_ char *disk = instance_path(ctx->inst, INST_DISK);
+
+    if (!path_exists(disk))
+        return 0;
+    return qemu_gather_disk(ctx, &f, err) < 0 ? -1 : qemu_plan_check_disk(&f.in, err);
 }
 
 static int plan(const struct driver_ctx *ctx, struct driver_plan **ret, struct diags *notes,
@@ -49,6 +63,7 @@ static int plan(const struct driver_ctx *ctx, struct driver_plan **ret, struct d
         return -1;
     if (qemu_plan_build(&f.in, &p, notes, err) < 0)
         return -1;
+    qemu_keep_disk_asked(ctx, &f);
     *ret = xcalloc(1, sizeof(**ret));
     (*ret)->port_fd = TAKE_FD(port_fd);
     (*ret)->qemu = p;
@@ -101,6 +116,7 @@ static int adopt(const struct driver_ctx *ctx, struct loop *loop, const struct v
 const struct driver qemu_driver = {
     .name = "qemu",
     .create_disk = create_disk,
+    .check_disk = check_disk,
     .plan = plan,
     .plan_text = plan_text,
     .plan_free = plan_free,
