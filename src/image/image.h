@@ -25,6 +25,11 @@ int image_inspect_fd(int fd, const char *name, struct image_info *ret, struct er
 /* As above, and refuses what may not be adopted (S01): backing file, external data, vmdk extents. */
 int image_check_adoptable(int fd, const char *name, struct image_info *ret, struct err *err);
 
+/* Writes an empty qcow2 of `size` bytes (a multiple of 512) into the empty file fd and syncs it.
+ * backing: its backing file as the header names it, and that file's format; NULL: none. */
+int qcow2_create(int fd, uint64_t size, const char *backing, const char *backing_format,
+                 struct err *err);
+
 /* What image_prepare put into the directory. */
 struct image_result {
     struct image_info info;

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "sys/spawn.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 
 #define QEMU_IMG_MS 120000
@@ -50,19 +51,18 @@ static uint64_t sectors_up(uint64_t bytes)
     return (bytes + SECTOR - 1) / SECTOR * SECTOR;
 }
 
-/* qemu-img create of `disk.tmp` inside dir. backing_format NULL: an empty disk. */
+/* backing_format NULL: an empty disk. */
 static int create_qcow2(const struct instance *inst, const char *backing_format, uint64_t bytes,
                         struct err *err)
 {
     _cleanup_free_ char *disk = instance_path(inst, INST_DISK), *temp = xasprintf("%s.tmp", disk);
-    _cleanup_strv_ struct strv args = STRV_INIT;
+    const char *backing = backing_format ? inst_file_name(INST_IMAGE) : NULL;
 
-    strv_pushl(&args, "create", "-q", "-f", "qcow2", NULL);
-    if (backing_format)
-        strv_pushl(&args, "-F", backing_format, "-b", inst_file_name(INST_IMAGE), NULL);
-    strv_push(&args, path_basename(temp));
-    strv_pushf(&args, "%" PRIu64, bytes);
-    return finish(temp, disk, qemu_img(inst->dir, &args, err), err);
+    (void)unlink(temp); /* of a command that was killed */
+    _cleanup_close_ int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return err_set_errno(err, ERR_IO, "making '%s' failed", temp);
+    return finish(temp, disk, qcow2_create(fd, bytes, backing, backing_format, err), err);
 }
 
 static int create_for_iso(const struct instance *inst, uint64_t bytes, struct err *err)

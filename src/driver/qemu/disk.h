@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Disk files of an instance, by qemu-img. Formats are always named, never guessed (S02). */
+/* Disk files of an instance. Formats are always named, never guessed (S02). */
 #ifndef CIMA_DRIVER_QEMU_DISK_H
 #define CIMA_DRIVER_QEMU_DISK_H
 
