@@ -284,26 +284,41 @@ static int take_word(struct args *a, const char *word, struct err *err)
     return 0;
 }
 
+/* Was this the first word of a command whose further words are not ours to read? */
+static bool ends_options(const struct args *a)
+{
+    return a->positional.n && a->command->flags & COMMAND_OPTIONS_FIRST;
+}
+
+/* What is behind argv[at], but for one "--", as it is. */
+static int take_rest(struct args *a, int argc, char *const *argv, int at)
+{
+    if (at + 1 < argc && streq(argv[at + 1], "--"))
+        at++;
+    while (++at < argc)
+        strv_push(&a->positional, argv[at]);
+    return 0;
+}
+
 static int parse_words(struct args *a, int argc, char *const *argv, int from, struct err *err)
 {
     for (int i = from; i < argc; i++) {
         const char *word = argv[i];
 
         if (streq(word, "--")) {
-            while (++i < argc)
+            while (++i < argc) {
                 if (take_word(a, argv[i], err) < 0)
                     return -1;
+                if (ends_options(a))
+                    return take_rest(a, argc, argv, i);
+            }
             return 0;
         }
         if (word[0] != '-' || !word[1]) {
             if (take_word(a, word, err) < 0)
                 return -1;
-            if (a->positional.n && a->command->flags & COMMAND_OPTIONS_FIRST) {
-                if (i + 1 < argc && streq(argv[i + 1], "--"))
-                    i++;
-                while (++i < argc)
-                    strv_push(&a->positional, argv[i]);
-            }
+            if (ends_options(a))
+                return take_rest(a, argc, argv, i);
             continue;
         }
         if ((word[1] == '-' ? parse_long(a, argc, argv, &i, err)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/log.h"
 #include "base/mem.h"
-#include "cli/cli.h"
+#include "cli/ask.h"
+#include "cli/shellenv.h"
 #include "cli/shellwords.h"
 #include "ssh/ssh.h"
+#include "sys/spawn.h"
 #include <errno.h>
 #include <signal.h>
 
@@ -14,7 +16,22 @@ static int not_running(const struct instance *i, struct err *err)
     return err_hint(err, "`cima shell --start %s` does both", i->name);
 }
 
-/* A machine that has lost its agent gets a new one; one that is stopped is started with --start. */
+/* Stopped: started with --start, or when the person wants it. */
+static int start_stopped(struct cli *cli, const struct args *args, const struct instance *i,
+                         struct err *err)
+{
+    bool start = args_flag(args, "start");
+
+    if (!args_has(args, "start") && cli_can_ask(cli)) {
+        _cleanup_free_ char *question = xasprintf(
+            "Instance `%s` is stopped. Do you want to start the instance now?", i->name);
+
+        start = cli_ask(question, true);
+    }
+    return start ? cli_start(cli, i, cli_timeout(args), false, err) : not_running(i, err);
+}
+
+/* A machine that has lost its agent gets a new one. */
 static int make_running(struct cli *cli, const struct args *args, const struct instance *i,
                         struct err *err)
 {
@@ -25,22 +42,36 @@ static int make_running(struct cli *cli, const struct args *args, const struct i
         return inst_readopt(&cli->env, i, &cli_report, err);
     if (st.driver_pid || st.agent_pid)
         return 0; /* running, or on its way: find_port() knows */
-    if (args_flag(args, "start"))
-        return cli_start(cli, i, cli_timeout(args), false, err);
-    return not_running(i, err);
+    return start_stopped(cli, args, i, err);
 }
 
-/* The working directory, else the home directory, where they are in the guest; NULL: nowhere. */
-static char *guest_dir(const struct inst_env *env, const struct config_instance *cfg)
+static void add_guest_dir(const struct config_instance *cfg, const char *dir, struct strv *ret)
+{
+    char *guest = dir ? shell_guest_dir(cfg, dir) : NULL;
+
+    if (guest && !strv_contains(ret, guest))
+        strv_push_consume(ret, guest);
+    else
+        free(guest);
+}
+
+/* The working directory, else the home directory, where they are in the guest. */
+static void guest_dirs(const struct inst_env *env, const struct config_instance *cfg,
+                       struct strv *ret)
 {
     _cleanup_free_ char *cwd = getcwd(NULL, 0);
-    char *dir = cwd ? shell_guest_dir(cfg, cwd) : NULL;
 
-    if (!dir && env->host->home)
-        dir = shell_guest_dir(cfg, env->host->home);
-    if (!dir)
-        log_debug("the working directory is not mounted in the guest; starting in its home");
-    return dir;
+    if (!cwd)
+        log_warn("failed to get the current directory: %s", strerror(errno));
+    add_guest_dir(cfg, cwd, ret);
+    add_guest_dir(cfg, env->host->home, ret);
+    if (ret->n)
+        return;
+    if (!cfg->mounts_count)
+        log_debug("nothing is mounted in the guest; the shell starts in its home");
+    else if (cwd)
+        log_warn("'%s' is not mounted in the guest, nor is your home: the shell starts in the "
+                 "guest's home (hint: --workdir)", cwd);
 }
 
 static int find_port(const struct instance *i, uint16_t *ret, struct err *err)
@@ -58,33 +89,92 @@ static int find_port(const struct instance *i, uint16_t *ret, struct err *err)
     return err_hint(err, "`cima start %s` waits until it is ready", i->name);
 }
 
+/* One argument of a process has a limit, here and in the guest. */
+static int check_length(const char *script, struct err *err)
+{
+    const size_t max = 32 * 4096; /* MAX_ARG_STRLEN of Linux, its NUL included */
+
+    if (strlen(script) < max)
+        return 0;
+    err_set(err, ERR_USAGE,
+            "the command with its environment is too long for the guest's kernel: %zu bytes, at "
+            "most %zu",
+            strlen(script), max - 1);
+    return err_hint(err, "send long data through standard input; with --preserve-env, "
+                         "LIMA_SHELLENV_ALLOW chooses the variables");
+}
+
+static int make_script(const struct inst_env *env, const struct config_instance *cfg,
+                       const struct args *args, char **ret, struct err *err)
+{
+    _cleanup_strv_ struct strv dirs = STRV_INIT, variables = STRV_INIT;
+    struct shell_request request = {
+        .workdir = str_empty(args_str(args, "workdir")) ? NULL : args_str(args, "workdir"),
+        .shell = str_empty(args_str(args, "shell")) ? NULL : args_str(args, "shell"),
+        .user_shell = cfg->user.shell,
+        .env = &variables,
+        .argv = args->positional.n > 1 ? (const char *const *)args->positional.v + 1 : NULL,
+        .n_argv = args->positional.n - 1,
+    };
+
+    if (!request.workdir)
+        guest_dirs(env, cfg, &dirs);
+    request.try_dirs = (const char *const *)strv_argv(&dirs);
+    if (args_flag(args, "preserve-env") &&
+        shellenv_filter(environ, getenv("LIMA_SHELLENV_BLOCK"), getenv("LIMA_SHELLENV_ALLOW"),
+                        &variables, err) < 0)
+        return -1;
+    _cleanup_free_ char *script = shell_script(&request);
+    if (check_length(script, err) < 0)
+        return -1;
+    *ret = TAKE_PTR(script);
+    return 0;
+}
+
+/* Ends the agent's master, and with it the sessions that go through it. The agent makes a new one,
+ * which logs in again: only then new groups of the user count. */
+static int end_master(const struct instance *i, const struct ssh_target *target, struct err *err)
+{
+    _cleanup_strv_ struct strv argv = STRV_INIT;
+    _cleanup_run_result_ struct run_result result = {0};
+    struct spawn s = SPAWN_INIT;
+
+    if (access(target->control_path, F_OK) != 0)
+        return 0;
+    log_info("Exiting ssh session for the instance `%s`", i->name);
+    if (ssh_base_argv(target, SSH_MASTER_USE, &argv, err) < 0)
+        return -1;
+    strv_pushl(&argv, "-O", "exit", target->host, NULL);
+    s.argv = (const char *const *)strv_argv(&argv);
+    s.flags = SPAWN_SEARCH_PATH;
+    if (run_capture(&s, NULL, 4096, 5000, &result, err) < 0)
+        return err_wrap(err, "ending the ssh session of `%s`", i->name);
+    return 0; /* one that was dead already makes ssh fail: fine, too */
+}
+
 static int build_argv(const struct inst_env *env, const struct instance *i, const struct args *args,
                       struct strv *argv, struct err *err)
 {
     _cleanup_config_ struct config config = CONFIG_INIT;
     _cleanup_ssh_target_ struct ssh_target target = {0};
-    _cleanup_free_ char *dir = NULL, *script = NULL;
-    struct shell_request request = {
-        .workdir = args_str(args, "workdir"),
-        .shell = args_str(args, "shell"),
-        .argv = args->positional.n > 1 ? (const char *const *)args->positional.v + 1 : NULL,
-        .n_argv = args->positional.n - 1,
-    };
+    _cleanup_free_ char *script = NULL;
+    bool reconnect = args_flag(args, "reconnect");
     uint16_t port = 0;
 
     if (instance_load_config(env->store, i, env->host, &config, NULL, err) < 0 ||
-        find_port(i, &port, err) < 0)
+        make_script(env, &config.v, args, &script, err) < 0 || find_port(i, &port, err) < 0)
         return -1;
-    if (!request.workdir)
-        request.try_dir = dir = guest_dir(env, &config.v);
-    script = shell_script(&request);
     ssh_target_init(&target, env->store, i, &config.v, port);
+    if (reconnect && end_master(i, &target, err) < 0)
+        return -1;
     /* The agent's master when there is one; a master of ours would stand in the agent's way. */
-    if (ssh_base_argv(&target, SSH_MASTER_USE, argv, err) < 0)
+    if (ssh_base_argv(&target, reconnect ? SSH_MASTER_NONE : SSH_MASTER_USE, argv, err) < 0)
         return -1;
     /* Errors, but not "Connection to … closed". QEMU accepts connections before the guest listens:
      * one made too early would wait for ever. */
     strv_pushl(argv, "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=30", NULL);
+    if (getenv("COLORTERM"))
+        strv_pushl(argv, "-o", "SendEnv=COLORTERM", NULL);
     if (isatty(STDOUT_FILENO))
         strv_push(argv, "-t");
     strv_pushl(argv, target.host, "--", script, NULL);
@@ -104,6 +194,17 @@ static int become(struct strv *argv, struct err *err)
     return err_hint(err, "install the OpenSSH client, or set SSH to the program to use");
 }
 
+/* `lima start` is `cima shell default start`. */
+static void warn_misplaced_command(const struct args *args)
+{
+    static const char *const suspects[] = {"create", "start", "delete", "shell"};
+    const char *word = args_pos(args, 1);
+
+    for (size_t i = 0; word && i < ARRAY_SIZE(suspects); i++)
+        if (streq(word, suspects[i]))
+            log_warn("Perhaps you meant `cima %s`?", word);
+}
+
 static int run(struct cli *cli, const struct args *args, struct err *err)
 {
     _cleanup_instance_ struct instance inst = INSTANCE_INIT;
@@ -113,10 +214,14 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
 
     if (!env)
         return -1;
+    warn_misplaced_command(args);
     if (store_find(env->store, name, &inst, err) < 0) {
-        if (err->kind == ERR_NOT_FOUND && !err->hint)
-            err_hint(err, "run `cima create --name %s FILE.yaml` to create a new instance", name);
-        return -1;
+        if (err->kind != ERR_NOT_FOUND)
+            return -1;
+        err_clear(err);
+        return err_set(err, ERR_NOT_FOUND,
+                       "instance `%s` does not exist, run `cima create --name %s FILE.yaml` to "
+                       "create a new instance", name, name);
     }
     if (make_running(cli, args, &inst, err) < 0 || build_argv(env, &inst, args, &argv, err) < 0)
         return -1;
@@ -130,6 +235,13 @@ static const struct cli_positional positional[] = {
 };
 
 static const struct cli_option options[] = {
+    {.name = "preserve-env",
+     .kind = VALUE_BOOL,
+     .help = "Take the environment along, but for what belongs to this host; "
+             "LIMA_SHELLENV_BLOCK and LIMA_SHELLENV_ALLOW choose"},
+    {.name = "reconnect",
+     .kind = VALUE_BOOL,
+     .help = "Log in anew, so that changed groups count; ends sessions that are open"},
     {.name = "shell",
      .kind = VALUE_TEXT,
      .metavar = "SHELL",
@@ -159,7 +271,8 @@ const struct command cmd_shell = {
         "command, which gets its words as they are. The exit code is the command's.",
     .examples = "cima shell mini\n"
                 "cima shell mini uname -a\n"
-                "cima shell --workdir /tmp mini sh -c 'pwd; ls'\n",
+                "cima shell --workdir /tmp mini sh -c 'pwd; ls'\n"
+                "cima shell --preserve-env mini printenv LANG\n",
     .positional = positional,
     .options = options,
     .flags = COMMAND_OPTIONS_FIRST,

@@ -5,6 +5,7 @@
 #include "cli/args.h"
 #include "cli/cli.h"
 #include "cli/help.h"
+#include "cli/lima.h"
 #include "cli/progress.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -102,15 +103,32 @@ static int run(struct cli *cli, int argc, char *const *argv, struct err *err)
     return 0;
 }
 
+/* The second name: what is meant, in our own words. */
+static int run_as_lima(struct cli *cli, int argc, char *const *argv, struct err *err)
+{
+    const char *instance = getenv("LIMA_INSTANCE");
+    _cleanup_strv_ struct strv words = STRV_INIT;
+
+    if (lima_wants_help(argc, argv)) {
+        _cleanup_free_ char *text = lima_help(instance);
+
+        fputs(text, stdout);
+        return 0;
+    }
+    lima_argv(argc, argv, instance, getenv("LIMA_SHELL"), getenv("LIMA_WORKDIR"), &words);
+    return run(cli, (int)words.n, strv_argv(&words), err);
+}
+
 int main(int argc, char **argv)
 {
     struct cli cli = {0};
     _cleanup_err_ struct err err = ERR_INIT;
+    bool lima = argc > 0 && lima_is_name(argv[0]);
     int code = 0;
 
     fill_standard_fds();
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of the write */
-    if (run(&cli, argc, argv, &err) < 0) {
+    if ((lima ? run_as_lima : run)(&cli, argc, argv, &err) < 0) {
         progress_end();
         print_error(&err);
         code = err_exit_code(&err);

@@ -45,6 +45,7 @@ static size_t assignment_name(const char *word)
     return n && word[n] == '=' && (*word < '0' || *word > '9') ? n : 0;
 }
 
+/* Leading assignments stay what they are. zsh takes `=word` for the path of a program. */
 static char *quote_words(const struct shell_request *r)
 {
     struct sbuf s = SBUF_INIT;
@@ -58,33 +59,85 @@ static char *quote_words(const struct shell_request *r)
         assignments = name > 0;
         if (name)
             sbuf_add(&s, r->argv[i], name + 1);
+        if (r->argv[i][0] == '=')
+            sbuf_addstr(&s, "''");
         sbuf_add_shell_quoted(&s, r->argv[i] + (name ? name + 1 : 0));
     }
     return sbuf_detach(&s);
 }
 
+static void add_cd(const struct shell_request *r, struct sbuf *s)
+{
+    if (r->workdir) {
+        sbuf_addstr(s, "cd ");
+        sbuf_add_shell_quoted(s, r->workdir);
+        sbuf_addstr(s, " || exit 1; ");
+        return;
+    }
+    for (size_t i = 0; r->try_dirs && r->try_dirs[i]; i++) {
+        sbuf_addstr(s, i ? " || cd " : "cd ");
+        sbuf_add_shell_quoted(s, r->try_dirs[i]);
+    }
+    if (r->try_dirs && r->try_dirs[0])
+        sbuf_addstr(s, "; ");
+}
+
+static void add_exec(const struct shell_request *r, const char *words, struct sbuf *s)
+{
+    sbuf_addstr(s, "exec ");
+    if (r->env && r->env->n) {
+        sbuf_addstr(s, "env ");
+        for (size_t i = 0; i < r->env->n; i++) {
+            sbuf_add_shell_quoted(s, r->env->v[i]);
+            sbuf_addch(s, ' ');
+        }
+    }
+    if (r->shell)
+        sbuf_add_shell_quoted(s, r->shell);
+    else
+        sbuf_addstr(s, "\"$SHELL\"");
+    sbuf_addstr(s, " -l");
+    if (!words)
+        return;
+    /* A command that starts with "-" would be an option of the shell: a blank before it. */
+    sbuf_addstr(s, *words == '-' ? " -c ' '" : " -c ");
+    sbuf_add_shell_quoted(s, words);
+}
+
+/* What bash does at a login, INVOCATION of its manual. */
+static const char bash_login[] =
+    "if test -r /etc/profile; then . /etc/profile; fi; "
+    "if test -r ~/.bash_profile; then . ~/.bash_profile; "
+    "elif test -r ~/.bash_login; then . ~/.bash_login; "
+    "elif test -r ~/.profile; then . ~/.profile; fi; ";
+
+/* The words travel twice then, and there is a limit to the length of the line. */
+#define SHORT_COMMAND 2048
+
+static bool can_do_login_itself(const struct shell_request *r, const char *words)
+{
+    const char *name = r->user_shell ? strrchr(r->user_shell, '/') : NULL;
+
+    return words && strlen(words) < SHORT_COMMAND && !r->shell && !(r->env && r->env->n) && name &&
+           streq(name, "/bash");
+}
+
 char *shell_script(const struct shell_request *r)
 {
     struct sbuf s = SBUF_INIT;
-    const char *dir = r->workdir ? r->workdir : r->try_dir;
+    _cleanup_free_ char *words = r->n_argv ? quote_words(r) : NULL;
 
-    if (dir) {
-        sbuf_addstr(&s, "cd ");
-        sbuf_add_shell_quoted(&s, dir);
-        sbuf_addstr(&s, r->workdir ? " || exit 1; " : "; ");
+    add_cd(r, &s);
+    if (!can_do_login_itself(r, words)) {
+        add_exec(r, words, &s);
+        return sbuf_detach(&s);
     }
-    sbuf_addstr(&s, "exec ");
-    if (r->shell)
-        sbuf_add_shell_quoted(&s, r->shell);
-    else
-        sbuf_addstr(&s, "\"$SHELL\"");
-    sbuf_addstr(&s, " -l");
-    if (r->n_argv) {
-        _cleanup_free_ char *words = quote_words(r);
-
-        /* A command that starts with "-" would be an option of the shell: a blank before it. */
-        sbuf_addstr(&s, *words == '-' ? " -c ' '" : " -c ");
-        sbuf_add_shell_quoted(&s, words);
-    }
+    _cleanup_free_ char *all = xasprintf("%s%s", bash_login, words);
+    sbuf_addstr(&s, "test \"$SHELL\" = ");
+    sbuf_add_shell_quoted(&s, r->user_shell);
+    sbuf_addstr(&s, " || ");
+    add_exec(r, words, &s);
+    sbuf_addstr(&s, "; eval ");
+    sbuf_add_shell_quoted(&s, all);
     return sbuf_detach(&s);
 }
