@@ -1,22 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image/internal.h"
 #include "base/mem.h"
+#include "base/parse.h"
+#include "image/child.h"
 #include <ctype.h>
-#include <errno.h>
-#include <sys/types.h>
-#include <sha2.h>
+
+const char *const digest_algorithms[] = {"sha256", "sha384", "sha512", NULL};
 
 static const struct algorithm {
     const char *name;
     size_t bytes;
-    void (*init)(SHA2_CTX *);
-    void (*update)(SHA2_CTX *, const uint8_t *, size_t);
-    void (*final)(uint8_t *, SHA2_CTX *);
-} algorithms[] = {
-    {"sha256", SHA256_DIGEST_LENGTH, SHA256Init, SHA256Update, SHA256Final},
-    {"sha384", SHA384_DIGEST_LENGTH, SHA384Init, SHA384Update, SHA384Final},
-    {"sha512", SHA512_DIGEST_LENGTH, SHA512Init, SHA512Update, SHA512Final},
-};
+} algorithms[] = {{"sha256", 32}, {"sha384", 48}, {"sha512", 64}};
 
 static const struct algorithm *find_algorithm(const char *name, size_t len)
 {
@@ -51,33 +45,54 @@ int digest_parse(const char *text, struct digest *ret, struct err *err)
     return 0;
 }
 
-int digest_of_fd(int fd, const char *algorithm, const char *name, struct digest *ret,
-                 struct err *err)
+struct hashing {
+    const struct image_report *report;
+    const char *name;
+    uint64_t done, total;
+};
+
+static void tell_hashing(void *arg)
+{
+    const struct hashing *h = arg;
+    image_tell(h->report, IMAGE_CHECKING, h->name, h->done, h->total);
+}
+
+/* The hexadecimal digits into hex. */
+static int follow(struct child_io *c, struct hashing *h, char *hex, size_t size, struct err *err)
+{
+    const char *v;
+    for (char *line; (line = child_io_line(c, tell_hashing, h, err));) {
+        if ((v = child_io_value(line, "at"))) {
+            (void)parse_uint(v, INT64_MAX, &h->done);
+            tell_hashing(h);
+        } else if ((v = child_io_value(line, "done")) && strlen(v) < size) {
+            memcpy(hex, v, strlen(v) + 1);
+            return 0;
+        } else if (child_io_failed(line, h->name, ERR_IO, err)) {
+            return -1;
+        }
+    }
+    return err_is_set(err) ? -1 : child_io_died(c, err);
+}
+
+int digest_of_fd(int fd, const char *algorithm, const char *name, const struct image_report *r,
+                 struct digest *ret, struct err *err)
 {
     const struct algorithm *a = find_algorithm(algorithm, strlen(algorithm));
     if (!a)
         return err_set(err, ERR_INTERNAL, "unknown digest algorithm '%s'", algorithm);
-    const size_t block = 1u << 20;
-    _cleanup_free_ uint8_t *buf = xmalloc(block);
-    SHA2_CTX ctx;
-    a->init(&ctx);
-    for (off_t at = 0;;) {
-        ssize_t n = pread(fd, buf, block, at);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return err_set_errno(err, ERR_IO, "cannot read '%s'", name);
-        if (n == 0)
-            break;
-        a->update(&ctx, buf, (size_t)n);
-        at += n;
-    }
-    uint8_t out[SHA512_DIGEST_LENGTH];
-    a->final(out, &ctx);
+    const char *const argv[] = {"cima-digest", a->name, NULL};
+    _cleanup_child_io_ struct child_io c = CHILD_IO_INIT;
     struct digest d = {0};
+    struct stat st;
+    struct hashing h = {r, name, 0, fstat(fd, &st) == 0 ? (uint64_t)st.st_size : 0};
+    tell_hashing(&h);
+    if (child_io_start(argv, fd, -1, r, &c, err) < 0 ||
+        follow(&c, &h, d.hex, sizeof(d.hex), err) < 0)
+        return -1;
+    if (strlen(d.hex) != a->bytes * 2)
+        return err_set(err, ERR_PROTOCOL, "the helper program 'cima-digest' speaks nonsense");
     memcpy(d.algorithm, a->name, strlen(a->name));
-    for (size_t i = 0; i < a->bytes; i++)
-        snprintf(d.hex + 2 * i, 3, "%02x", out[i]);
     *ret = d;
     return 0;
 }

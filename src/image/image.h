@@ -6,6 +6,7 @@
 
 #include "base/enum.h"
 #include "base/log.h"
+#include "base/strv.h"
 #include "config/config.h"
 #include "store/store.h"
 
@@ -22,7 +23,8 @@ struct image_info {
 
 /* Reads only the header of the open file; opens nothing it names. Damaged headers are errors. */
 int image_inspect_fd(int fd, const char *name, struct image_info *ret, struct err *err);
-/* As above, and refuses what may not be adopted (S01): backing file, external data, vmdk extents. */
+/* As above, and refuses what may not be adopted (S01): backing file, external data, vmdk extents.
+ */
 int image_check_adoptable(int fd, const char *name, struct image_info *ret, struct err *err);
 
 /* Writes an empty qcow2 of `size` bytes (a multiple of 512) into the empty file fd and syncs it.
@@ -38,11 +40,11 @@ struct image_result {
 
 /* What is being done to a file now. */
 enum image_phase {
-    IMAGE_WAITING,     /* another process fetches the same file */
-    IMAGE_CONNECTING,  /* no byte has come yet */
+    IMAGE_WAITING,    /* another process fetches the same file */
+    IMAGE_CONNECTING, /* no byte has come yet */
     IMAGE_DOWNLOADING,
-    IMAGE_COPYING,     /* a local file into the cache */
-    IMAGE_CHECKING,    /* its digest */
+    IMAGE_COPYING,  /* a local file into the cache */
+    IMAGE_CHECKING, /* its digest */
     IMAGE_UNPACKING,
     IMAGE_PHASE_COUNT,
 };
@@ -66,13 +68,40 @@ struct image_report {
 
 /* Chooses the images of the configuration's architecture in their order (DL-05), brings the first
  * that works into the cache and from there into the instance directory: `image`, and `kernel`,
- * `kernel.cmdline`, `initrd` when the entry has them. Files of our cache are hard-linked (reflinked,
- * copied across file systems); a local file is copied once into the cache, keyed by device, inode,
- * size and mtime; a URL is downloaded into it once. base_dir: where relative paths of the YAML
- * start. The error lists every attempt; ERR_INTERRUPTED when r's interrupted() said so. r may be
- * NULL. */
+ * `kernel.cmdline`, `initrd` when the entry has them. Files of our cache are hard-linked
+ * (reflinked, copied across file systems); a local file is copied once into the cache, keyed by
+ * device, inode, size and mtime; a URL is downloaded into it once. base_dir: where relative paths
+ * of the YAML start. The error lists every attempt; ERR_INTERRUPTED when r's interrupted() said so.
+ * r may be NULL. */
 int image_prepare(const struct store *s, const struct config_instance *cfg, const char *base_dir,
                   const struct instance *inst, const struct image_report *r,
                   struct image_result *ret, struct err *err);
+
+/* ---- prune (DL-07) --------------------------------------------------------------------------- */
+
+/* What instances refer to. Zero-initialised is nothing. */
+struct image_refs {
+    struct strv urls;  /* locations that are URLs */
+    struct strv paths; /* local ones, absolute */
+    struct strv texts; /* YAML that can't be read: whatever URL stands in it counts */
+};
+#define _cleanup_image_refs_ _cleanup_(image_refs_release)
+void image_refs_release(struct image_refs *r);
+/* Adds a location; empty ones and unknown schemes are ignored. */
+void image_refs_add(struct image_refs *r, const char *location, const char *base_dir);
+
+struct image_pruned {
+    unsigned removed, kept; /* entries; kept: because they are referred to */
+    uint64_t freed;         /* bytes of the disk; not what instances still have links to */
+    struct strv busy;       /* URLs (or directories) of entries that another process uses: kept */
+    struct strv failed;     /* why entries are still there: messages */
+};
+#define _cleanup_image_pruned_ _cleanup_(image_pruned_release)
+void image_pruned_release(struct image_pruned *p);
+/* Empties the cache of downloads, Lima's ones included, and of local images. keep (may be NULL):
+ * entries that stay, without leftovers of killed downloads. An entry that is locked is in use and
+ * stays (F39). *ret is filled in any case. */
+int image_prune(const struct store *s, const struct image_refs *keep, struct image_pruned *ret,
+                struct err *err);
 
 #endif

@@ -117,8 +117,7 @@ static bool is_iso(const struct image_head *h)
     return h->len >= 32769 + 5 && memcmp(h->data + 32769, "CD001", 5) == 0;
 }
 
-/* A page that a server or a login portal sent in place of the image. */
-static bool is_web_page(const struct image_head *h)
+bool image_is_web_page(const struct image_head *h)
 {
     static const char *const starts[] = {"<!doctype html", "<html", "<?xml"};
     size_t at = 0;
@@ -139,7 +138,7 @@ static int inspect_raw(const struct image_head *h, struct image_info *ret, struc
                 other);
         return err_hint(err, "convert it: qemu-img convert -O qcow2 IMAGE NEW");
     }
-    if (is_web_page(h))
+    if (image_is_web_page(h))
         return err_set(err, ERR_IO, "'%s' is a web page, not a disk image", h->name);
     if (h->file_size < 512)
         return err_set(err, ERR_IO, "'%s' has only %llu bytes: that is no disk image", h->name,
@@ -177,14 +176,9 @@ int image_inspect_fd(int fd, const char *name, struct image_info *ret, struct er
 
 static int refuse(const struct image_head *h, const struct image_info *info, struct err *err)
 {
-    if (info->compressed) {
-        const char *how = image_compression(h);
-        err_set(err, ERR_UNSUPPORTED,
-                "'%s' is compressed (%s); compressed images come with "
-                "downloads, a local image must be unpacked",
-                h->name, how);
-        return err_hint(err, "decompress it first: %s -dk IMAGE", how);
-    }
+    if (info->compressed)
+        return err_set(err, ERR_UNSUPPORTED, "'%s' is compressed (%s) once more than allowed",
+                       h->name, image_compression(h));
     const char *what = info->has_external_data       ? "an external data file"
                        : info->format == IMAGE_QCOW2 ? "a backing file"
                                                      : "other files (extents or a parent)";

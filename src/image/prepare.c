@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include <ctype.h>
 #include <pwd.h>
+#include <strings.h>
 
 struct job {
     const struct store *store;
@@ -46,26 +47,20 @@ static char *home_path(const char *rest)
     return path_join(home, *rest ? rest : ".");
 }
 
-/* The path of a location, or NULL with err when it is no local file. */
-static char *local_path(const char *location, const char *base_dir, struct err *err)
+bool image_is_url(const char *location)
 {
-    if (str_empty(location)) {
-        err_set(err, ERR_CONFIG, "`location` is empty");
-        return NULL;
-    }
+    return strncasecmp(location, "http://", 7) == 0 || strncasecmp(location, "https://", 8) == 0;
+}
+
+char *image_local_path(const char *location, const char *base_dir, struct err *err)
+{
     if (str_starts(location, "file:///"))
         return path_normalise("/", location + strlen("file://"));
     _cleanup_free_ char *scheme = url_scheme(location);
     if (scheme) {
-        if (streq(scheme, "http") || streq(scheme, "https")) {
-            err_set(err, ERR_UNSUPPORTED, "'%s': downloads are not supported by this version yet",
-                    location);
-            err_hint(err, "fetch the file yourself and write its path into `location`");
-        } else {
-            err_set(err, ERR_UNSUPPORTED, "'%s': locations with '%s:' are not supported", location,
-                    scheme);
-            err_hint(err, "use a path (absolute, or starting with ~/) or file:///PATH");
-        }
+        err_set(err, ERR_UNSUPPORTED, "'%s': locations with '%s:' are not supported", location,
+                scheme);
+        err_hint(err, "use https://…, a path (absolute, or starting with ~/) or file:///PATH");
         return NULL;
     }
     if (location[0] == '~' && (!location[1] || location[1] == '/'))
@@ -73,20 +68,58 @@ static char *local_path(const char *location, const char *base_dir, struct err *
     return path_normalise(base_dir ? base_dir : ".", location);
 }
 
-static int fetch(const struct job *j, const char *location, const char *digest, bool is_disk,
-                 struct image_cached *ret, struct err *err)
+static int check_location(const char *location, struct err *err)
 {
-    _cleanup_free_ char *path = local_path(location, j->base_dir, err);
-    if (!path)
-        return -1;
-    return image_cache_local(j->store, path, str_empty(digest) ? NULL : digest, is_disk, ret, err);
+    if (str_empty(location))
+        return err_set(err, ERR_CONFIG, "`location` is empty");
+    if (!image_is_url(location))
+        return 0;
+    for (const char *p = location; *p; p++)
+        if ((unsigned char)*p <= ' ' || *p == 0x7f) {
+            err_set(err, ERR_CONFIG, "'%s': a URL has no blanks and no control characters",
+                    location);
+            return err_hint(err, "write a blank as %%20");
+        }
+    return 0;
 }
 
-static int place(const struct job *j, const struct image_cached *c, enum inst_file f,
+static int fetch(struct fetcher *f, const char *base_dir, const char *digest, struct want *w,
+                 struct image_file *ret, struct err *err)
+{
+    struct digest d;
+    if (check_location(w->location, err) < 0)
+        return -1;
+    if (!str_empty(digest)) {
+        if (digest_parse(digest, &d, err) < 0)
+            return -1;
+        w->digest = &d;
+    }
+    if (image_is_url(w->location))
+        return image_cache_url(f, w->location, w, ret, err);
+    _cleanup_free_ char *path = image_local_path(w->location, base_dir, err);
+    return path ? image_cache_local(f, path, w, ret, err) : -1;
+}
+
+/* One of the three files of an entry; none when it has no location. */
+static int fetch_file(struct fetcher *f, const struct job *j, const char *arch,
+                      enum image_purpose purpose, const char *location, const char *digest,
+                      struct image_file *ret, struct err *err)
+{
+    struct want w = {location, NULL, purpose, arch ? arch : "?"};
+    if (purpose != IMAGE_FOR_DISK && str_empty(location))
+        return 0;
+    if (fetch(f, j->base_dir, digest, &w, ret, err) == 0)
+        return 0;
+    return purpose == IMAGE_FOR_DISK ? -1 : err_wrap(err, "%s", image_purpose_to_string(purpose));
+}
+
+static int place(const struct job *j, const struct image_file *file, enum inst_file f,
                  struct err *err)
 {
+    if (file->fd < 0)
+        return 0;
     _cleanup_free_ char *to = instance_path(j->inst, f);
-    return image_place(c->path, to, err);
+    return image_place(file, to, err);
 }
 
 static void remove_file(const struct job *j, enum inst_file f)
@@ -105,27 +138,26 @@ static int write_cmdline(const struct job *j, const char *cmdline, struct err *e
 
 /* Everything of one entry is fetched before anything is placed: a missing kernel must not leave its
  * image behind for the next entry's. */
-static int use_image(const struct job *j, const struct config_image *im, struct image_result *ret,
-                     struct err *err)
+static int use_image(const struct job *j, const struct config_image *im, const char *arch,
+                     struct image_result *ret, struct err *err)
 {
-    _cleanup_image_cached_ struct image_cached disk = {.lock_fd = -1}, kernel = {.lock_fd = -1},
-                                               initrd = {.lock_fd = -1};
-    bool has_kernel = !str_empty(im->kernel.location), has_initrd = !str_empty(im->initrd.location);
-    if (fetch(j, im->location, im->digest, true, &disk, err) < 0)
+    _cleanup_(fetcher_release) struct fetcher f = {.store = j->store, .report = j->report};
+    _cleanup_image_file_ struct image_file disk = IMAGE_FILE_INIT, kernel = IMAGE_FILE_INIT,
+                                           initrd = IMAGE_FILE_INIT;
+    if (fetch_file(&f, j, arch, IMAGE_FOR_DISK, im->location, im->digest, &disk, err) < 0 ||
+        fetch_file(&f, j, arch, IMAGE_FOR_KERNEL, im->kernel.location, im->kernel.digest, &kernel,
+                   err) < 0 ||
+        fetch_file(&f, j, arch, IMAGE_FOR_INITRD, im->initrd.location, im->initrd.digest, &initrd,
+                   err) < 0)
         return -1;
-    if (has_kernel && fetch(j, im->kernel.location, im->kernel.digest, false, &kernel, err) < 0)
-        return err_wrap(err, "kernel");
-    if (has_initrd && fetch(j, im->initrd.location, im->initrd.digest, false, &initrd, err) < 0)
-        return err_wrap(err, "initrd");
     remove_file(j, INST_KERNEL);
     remove_file(j, INST_KERNEL_CMDLINE);
     remove_file(j, INST_INITRD);
-    if ((has_kernel && (place(j, &kernel, INST_KERNEL, err) < 0 ||
-                        write_cmdline(j, im->kernel.cmdline, err) < 0)) ||
-        (has_initrd && place(j, &initrd, INST_INITRD, err) < 0) ||
-        place(j, &disk, INST_IMAGE, err) < 0)
+    if (place(j, &kernel, INST_KERNEL, err) < 0 ||
+        (kernel.fd >= 0 && write_cmdline(j, im->kernel.cmdline, err) < 0) ||
+        place(j, &initrd, INST_INITRD, err) < 0 || place(j, &disk, INST_IMAGE, err) < 0)
         return -1;
-    *ret = (struct image_result){disk.info, has_kernel, has_initrd};
+    *ret = (struct image_result){disk.info, kernel.fd >= 0, initrd.fd >= 0};
     return 0;
 }
 
@@ -187,13 +219,17 @@ static int try_all(struct job *j, struct image_result *ret)
             continue;
         }
         _cleanup_err_ struct err e = ERR_INIT;
-        if (use_image(j, im, ret, &e) == 0)
+        if (use_image(j, im, image_arch(j->cfg, im), ret, &e) == 0)
             return 0;
         _cleanup_free_ char *line = err_line(&e);
         note(j, i, "%s", line);
         j->tried++;
         err_clear(&j->last);
         err_move(&j->last, &e);
+        if (j->last.kind == ERR_INTERRUPTED)
+            return -1;
+        if (i + 1 < j->cfg->images_count)
+            image_note(j->report, LOG_WARN, "%s", line);
     }
     return -1;
 }
@@ -206,6 +242,8 @@ static int report(struct job *j, struct err *err)
                 "--arch-variant to a value not present in the template?)");
         return err_hint(err, "give the YAML an `images` list with a `location`");
     }
+    if (j->last.kind == ERR_INTERRUPTED)
+        return err_move(err, &j->last);
     if (j->tried == 1 && j->cfg->images_count == 1) {
         err_move(err, &j->last);
         return err_wrap(err, "images[0]");

@@ -123,6 +123,12 @@ int inst_edit_check(const struct inst_env *env, const struct inst_edit *e,
  * ERR_STATE when the instance runs by now, ERR_BUSY when the file is not what it was. */
 int inst_edit_commit(const struct inst_edit *e, const char *text, size_t len, struct err *err);
 
+/* ---- prune ----------------------------------------------------------------------------------- */
+
+/* Empties the caches of images (image_prune); keep_referred: but for what instances refer to. */
+int inst_prune(const struct inst_env *env, bool keep_referred, const struct inst_report *r,
+               struct image_pruned *ret, struct err *err);
+
 /* ---- inspect --------------------------------------------------------------------------------- */
 
 /* What `list` shows. */

@@ -37,18 +37,19 @@ static char *find_home(const struct host_facts *host)
     return path_join(host->home, ".cima");
 }
 
-static char *find_cache(const struct host_facts *host)
+static char *find_cache(const struct host_facts *host, const char *name)
 {
     const char *xdg = env_value("XDG_CACHE_HOME");
+    _cleanup_free_ char *below_home = path_join(host->home, ".cache");
     /* The XDG rules: a relative path there is invalid and ignored. */
-    if (xdg && *xdg == '/')
-        return path_join(xdg, "cima");
-    return path_join(host->home, ".cache/cima");
+    return path_join(xdg && *xdg == '/' ? xdg : below_home, name);
 }
 
 int store_open(struct store *ret, const struct host_facts *host, struct err *err)
 {
-    _cleanup_store_ struct store s = {.home = find_home(host), .cache = find_cache(host)};
+    _cleanup_store_ struct store s = {.home = find_home(host),
+                                      .cache = find_cache(host, "cima"),
+                                      .downloads = find_cache(host, "lima/download")};
     struct stat st;
     if (stat(s.home, &st) == 0) {
         if (!S_ISDIR(st.st_mode)) {
@@ -60,7 +61,7 @@ int store_open(struct store *ret, const struct host_facts *host, struct err *err
     } else if (errno != ENOENT) {
         return err_set_errno(err, ERR_IO, "cannot look at the home of the instances '%s'", s.home);
     }
-    *ret = (struct store){TAKE_PTR(s.home), TAKE_PTR(s.cache)};
+    *ret = (struct store){TAKE_PTR(s.home), TAKE_PTR(s.cache), TAKE_PTR(s.downloads)};
     return 0;
 }
 
@@ -68,7 +69,8 @@ void store_release(struct store *s)
 {
     free(s->home);
     free(s->cache);
-    *s = (struct store){NULL, NULL};
+    free(s->downloads);
+    *s = (struct store){NULL, NULL, NULL};
 }
 
 /* 0700 also under a umask that takes the owner's rights away. */

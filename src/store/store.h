@@ -12,6 +12,7 @@
 struct store {
     char *home;   /* $CIMA_HOME, else $LIMA_HOME, else ~/.cima; absolute */
     char *cache;  /* $XDG_CACHE_HOME/cima, else ~/.cache/cima */
+    char *downloads; /* $XDG_CACHE_HOME/lima/download, else ~/.cache/lima/download: shared with Lima */
 };
 
 #define _cleanup_store_ _cleanup_(store_release)
@@ -37,8 +38,8 @@ enum inst_file {
     INST_SERIALV_SOCK,
     INST_HA_PID, INST_HA_SOCK, INST_HA_STDOUT, INST_HA_STDERR, INST_HA_LOCK,
     INST_BOOT, /* cima-boot.json: the boot that the running machine is in, or how it has crashed */
-    INST_OP_LOCK, /* held by the command that changes the instance: start, stop, delete, edit */
     INST_RESET, /* cima-reset: a factory reset has begun and is not done */
+    INST_OP_LOCK, /* held by the command that changes the instance: start, stop, delete, edit */
     INST_SSH_SOCK, INST_SSH_CONFIG, INST_GA_SOCK, INST_SOCK_DIR, INST_PROTECTED, INST_VNC_DISPLAY,
     INST_VNC_PASSWORD, INST_SWTPM_SOCK, INST_SWTPM_DIR,
     INST_FILE_COUNT,
@@ -83,22 +84,22 @@ void store_create_abort(struct instance_draft *d);
 /* Renames to a hidden name first, then removes: after a crash the instance is gone, not half there. */
 int store_delete(const struct store *s, struct instance *i, struct err *err);
 
-/* ---- what an instance is made of ------------------------------------------------------------ */
 /* Back to what the YAML says: removes everything but *.yaml, *.yml, the versions, `protected` and
  * the locks. A mark says that it has begun, so that a crash in between leaves no instance that is
  * half old: who finds the mark calls this again. Only with the operation lock, nothing alive. */
 int instance_reset(const struct instance *i, struct err *err);
 bool instance_reset_pending(const struct instance *i);
 
+/* ---- what an instance is made of ------------------------------------------------------------ */
 /* lima.yaml with _config/default.yaml and override.yaml, filled and validated. */
 int instance_load_config(const struct store *s, const struct instance *i,
                          const struct host_facts *host, struct config *ret,
                          struct diags *ret_warnings, struct err *err);
-/* The same for a template that is not an instance yet. */
 /* The same for another text in the place of lima.yaml. */
 int instance_load_text(const struct store *s, const struct instance *i,
                        const struct config_layer *layer, const struct host_facts *host,
                        struct config *ret, struct diags *ret_warnings, struct err *err);
+/* The same for a template that is not an instance yet. */
 int store_load_template(const struct store *s, const char *name, const struct config_layer *layer,
                         const struct host_facts *host, struct config *ret,
                         struct diags *ret_warnings, struct err *err);

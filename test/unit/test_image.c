@@ -214,8 +214,8 @@ Test(image, S01_compressed_images_are_refused)
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         char data[1024] = {0};
         memcpy(data, cases[i].magic, cases[i].len);
-        _cleanup_free_ char *hint = xasprintf("decompress it first: %s -dk", cases[i].name);
-        expect_bytes_refused(&f, data, sizeof(data), ERR_UNSUPPORTED, hint);
+        _cleanup_free_ char *text = xasprintf("is compressed (%s)", cases[i].name);
+        expect_bytes_refused(&f, data, sizeof(data), ERR_UNSUPPORTED, text);
     }
 }
 

@@ -2,6 +2,7 @@
 /* From the list of images to files in the instance directory: choice (DL-05), cache, digests
  * (DL-03, S16), what an error says. */
 #include "image/image.h"
+#include "image/http.h"
 #include "image/internal.h"
 #include "image_fixture.h"
 #include "store_fixture.h"
@@ -71,7 +72,9 @@ static char *sha(const char *path, const char *algorithm)
 {
     struct digest d;
     _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-    cr_assert_eq(digest_of_fd(fd, algorithm, path, &d, NULL), 0);
+    _cleanup_err_ struct err e = ERR_INIT;
+    static const struct image_report silent;
+    cr_assert_eq(digest_of_fd(fd, algorithm, path, &silent, &d, &e), 0, "%s", e.msg);
     return xasprintf("%s:%s", d.algorithm, d.hex);
 }
 
@@ -82,12 +85,31 @@ static ino_t inode_of(const struct instance *in, enum inst_file f)
     return stat(path, &st) == 0 ? st.st_ino : 0;
 }
 
-/* Number of entries of the cache. */
+/* The cached file of a local disk; caller frees. */
+static char *cached_path(struct scene *s, const char *location)
+{
+    _cleanup_(fetcher_release) struct fetcher f = {.store = &s->f.store,
+                                                   .report = &(const struct image_report){0}};
+    const struct want w = {location, NULL, IMAGE_FOR_DISK, "x86_64"};
+    _cleanup_image_file_ struct image_file file = IMAGE_FILE_INIT;
+    _cleanup_err_ struct err e = ERR_INIT;
+    cr_assert_eq(image_cache_local(&f, location, &w, &file, &e), 0, "%s", e.msg);
+    return TAKE_PTR(file.path);
+}
+
+/* Number of files in the cache. */
 static size_t cache_entries(const struct scene *s)
 {
     _cleanup_free_ char *path = store_cache_path(&s->f.store, "local");
     _cleanup_strv_ struct strv names = STRV_INIT;
-    return dir_list(path, &names, NULL) < 0 ? 0 : names.n;
+    size_t n = 0;
+    if (dir_list(path, &names, NULL) < 0)
+        return 0;
+    for (size_t i = 0; i < names.n; i++) {
+        _cleanup_free_ char *dir = path_join(path, names.v[i]), *data = path_join(dir, "data");
+        n += path_exists(data);
+    }
+    return n;
 }
 
 /* ---- what works ----------------------------------------------------------------------------- */
@@ -293,18 +315,13 @@ Test(prepare, F11_killed_copy_is_made_again)
     add_image(&s, disk);
     cr_assert_eq(prepare(&s, &r, NULL), 0);
     /* As a killed copy leaves it: a half temporary file and no data. */
-    struct image_cached c;
-    cr_assert_eq(image_cache_local(&s.f.store, disk, NULL, true, &c, NULL), 0);
-    _cleanup_free_ char *tmp = xasprintf("%s.tmp", c.path);
-    cr_assert_eq(rename(c.path, tmp), 0);
+    _cleanup_free_ char *path = cached_path(&s, disk), *tmp = xasprintf("%s.tmp", path);
+    cr_assert_eq(rename(path, tmp), 0);
     cr_assert_eq(truncate(tmp, 1000), 0);
-    image_cached_release(&c);
     cr_assert_eq(prepare(&s, &r, NULL), 0);
     cr_expect(!path_exists(tmp));
     /* Cut data (a full disk, long ago) is not believed either. */
-    cr_assert_eq(image_cache_local(&s.f.store, disk, NULL, true, &c, NULL), 0);
-    cr_assert_eq(truncate(c.path, 1000), 0);
-    image_cached_release(&c);
+    cr_assert_eq(truncate(path, 1000), 0);
     cr_assert_eq(prepare(&s, &r, NULL), 0);
     _cleanup_free_ char *image = instance_path(&s.inst, INST_IMAGE);
     struct stat st;
@@ -490,12 +507,10 @@ Test(prepare, S16_F38_altered_cache_is_found)
     /* Cached without a digest, altered, then asked for with one. */
     cr_assert_eq(prepare(&s, &r, NULL), 0);
     for (int round = 0; round < 2; round++) {
-        struct image_cached c;
-        cr_assert_eq(image_cache_local(&s.f.store, disk, NULL, true, &c, NULL), 0);
+        _cleanup_free_ char *path = cached_path(&s, disk);
         usleep(20000);
-        _cleanup_close_ int fd = open(c.path, O_WRONLY | O_CLOEXEC);
-        cr_assert_eq(pwrite(fd, "evil", 4, Q_L2 + 60000), 4);
-        image_cached_release(&c);
+        _cleanup_close_ int evil = open(path, O_WRONLY | O_CLOEXEC);
+        cr_assert_eq(pwrite(evil, "evil", 4, Q_L2 + 60000), 4);
         im->digest = good;
         _cleanup_err_ struct err e = ERR_INIT;
         cr_assert_eq(prepare(&s, &r, &e), 0, "%s", e.msg);
@@ -537,8 +552,9 @@ Test(prepare, DL05_variant_of_the_first_match_binds)
 Test(prepare, HA02_the_error_lists_every_attempt)
 {
     _scene_ struct scene s = scene_new();
+    http_limits.tries = 1;
     add_image(&s, "/none/one");
-    add_image(&s, "https://example.org/image.qcow2");
+    add_image(&s, "http://127.0.0.1:1/image.qcow2");
     add_image(&s, "/none/arm")->arch = (char *)"aarch64";
     add_image(&s, "/none/v")->arch_variant = (char *)"v3";
     struct image_result r;
@@ -547,9 +563,9 @@ Test(prepare, HA02_the_error_lists_every_attempt)
     static const char *const texts[] = {
         "none of the 2 images for `x86_64` can be used",
         "images[0] /none/one: '/none/one' does not exist",
-        "images[1] https://example.org/image.qcow2: ",
-        "downloads are not supported by this version yet",
-        "fetch the file yourself",
+        "images[1] http://127.0.0.1:1/image.qcow2: ",
+        "failed to download `http://127.0.0.1:1/image.qcow2`",
+        "check the address, the network and the proxy",
         "images[2] /none/arm: skipped: it is for aarch64",
         "images[3] /none/v: skipped: its archVariant is `v3`",
     };
@@ -587,7 +603,9 @@ Test(prepare, no_images)
 Test(prepare, locations_that_are_no_files)
 {
     static const char *const cases[][2] = {
-        {"http://x/y.img", "downloads are not supported"},
+        {"http://x/a b.img", "no blanks and no control characters"},
+        {"https://x/a\nurl file:///etc/shadow", "no blanks and no control characters"},
+        {"ftp://x/y", "'ftp:' are not supported"},
         {"oci://x/y", "'oci:' are not supported"},
         {"template:debian", "'template:' are not supported"},
         {"file://relative", "'file:' are not supported"},
@@ -677,5 +695,7 @@ Test(prepare, missing_kernel_leaves_no_image)
               8);
     _cleanup_err_ struct err e2 = ERR_INIT;
     cr_assert_eq(prepare(&s, &r, &e2), -1);
-    expect_message(&e2, "decompress it first: xz");
+    expect_message(&e2, "kernel: unpacking failed: ");
+    expect_message(&e2, "the xz data is damaged or cut off");
+    cr_expect_eq(inode_of(&s.inst, INST_IMAGE), 0);
 }

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image/internal.h"
+#include "base/mem.h"
+
+void image_note(const struct image_report *r, enum log_level level, const char *fmt, ...)
+{
+    if (!r->note)
+        return;
+    va_list ap;
+    va_start(ap, fmt);
+    _cleanup_free_ char *text = xvasprintf(fmt, ap);
+    va_end(ap);
+    r->note(r->arg, level, text);
+}
+
+void image_tell(const struct image_report *r, enum image_phase phase, const char *location,
+                uint64_t done, uint64_t total)
+{
+    const struct image_progress p = {phase, location, done, total};
+    if (r->progress)
+        r->progress(r->arg, &p);
+}
+
+int image_go_on(const struct image_report *r, struct err *err)
+{
+    if (!r->interrupted || !r->interrupted(r->arg))
+        return 0;
+    err_set(err, ERR_INTERRUPTED, "interrupted");
+    return err_hint(err, "what has been downloaded is kept: the same command goes on from there");
+}
