@@ -186,14 +186,15 @@ static int open_temporary(int dir_fd, const char *name, char **ret_name)
 }
 
 static int write_and_rename(int dir_fd, int fd, const char *temp, const char *name,
-                            const void *data, size_t len, mode_t mode)
+                            const void *data, size_t len, mode_t mode, bool sync)
 {
-    if (fchmod(fd, mode) < 0 || fd_write_all(fd, data, len) < 0 || fsync(fd) < 0)
+    if (fchmod(fd, mode) < 0 || fd_write_all(fd, data, len) < 0 || (sync && fsync(fd) < 0))
         return -1;
     return renameat(dir_fd, temp, dir_fd, name);
 }
 
-int file_write_atomic(const char *path, const void *data, size_t len, mode_t mode, struct err *err)
+static int replace_file(const char *path, const void *data, size_t len, mode_t mode, bool sync,
+                        struct err *err)
 {
     _cleanup_free_ char *dir = path_dirname(path);
     _cleanup_free_ char *temp = NULL;
@@ -204,14 +205,25 @@ int file_write_atomic(const char *path, const void *data, size_t len, mode_t mod
         fd = open_temporary(dir_fd, path_basename(path), &temp);
     if (fd < 0)
         return err_set_errno(err, ERR_IO, "writing '%s'", path);
-    if (write_and_rename(dir_fd, fd, temp, path_basename(path), data, len, mode) < 0) {
+    if (write_and_rename(dir_fd, fd, temp, path_basename(path), data, len, mode, sync) < 0) {
         err_set_errno(err, ERR_IO, "writing '%s'", path);
         unlinkat(dir_fd, temp, 0);
         return -1;
     }
-    if (fsync(dir_fd) < 0)
+    if (sync && fsync(dir_fd) < 0)
         return err_set_errno(err, ERR_IO, "writing '%s': syncing the directory", path);
     return 0;
+}
+
+int file_write_atomic(const char *path, const void *data, size_t len, mode_t mode, struct err *err)
+{
+    return replace_file(path, data, len, mode, /* sync= */ true, err);
+}
+
+int file_write_unsynced(const char *path, const void *data, size_t len, mode_t mode,
+                        struct err *err)
+{
+    return replace_file(path, data, len, mode, /* sync= */ false, err);
 }
 
 /* ---- copying ---------------------------------------------------------------------------- */

@@ -26,6 +26,10 @@ char *fd_read_all(int fd, const char *name, size_t max, size_t *ret_len, struct 
  * rename, fsync of the directory. On failure the old file is untouched and nothing is left. */
 int file_write_atomic(const char *path, const void *data, size_t len, mode_t mode,
                       struct err *err);
+/* The same without the two fsync: for what a power cut may take (pid files), and for a file of a
+ * draft, whose commit syncs everything. */
+int file_write_unsynced(const char *path, const void *data, size_t len, mode_t mode,
+                        struct err *err);
 /* Writes all, with EINTR and short writes handled. -1 and errno. */
 int fd_write_all(int fd, const void *data, size_t len);
 /* Copies the content (reflink, else copy_file_range with holes kept, else read/write). Both are

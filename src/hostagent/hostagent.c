@@ -210,7 +210,7 @@ static int write_pidfile(struct hostagent *a, struct err *err)
 {
     _cleanup_free_ char *text = xasprintf("%d\n", (int)getpid());
 
-    if (file_write_atomic(a->pidfile, text, strlen(text), 0644, err))
+    if (file_write_unsynced(a->pidfile, text, strlen(text), 0644, err))
         return -1;
     a->own_pidfile = true;
     return 0;

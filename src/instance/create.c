@@ -10,7 +10,7 @@ static int write_text(const struct instance *i, enum inst_file f, const char *te
 {
     _cleanup_free_ char *path = instance_path(i, f);
 
-    return file_write_atomic(path, text, len, f == INST_LIMA_YAML ? 0644 : 0600, err);
+    return file_write_unsynced(path, text, len, f == INST_LIMA_YAML ? 0644 : 0600, err);
 }
 
 static int write_files(const struct instance *i, const struct inst_template *t, struct err *err)

@@ -230,5 +230,6 @@ int ssh_write_config(const struct ssh_target *t, const struct instance *i, struc
     for (size_t k = 0; k < o.n; k++)
         sbuf_addf(&text, "  %s %s\n", o.v[k].name, o.v[k].value);
     sbuf_addf(&text, "  Hostname %s\n  Port %u\n", t->host, t->port);
-    return file_write_atomic(path, text.buf, text.len, 0600, err);
+    /* Made anew at every start. */
+    return file_write_unsynced(path, text.buf, text.len, 0600, err);
 }
