@@ -197,10 +197,19 @@ static void add_scripts(const struct config_instance *c, struct sbuf *out)
                      "    permissions: \"0755\"\n"
                      "    content: ");
     add_literal(out, "      ", cidata_script("lima.boot.sh"));
-    if (!has_boot_provision(c))
-        return;
-    sbuf_addstr(out, "bootcmd:\n  - ");
-    add_literal(out, "    ", cidata_script("lima.bootcmd.sh"));
+    /* An upgrade of packages comes in cloud-init's last stage, and before our scripts. */
+    bool early = c->upgrade_packages != TRI_TRUE;
+    bool boot = has_boot_provision(c);
+    if (early || boot)
+        sbuf_addstr(out, "bootcmd:\n");
+    if (early) {
+        sbuf_addstr(out, "  - ");
+        add_literal(out, "    ", cidata_script("lima.early.sh"));
+    }
+    if (boot) {
+        sbuf_addstr(out, "  - ");
+        add_literal(out, "    ", cidata_script("lima.bootcmd.sh"));
+    }
 }
 
 int cidata_user_data(const struct cidata_input *in, struct sbuf *out, struct err *err)

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "base/sbuf.h"
+#include <limits.h>
 
 #define NAME_MAX_BYTES 200
 
@@ -13,6 +14,8 @@ void report_release(struct report *r)
         strv_release(&r->v[i].output);
     }
     free(r->v);
+    free(r->cloud_init);
+    strv_release(&r->cloud_init_output);
     *r = (struct report)REPORT_INIT;
 }
 
@@ -26,11 +29,20 @@ static int parse_status(const char *word, int *ret)
     return 0;
 }
 
+static char *printable(const char *text, size_t len)
+{
+    struct sbuf s = SBUF_INIT;
+
+    sbuf_add_printable(&s, text, len);
+    return sbuf_detach(&s);
+}
+
 static void add_script(struct report *r, const struct strv *words)
 {
     struct report_script s = {.seconds = 0};
     char *end = NULL;
 
+    r->output = NULL;
     if (words->n < 3 || parse_status(words->v[2], &s.status) || r->n >= REPORT_SCRIPTS_MAX)
         return;
     if (words->n > 3) {
@@ -38,22 +50,27 @@ static void add_script(struct report *r, const struct strv *words)
         if (*end || !(s.seconds >= 0 && s.seconds < 1e7))
             s.seconds = 0;
     }
-    s.name = xstrndup(words->v[1], NAME_MAX_BYTES);
+    s.name = printable(words->v[1], strnlen(words->v[1], NAME_MAX_BYTES));
     GROW_ARRAY(r->v, r->n, r->cap);
     r->v[r->n++] = s;
+    if (s.status)
+        r->output = &r->v[r->n - 1].output;
+}
+
+static void add_cloud_init(struct report *r, const struct strv *words)
+{
+    r->output = NULL;
+    if (words->n != 2 || r->cloud_init)
+        return;
+    r->cloud_init = printable(words->v[1], strnlen(words->v[1], NAME_MAX_BYTES));
+    r->output = &r->cloud_init_output;
 }
 
 static void add_output(struct report *r, const char *text, size_t len)
 {
-    struct sbuf line = SBUF_INIT;
-
-    if (!r->n || !r->v[r->n - 1].status)
-        return;
-    struct strv *out = &r->v[r->n - 1].output;
-    if (out->n >= REPORT_OUTPUT_LINES)
-        return; /* the guest has sent the last ones; more is not in the format */
-    sbuf_add_printable(&line, text, len);
-    strv_push_consume(out, sbuf_detach(&line));
+    /* The guest has sent the last ones; more is not in the format. */
+    if (r->output && r->output->n < REPORT_OUTPUT_LINES)
+        strv_push_consume(r->output, printable(text, len));
 }
 
 void report_line(struct report *r, const char *line, size_t len)
@@ -74,6 +91,8 @@ void report_line(struct report *r, const char *line, size_t len)
     strv_split(&words, text, ' ');
     if (streq(words.v[0], "script"))
         add_script(r, &words);
+    else if (streq(words.v[0], "cloud-init"))
+        add_cloud_init(r, &words);
     else if (streq(words.v[0], "end") && words.n == 2)
         r->ended = parse_status(words.v[1], &r->end_status) == 0;
 }
@@ -87,27 +106,85 @@ size_t report_failures(const struct report *r)
     return n;
 }
 
+/* The entry of `provision` that a file of the seed comes from, -1 for other scripts, and for what
+ * only looks like one. */
+static int provision_index(const struct config_instance *cfg, const char *name)
+{
+    const char *slash = strchr(name, '/');
+    uint64_t i;
+
+    if (!cfg || !str_starts(name, "provision.") || !slash ||
+        parse_uint(slash + 1, INT_MAX, &i) || i >= cfg->provision_count)
+        return -1;
+    enum provision_mode mode = cfg->provision[i].mode;
+    const char *word = provision_mode_to_string(mode == PROVISION_UNSET ? PROVISION_SYSTEM : mode);
+    const char *found = name + strlen("provision.");
+    size_t len = (size_t)(slash - found);
+    return strlen(word) == len && memcmp(word, found, len) == 0 ? (int)i : -1;
+}
+
+/* How the user knows it. Caller frees. */
+static char *script_label(const struct config_instance *cfg, const char *name)
+{
+    int i = provision_index(cfg, name);
+
+    if (i < 0)
+        return xasprintf("'%s'", name);
+    enum provision_mode mode = cfg->provision[i].mode;
+    return xasprintf("provision[%d] (mode %s)", i,
+                     provision_mode_to_string(mode == PROVISION_UNSET ? PROVISION_SYSTEM : mode));
+}
+
+static void add_lines(struct sbuf *text, const struct strv *lines)
+{
+    if (!lines->n)
+        sbuf_addstr(text, "(no output)\n");
+    for (size_t i = 0; i < lines->n; i++)
+        sbuf_addf(text, "%s\n", lines->v[i]);
+}
+
 static void add_detail(const struct report *r, struct err *err)
 {
-    size_t failures = report_failures(r);
     _cleanup_sbuf_ struct sbuf text = SBUF_INIT;
+    _cleanup_free_ char *cloud_init = report_cloud_init(r);
 
     for (size_t i = 0; i < r->n; i++) {
         const struct report_script *s = &r->v[i];
 
         if (!s->status)
             continue;
-        if (failures > 1)
-            sbuf_addf(&text, "%s: exit status %d\n", s->name, s->status);
-        if (!s->output.n)
-            sbuf_addstr(&text, "(no output)\n");
-        for (size_t k = 0; k < s->output.n; k++)
-            sbuf_addf(&text, "%s\n", s->output.v[k]);
+        sbuf_addf(&text, "%s: exit status %d\n", s->name, s->status);
+        add_lines(&text, &s->output);
     }
+    if (cloud_init)
+        sbuf_addf(&text, "%s\n", cloud_init);
     err_detail(err, sbuf_str(&text));
 }
 
-int report_check(const struct report *r, struct err *err)
+char *report_cloud_init(const struct report *r)
+{
+    struct sbuf text = SBUF_INIT;
+
+    if (!r->cloud_init)
+        return NULL;
+    sbuf_addf(&text, "cloud-init: %s\n", r->cloud_init);
+    add_lines(&text, &r->cloud_init_output);
+    return sbuf_detach(&text);
+}
+
+/* The boot scripts went well, but cloud-init has not done all of what the seed asks for. What it
+ * calls degraded are complaints about what it has done all the same. */
+static int check_cloud_init(const struct report *r, struct err *err)
+{
+    if (!streq0(r->cloud_init, "error"))
+        return 0;
+    err_set(err, ERR_GUEST, "cloud-init reports errors in the guest");
+    if (err)
+        add_detail(r, err);
+    return -1;
+}
+
+int report_check(const struct report *r, const struct config_instance *cfg, struct err *err)
 {
     size_t failures = report_failures(r);
 
@@ -116,13 +193,14 @@ int report_check(const struct report *r, struct err *err)
 
         if (!s->status)
             continue;
+        _cleanup_free_ char *label = script_label(cfg, s->name);
         if (failures == 1)
-            err_set(err, ERR_GUEST, "the script '%s' failed in the guest with exit status %d",
-                    s->name, s->status);
+            err_set(err, ERR_GUEST, "the script %s failed in the guest with exit status %d", label,
+                    s->status);
         else
             err_set(err, ERR_GUEST,
-                    "%zu scripts failed in the guest; the first is '%s' with exit status %d",
-                    failures, s->name, s->status);
+                    "%zu scripts failed in the guest; the first is %s with exit status %d", failures,
+                    label, s->status);
         if (err)
             add_detail(r, err);
         return -1;
@@ -130,5 +208,5 @@ int report_check(const struct report *r, struct err *err)
     if (r->ended && r->end_status)
         return err_set(err, ERR_GUEST, "the boot scripts failed in the guest with exit status %d",
                        r->end_status);
-    return 0;
+    return check_cloud_init(r, err);
 }

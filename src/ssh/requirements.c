@@ -4,29 +4,68 @@
 #include "base/sbuf.h"
 #include "base/strv.h"
 
+/* trouble STATE: what cloud-init says, bounded. Only after an error: it takes seconds. */
+static const char trouble_function[] =
+    "trouble() {\n"
+    " echo " REMOTE_TROUBLE "\n"
+    " echo cloud-init $1\n"
+    " { timeout 60 cloud-init status --long\n"
+    " sudo -n tail -n 12 /var/log/cloud-init-output.log; } </dev/null 2>&1 |\n"
+    "  tail -n 20 | cut -b 1-500 | sed 's/^/| /'\n"
+    " echo " REMOTE_TROUBLE_END "\n"
+    "}\n";
+
+/* stuck: cloud-init is over and no boot script of ours runs: those that are waited for won't come. */
+static const char stuck_function[] =
+    "stuck() {\n"
+    " [ -e /run/cloud-init/result.json ] && [ ! -e /run/lima-reboot-required ] || return 1\n"
+    " p=\n"
+    " { read -r p </run/cima-boot-running; } 2>/dev/null\n"
+    " [ -z \"$p\" ] || [ ! -d /proc/$p ]\n"
+    "}\n";
+
 /* wait_for FILE: until its first line is $iid (or, without one, until it is there). Only the sleep
  * forks, which is what costs in an emulated guest; it starts short because most waits are short. A
- * sleep that knows no fractions fails at once, then it is whole seconds. */
+ * sleep that knows no fractions fails at once, then it is whole seconds. The guest is stuck when it
+ * has been so five times, with some seconds between; the wait goes on. */
 static const char wait_function[] = "wait_for() {\n"
-                                    "    n=0 nap=0.1\n"
-                                    "    while :; do\n"
-                                    "        line=\n"
-                                    "        { read -r line <\"$1\"; } 2>/dev/null\n"
-                                    "        case $iid in\n"
-                                    "            '') [ ! -e \"$1\" ] || return 0 ;;\n"
-                                    "            \"$line\") return 0 ;;\n"
-                                    "        esac\n"
-                                    "        n=$((n + 1))\n"
-                                    "        case $n in 50) nap=0.2 ;; 200) nap=0.5 ;; esac\n"
-                                    "        sleep $nap </dev/null 2>/dev/null || sleep 1 </dev/null\n"
-                                    "    done\n"
+                                    " n=0 nap=0.1 s=0\n"
+                                    " while :; do\n"
+                                    "  line=\n"
+                                    "  { read -r line <\"$1\"; } 2>/dev/null\n"
+                                    "  case $iid in\n"
+                                    "   '') [ ! -e \"$1\" ] || return 0 ;;\n"
+                                    "   \"$line\") return 0 ;;\n"
+                                    "  esac\n"
+                                    "  n=$((n + 1))\n"
+                                    "  case $n in\n"
+                                    "   50) nap=0.2 ;;\n"
+                                    "   200) nap=0.5 ;;\n"
+                                    "   *0) if stuck; then s=$((s + 1)); else s=0; fi\n"
+                                    "    [ $s -ne 5 ] || trouble finished ;;\n"
+                                    "  esac\n"
+                                    "  sleep $nap </dev/null 2>/dev/null || sleep 1 </dev/null\n"
+                                    " done\n"
                                     "}\n";
 
-static void add_iid(struct sbuf *s, const char *iid)
+/* Our scripts may be done before cloud-init is. */
+static const char watch_cloud_init[] =
+    "n=0 f=/run/cloud-init r=\n"
+    "while [ -d $f ] && [ ! -e $f/disabled ] && [ ! -e $f/result.json ] && [ $n -lt 300 ]; do\n"
+    " n=$((n + 1))\n"
+    " sleep 1 </dev/null\n"
+    "done\n"
+    "{ r=$(cat $f/result.json </dev/null); } 2>/dev/null\n"
+    "case $r in '' | *'\"errors\": []'*) ;; *) trouble error ;; esac\n";
+
+static void add_wait_for(struct sbuf *s, const char *iid)
 {
     sbuf_addstr(s, "iid=");
     sbuf_add_shell_quoted(s, iid ? iid : "");
     sbuf_addch(s, '\n');
+    sbuf_addstr(s, trouble_function);
+    sbuf_addstr(s, stuck_function);
+    sbuf_addstr(s, wait_function);
 }
 
 char *remote_login_script(const char *iid, bool plain)
@@ -35,8 +74,7 @@ char *remote_login_script(const char *iid, bool plain)
 
     sbuf_addstr(&s, "echo " REMOTE_LOGIN "\n");
     if (!plain) {
-        add_iid(&s, iid);
-        sbuf_addstr(&s, wait_function);
+        add_wait_for(&s, iid);
         sbuf_addstr(&s, "wait_for /run/lima-ssh-ready\n");
     }
     sbuf_addstr(&s, "echo " REMOTE_SESSION "\nexit 0\n");
@@ -49,8 +87,7 @@ char *remote_master_script(const char *iid, bool plain)
 
     sbuf_addstr(&s, "echo " REMOTE_MASTER "\n");
     if (!plain) {
-        add_iid(&s, iid);
-        sbuf_addstr(&s, wait_function);
+        add_wait_for(&s, iid);
         /* A guest whose seed Lima has made writes no report: then the marker alone counts. */
         sbuf_addstr(&s, "wait_for /run/lima-boot-done\n"
                         "echo " REMOTE_BOOT_DONE "\n"
@@ -59,6 +96,7 @@ char *remote_master_script(const char *iid, bool plain)
                         "    echo\n"
                         "fi\n"
                         "echo " REMOTE_REPORT_END "\n");
+        sbuf_addstr(&s, watch_cloud_init);
     }
     sbuf_addstr(&s, "exec cat >/dev/null\n");
     return sbuf_detach(&s);

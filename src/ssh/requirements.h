@@ -12,6 +12,10 @@
 #define REMOTE_MASTER      "cima:master"      /* the master is up */
 #define REMOTE_BOOT_DONE   "cima:boot-done"   /* boot scripts are over; the report follows */
 #define REMOTE_REPORT_END  "cima:report-end"
+/* Lines of a report (report.h) about what cloud-init says, when it has finished and the boot scripts
+ * have not begun, or when it has finished with errors after they were done. */
+#define REMOTE_TROUBLE     "cima:trouble"
+#define REMOTE_TROUBLE_END "cima:trouble-end"
 
 /* Logs in; unless plain, waits in the guest until the user session is ready (/run/lima-ssh-ready
  * holds iid; with iid NULL: is there). Caller frees. */

@@ -18,6 +18,8 @@
  * Generous, for emulated guests, but there must be time for further tries. */
 #define CONNECT_MS (60 * 1000)
 #define TRIES_AT_LEAST 4
+/* For a guest where all that starts the boot scripts is over. */
+#define STUCK_MS (20 * 1000)
 #define RETRY_FIRST_MS 200
 #define RETRY_LAST_MS 5000
 
@@ -51,11 +53,14 @@ struct ssh_service {
     bool reset;               /* it boots again: the job that ends now is no failure */
     bool in_report, boot_done;
     struct report report;
+    bool in_trouble;
+    struct report trouble;    /* what cloud-init said when our scripts did not come (REMOTE_TROUBLE) */
     char *problem;            /* what the last try failed with */
     char *errors;             /* and the last lines of its stderr */
 };
 
 static void wait_for_banner(struct ssh_service *s);
+static bool line_is(const char *line, size_t len, const char *text);
 
 /* ---- requirements: what the log and the time-out talk about -------------------------------------- */
 
@@ -69,9 +74,7 @@ static unsigned requirement_number(const struct ssh_service *s, enum requirement
     return s->plain && r == REQ_MASTER ? 2 : (unsigned)r + 1;
 }
 
-/* The time is over: say what we were waiting for, why the last try failed, and what the guest shows
- * on its console. */
-static void describe_timeout(struct ssh_service *s, struct err *err)
+static void set_timeout(const struct ssh_service *s, struct err *err)
 {
     const int64_t seconds = s->base.host->patience_ms / 1000;
     const char *problem = s->problem ? s->problem : "no answer";
@@ -96,8 +99,22 @@ static void describe_timeout(struct ssh_service *s, struct err *err)
                 (long long)seconds);
         break;
     }
+}
+
+/* The time is over: say what we were waiting for, why the last try failed, and what the guest says
+ * of cloud-init and on its console. */
+static void describe_timeout(struct ssh_service *s, struct err *err)
+{
+    if (s->trouble.cloud_init && (s->waiting == REQ_SESSION || s->waiting == REQ_BOOT))
+        err_set(err, ERR_GUEST, "cloud-init has finished in the guest, but the boot scripts have "
+                                "not come to their end");
+    else
+        set_timeout(s, err);
     if (s->waiting != REQ_BOOT && !str_empty(s->errors))
         err_detail(err, s->errors);
+    _cleanup_free_ char *cloud_init = report_cloud_init(&s->trouble);
+    if (cloud_init)
+        err_detail(err, cloud_init);
     serial_add_tail(s->base.host->inst, err);
     if (s->waiting == REQ_SESSION || s->waiting == REQ_BOOT)
         err_hint(err, "`cima shell %s` to look at /var/log/cloud-init-output.log; the machine is "
@@ -133,6 +150,37 @@ static void wait_for(struct ssh_service *s, enum requirement r)
              requirements[r].label);
     s->deadline = loop_source_free(s->deadline);
     s->deadline = loop_add_timer(s->base.host->loop, s->base.host->patience_ms, on_deadline, s);
+}
+
+/* What the scripts in the guest say about cloud-init (REMOTE_TROUBLE). Returns whether the line was
+ * part of it. */
+static bool on_trouble_line(struct ssh_service *s, const char *line, size_t len)
+{
+    if (line_is(line, len, REMOTE_TROUBLE)) {
+        report_release(&s->trouble);
+        s->in_trouble = true;
+        return true;
+    }
+    if (!s->in_trouble)
+        return false;
+    if (!line_is(line, len, REMOTE_TROUBLE_END)) {
+        report_line(&s->trouble, line, len);
+        return true;
+    }
+    s->in_trouble = false;
+    if (!s->deadline) {
+        _cleanup_free_ char *text = report_cloud_init(&s->trouble);
+
+        if (text)
+            log_warn("cloud-init reports errors in the guest:\n%s", text);
+        return true;
+    }
+    /* Nothing more is to come. A little patience, in case somebody mends it by hand. */
+    int64_t patience = s->base.host->patience_ms / TRIES_AT_LEAST;
+    s->deadline = loop_source_free(s->deadline);
+    s->deadline = loop_add_timer(s->base.host->loop, patience < STUCK_MS ? patience : STUCK_MS,
+                                 on_deadline, s);
+    return true;
 }
 
 static void satisfied(struct ssh_service *s, enum requirement r)
@@ -204,7 +252,7 @@ static void begin(struct ssh_service *s)
 {
     s->login_needed = true;
     s->reset = false;
-    s->in_report = false;
+    s->in_report = s->in_trouble = false;
     s->retry_ms = RETRY_FIRST_MS;
     s->waiting = REQ_NONE;
     wait_for(s, REQ_SSH);
@@ -219,6 +267,7 @@ static int start_job(struct ssh_service *s, const struct strv *options, enum ssh
     struct job_spec full = *spec;
     struct err err = ERR_INIT;
 
+    s->in_trouble = false;
     if (ssh_base_argv(&s->target, master, &argv, &err) == 0) {
         strv_extend(&argv, options);
         strv_push(&argv, s->target.host);
@@ -270,7 +319,7 @@ static void check_report(struct ssh_service *s)
     bool first = !s->boot_done;
 
     s->boot_done = true;
-    if (report_check(&s->report, &err)) {
+    if (report_check(&s->report, h->cfg, &err)) {
         if (first) {
             err_hint(&err, "the machine is left running; `cima shell %s` to look around",
                      h->inst->name);
@@ -281,6 +330,10 @@ static void check_report(struct ssh_service *s)
             log_warn("after the guest has booted again: %s", text);
             err_clear(&err);
         }
+    } else if (s->report.cloud_init) {
+        _cleanup_free_ char *text = report_cloud_init(&s->report);
+
+        log_warn("cloud-init has complaints in the guest:\n%s", text);
     }
     report_release(&s->report);
 }
@@ -312,6 +365,8 @@ static void on_master_line(void *arg, const char *line, size_t len)
 {
     struct ssh_service *s = arg;
 
+    if (on_trouble_line(s, line, len))
+        return;
     if (s->state == SSH_MASTER && line_is(line, len, REMOTE_MASTER))
         on_master_up(s);
     else if (s->in_report && line_is(line, len, REMOTE_REPORT_END))
@@ -423,6 +478,8 @@ static void on_login_line(void *arg, const char *line, size_t len)
     struct ssh_service *s = arg;
     struct service_host *h = s->base.host;
 
+    if (on_trouble_line(s, line, len))
+        return;
     if (line_is(line, len, REMOTE_LOGIN)) {
         s->timer = loop_source_free(s->timer);
         satisfied(s, REQ_SSH);
@@ -555,6 +612,7 @@ static void ssh_free(struct service *base)
     loop_source_free(s->timer);
     loop_source_free(s->deadline);
     report_release(&s->report);
+    report_release(&s->trouble);
     ssh_target_release(&s->target);
     free(s->problem);
     free(s->errors);

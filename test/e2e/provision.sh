@@ -79,7 +79,7 @@ provision:
     touch "$HOME/later-scripts-still-run"
 YAML
 fails 'F25 a failing provision script is the exit status of start' 1 "$cima" start "$scratch/bad.yaml"
-check 'F25 … it names the script' says 'provision.system/00000001'
+check 'F25 … it names the script' says 'provision[1] (mode system)'
 check 'F25 … its exit status' sh -c "grep -q '7' '$scratch/err'"
 check 'F25 … its last 20 lines' says 'line 50 of the failing script'
 check 'F25 … and no more' sh -c "! grep -q 'line 30 of the failing script' '$scratch/err'"

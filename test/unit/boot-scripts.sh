@@ -41,6 +41,7 @@ cp -a /etc/alternatives /etc/ld.so* /etc/pam.d /etc/pam.conf /etc/security /etc/
 mount --bind "$base/etc" /etc || exit 1
 mount -t tmpfs run /run || exit 1
 mount -t tmpfs mnt /mnt || exit 1
+mount -t tmpfs log /var/log || exit 1
 
 # The user of the fake guest: an unprivileged namespace knows root alone.
 user=root
@@ -62,6 +63,16 @@ EOF
 cat >"$base/bin/reboot" <<'EOF'
 #!/bin/sh
 echo asked >/run/reboot-asked
+EOF
+# systemctl: notes the call; what a test has put in /run/start does the work.
+cat >"$base/bin/systemctl" <<'EOF'
+#!/bin/sh
+echo "$*" >>/run/systemctl-calls
+[ ! -e /run/start ] || . /run/start
+EOF
+cat >"$base/bin/systemd-run" <<'EOF'
+#!/bin/sh
+printf '%s\n' "$@" >>/run/systemd-run-arguments
 EOF
 cat >"$base/bin/chpasswd" <<'EOF'
 #!/bin/sh
@@ -318,6 +329,158 @@ test_per_boot_script() {
     rc=$?
     check "exit status" [ $rc -eq 0 ]
     check "boot-done" is /run/lima-boot-done iid-1
+}
+
+# lima.early.sh: only with systemd, and once per boot.
+test_early_start_is_asked_for() {
+    # shellcheck disable=SC2086
+    $shell "$scripts/lima.early.sh"
+    check "not without systemd" absent /run/systemd-run-arguments
+    mkdir -p /run/systemd/system
+    # As cloud-init does it: lines of one script.
+    # shellcheck disable=SC2016
+    (cat "$scripts/lima.early.sh" && echo 'echo "went on $?" >/run/went') >/run/bootcmd
+    # shellcheck disable=SC2086
+    $shell /run/bootcmd
+    check "no exit" is /run/went 'went on 0'
+    check "marker" [ -e /run/cima-boot-early ]
+    check "after users and keys" has /run/systemd-run-arguments After=cloud-init.service
+    check "what" [ "$(tail -n 3 /run/systemd-run-arguments | tr '\n' ' ')" = \
+        '/bin/sh /var/lib/cloud/scripts/per-boot/00-lima.boot.sh early ' ]
+    lines=$(wc -l </run/systemd-run-arguments)
+    # shellcheck disable=SC2086
+    $shell /run/bootcmd
+    check "once" [ "$(wc -l </run/systemd-run-arguments)" -eq "$lines" ]
+}
+
+# Boot scripts at once; those of the instance when the system is up; one run, whose result cloud-init
+# gets when its own turn comes.
+test_early() {
+    : >/run/cima-boot-early
+    cat >/run/start <<'EOF'
+case $* in
+    *cloud-config.service*) cp /run/lima-ssh-ready /run/ready-before; touch /run/system-is-up ;;
+esac
+EOF
+    provision system 0 <<'EOF'
+#!/bin/sh
+[ -e /run/system-is-up ] || exit 7
+echo once >>/run/runs
+EOF
+    provision system 1 <<'EOF'
+#!/bin/sh
+exit 4
+EOF
+    # shellcheck disable=SC2086
+    $shell "$seed/lima.boot.sh" early >/run/output 2>&1
+    check "exit status" [ $? -eq 0 ]
+    check "boot-done" is /run/lima-boot-done iid-1
+    check "the user session does not wait" is /run/ready-before iid-1
+    check "both awaited" is /run/systemctl-calls 'start cloud-config.service multi-user.target'
+    # shellcheck disable=SC2086
+    $shell "$seed/lima.boot.sh" >>/run/output 2>&1
+    check "cloud-init hears of the failure" [ $? -eq 1 ]
+    check "and waits" has /run/systemctl-calls 'start cima-boot.service'
+    check "no second run" is /run/runs once
+    results >/run/results
+    check "report" is /run/results "$(printf '%s\n' 'script provision.system/00000000 0' \
+        'script provision.system/00000001 4' 'end 1')"
+}
+
+test_early_with_nothing_to_wait_for() {
+    # shellcheck disable=SC2086
+    $shell "$seed/lima.boot.sh" early >/run/output 2>&1
+    check "boot-done" is /run/lima-boot-done iid-1
+    check "no waiting" absent /run/systemctl-calls
+    : >/run/cima-boot-early
+    # shellcheck disable=SC2086
+    $shell "$seed/lima.boot.sh" >/run/output 2>&1
+    check "all is well" [ $? -eq 0 ]
+}
+
+# An early run that came to nothing is a failure of cloud-init's turn.
+test_early_without_a_result() {
+    : >/run/cima-boot-early
+    # shellcheck disable=SC2086
+    $shell "$seed/lima.boot.sh" >/run/output 2>&1
+    check "a failure" [ $? -ne 0 ]
+    check "no boot-done" absent /run/lima-boot-done
+}
+
+# status.json as cloud-init 22.4 writes it, with what later versions add.
+status_json() {
+    mkdir -p /run/cloud-init
+    cat >/run/cloud-init/status.json <<EOF
+{
+ "v1": {
+  "datasource": "DataSourceNoCloud [seed=/dev/sr0][dsmode=net]",
+  "init": {
+   "errors": $1,
+   "finished": 1700000000.5,
+   "recoverable_errors": $2,
+   "start": 1700000000.1
+  },
+  "init-local": {
+   "errors": [],
+   "finished": null,
+   "start": null
+  },
+  "stage": null
+ }
+}
+EOF
+}
+
+test_cloud_init_without_errors() {
+    status_json '[]' '{}'
+    run_boot
+    check "report" is $report 'end 0'
+}
+
+test_cloud_init_errors() {
+    status_json '[
+    "('"'users'"', ProcessExecutionError)",
+    "second"
+   ]' '{}'
+    {
+        echo '2026-01-01 00:00:00,000 - util.py[DEBUG]: nothing'
+        echo '2026-01-01 00:00:00,000 - util.py[WARNING]: Failed to make user'
+        echo '2026-01-01 00:00:00,000 - util.py[DEBUG]: nothing'
+    } >/var/log/cloud-init.log
+    run_boot
+    rm -f /var/log/cloud-init.log
+    check "report" is $report "$(printf '%s\n' 'cloud-init error' \
+        "| \"('users', ProcessExecutionError)\"," '| "second"' \
+        '| 2026-01-01 00:00:00,000 - util.py[WARNING]: Failed to make user' 'end 0')"
+}
+
+test_cloud_init_degraded() {
+    status_json '[]' '{
+    "WARNING": [
+     "a deprecated key"
+    ]
+   }'
+    run_boot
+    check "report" is $report "$(printf '%s\n' 'cloud-init degraded' '| "WARNING": [' \
+        '| "a deprecated key"' 'end 0')"
+}
+
+test_cloud_init_log_is_bounded() {
+    status_json '[
+    "x"
+   ]' '{}'
+    i=0
+    while [ $i -lt 100 ]; do
+        i=$((i + 1))
+        head -c 2000 /dev/zero | tr '\0' w
+        echo " WARNING $i"
+        echo "ERROR $i"
+    done >/var/log/cloud-init.log
+    run_boot
+    rm -f /var/log/cloud-init.log
+    check "20 lines" [ "$(grep -c '^| ' $report)" -eq 20 ]
+    check "the last ones" [ "$(grep '^| ' $report | tail -n 1)" = '| ERROR 100' ]
+    check "short ones" [ "$(wc -c <$report)" -lt 6000 ]
 }
 
 test_dependency_failure_stops_its_script() {

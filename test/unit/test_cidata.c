@@ -84,7 +84,8 @@ static void check_golden(const char *name, const char *const *proxy_env)
         if (embedded || strchr(f->name, '/'))
             continue;
         _cleanup_free_ char *t1 = without_script(f->data, "      ", "lima.boot.sh");
-        _cleanup_free_ char *t2 = without_script(t1, "    ", "lima.bootcmd.sh");
+        _cleanup_free_ char *t3 = without_script(t1, "    ", "lima.early.sh");
+        _cleanup_free_ char *t2 = without_script(t3, "    ", "lima.bootcmd.sh");
         /* The id is a hash over the scripts, too. */
         char *id = streq(f->name, "meta-data") ? strstr(t2, "iid-") : NULL;
         if (id)
@@ -138,16 +139,25 @@ Test(cidata, GS04_user_data_is_yaml_with_the_scripts_unchanged)
     _cleanup_free_ char *path = source_path("src/cidata/scripts/lima.boot.sh");
     _cleanup_free_ char *boot = file_read(path, 1u << 20, NULL, NULL);
     cr_expect_str_eq(scalar(file, "content"), boot);
-    _cleanup_free_ char *path2 = source_path("src/cidata/scripts/lima.bootcmd.sh");
-    _cleanup_free_ char *bootcmd = file_read(path2, 1u << 20, NULL, NULL);
-    cr_expect_str_eq(at(root, "bootcmd", 0)->value, bootcmd);
+    static const char *const entries[] = {"lima.early.sh", "lima.bootcmd.sh"};
+    for (size_t i = 0; i < ARRAY_SIZE(entries); i++) {
+        _cleanup_free_ char *name = xasprintf("src/cidata/scripts/%s", entries[i]);
+        _cleanup_free_ char *path2 = source_path(name);
+        _cleanup_free_ char *entry = file_read(path2, 1u << 20, NULL, NULL);
+        cr_expect_str_eq(at(root, "bootcmd", i)->value, entry);
+    }
 }
 
-Test(cidata, GS04_bootcmd_only_with_boot_provisions)
+/* cloud-init upgrades packages in its last stage, and our scripts come after that. */
+Test(cidata, GS04_bootcmd_only_with_what_needs_it)
 {
     _seed_ struct seed *s = seed_new(IMAGES "provision: [{mode: system, script: '#!/bin/sh'}]\n");
     _cleanup_cidata_ struct cidata c = plan(s);
-    cr_expect_null(strstr(text_of(&c, "user-data"), "bootcmd"));
+    cr_expect_not_null(strstr(text_of(&c, "user-data"), "bootcmd"));
+    cr_expect_null(strstr(text_of(&c, "user-data"), "boot.sh\" bootcmd"));
+    _seed_ struct seed *s2 = seed_new(IMAGES "upgradePackages: true\n");
+    _cleanup_cidata_ struct cidata c2 = plan(s2);
+    cr_expect_null(strstr(text_of(&c2, "user-data"), "bootcmd"));
 }
 
 Test(cidata, S11_values_of_the_user_come_back_as_they_were)
@@ -526,7 +536,8 @@ Test(cidata, mini_guest_reads_what_cloud_init_reads)
     cr_expect_str_eq(boot, cidata_script("lima.boot.sh")->data);
     cr_expect_str_eq(files, "0 0755 root:root /var/lib/cloud/scripts/per-boot/00-lima.boot.sh\n");
     _cleanup_free_ char *bootcmd = file_in(dir, "bootcmd");
-    cr_expect_eq(strncmp(bootcmd, cidata_script("lima.bootcmd.sh")->data,
-                         cidata_script("lima.bootcmd.sh")->len),
+    cr_expect_not_null(strstr(bootcmd, cidata_script("lima.bootcmd.sh")->data));
+    cr_expect_eq(strncmp(bootcmd, cidata_script("lima.early.sh")->data,
+                         cidata_script("lima.early.sh")->len),
                  0);
 }

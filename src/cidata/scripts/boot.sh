@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # Runs in the guest, as root, on every boot, from the mounted seed ($LIMA_CIDATA_MNT):
 #   boot.sh           boot scripts, provision scripts, then /run/lima-boot-done (GS-07)
+#   boot.sh early     the same, begun while the system comes up: provision scripts and whatever
+#                     installs packages wait until it is
 #   boot.sh bootcmd   the scripts of provision.boot, early in boot
 # What became of each provision script is written to $boot_report for the host to read:
 #   script NAME STATUS SECONDS      one per provision script and per boot script that failed
-#   | LINE                          after a failed one: up to 20 last lines, 500 bytes each
+#   cloud-init STATE                error or degraded, when cloud-init has complained
+#   | LINE                          after these: up to 20 last lines, 500 bytes each
 #   end STATUS                      when all is over
 # For dash, busybox and bash alike. A fork costs milliseconds under emulation: whatever the shell
 # can do by itself is done by the shell. Variables of ours begin with boot_, because the
@@ -14,6 +17,8 @@
 boot_mnt=${LIMA_CIDATA_MNT:-/mnt/lima-cidata}
 boot_tmp=/run/cima-boot
 boot_report=/run/cima-boot-report
+boot_log=/var/log/cloud-init.log
+boot_early=
 boot_status=0
 
 # ---- small things ------------------------------------------------------------------------------
@@ -66,9 +71,51 @@ boot_record() {
     [ "$2" -ne 0 ] || return 0
     boot_status=1
     boot_warning "Failed to execute $1 (exit status $2)"
-    if [ -s "$4" ]; then
-        tail -n 20 "$4" | LC_ALL=C cut -b 1-500 | LC_ALL=C sed 's/^/| /' >>"$boot_report"
+    [ ! -s "$4" ] || boot_lines "$4"
+}
+
+# boot_lines FILE: its last lines go into the report.
+boot_lines() {
+    tail -n 20 "$1" | LC_ALL=C cut -b 1-500 | LC_ALL=C sed 's/^/| /' >>"$boot_report"
+}
+
+# What cloud-init says of its own work in this boot, as far as it has come: its errors, and what its
+# log has of them. Asking it (`cloud-init status`) would take seconds under emulation.
+boot_cloud_init() {
+    [ -r /run/cloud-init/status.json ] || return 0
+    boot_state=
+    boot_inside=
+    while IFS= read -r boot_line || [ -n "$boot_line" ]; do
+        case $boot_line in
+            *'"errors": []'* | *'"recoverable_errors": {}'*) continue ;;
+            *'"errors": '*) boot_state=error ;;
+            *'"recoverable_errors": '*) boot_state=${boot_state:-degraded} ;;
+            *[]}]*)
+                boot_inside=
+                continue
+                ;;
+            *)
+                [ -z "$boot_inside" ] || echo "${boot_line#"${boot_line%%[! ]*}"}"
+                continue
+                ;;
+        esac
+        boot_inside=yes
+    done </run/cloud-init/status.json >"$boot_tmp/cloud-init"
+    if [ -n "$boot_state" ]; then
+        echo "cloud-init $boot_state" >>$boot_report
+        tail -c 1000000 $boot_log 2>/dev/null |
+            grep -aE 'WARNING|ERROR|CRITICAL|Traceback|Error: ' >>"$boot_tmp/cloud-init"
+        boot_lines "$boot_tmp/cloud-init"
     fi
+    rm -f "$boot_tmp/cloud-init"
+}
+
+# Scripts of the instance are written for a system that is up, as it is at the end of cloud-init.
+boot_wait_for_system() {
+    [ -n "$boot_early" ] || return 0
+    boot_early=
+    boot_info "Waiting for the system to be up"
+    systemctl start cloud-config.service multi-user.target || :
 }
 
 # boot_do HOW FILE: does with a file of the seed what its place says.
@@ -280,7 +327,10 @@ boot_needs() {
             return 1
             ;;
         boot.Linux/30-install-packages.sh)
-            [ -d "$boot_mnt/provision.dependency" ] || [ "${LIMA_CIDATA_MOUNTS:-0}" != 0 ]
+            [ ! -d "$boot_mnt/provision.dependency" ] || return 0
+            [ "${LIMA_CIDATA_MOUNTS:-0}" != 0 ] &&
+                [ "${LIMA_CIDATA_MOUNTTYPE:-}" = reverse-sshfs ] &&
+                ! command -v sshfs >/dev/null 2>&1
             ;;
     esac
 }
@@ -293,7 +343,10 @@ boot_scripts() {
         fi
         case $boot_name in
             # Runs scripts of the user and package managers: output without bounds.
-            */30-install-packages.sh) boot_run "$boot_name" source "$boot_file" ;;
+            */30-install-packages.sh)
+                boot_wait_for_system
+                boot_run "$boot_name" source "$boot_file"
+                ;;
             *) boot_quick "$boot_name" "$boot_file" ;;
         esac
     done
@@ -329,12 +382,17 @@ boot_main() {
         boot_provision boot run
         return $boot_status
     fi
+    [ "${1:-}" != early ] || boot_early=yes
+    echo $$ >/run/cima-boot-running
     [ ! -e /run/lima-boot-done ] || rm -f /run/lima-boot-done
     [ ! -e /run/lima-reboot-required ] || rm -f /run/lima-reboot-required
     boot_open_report continue
     boot_scripts boot.essential.Linux
     chown "$LIMA_CIDATA_USER" $boot_report
     boot_true "${LIMA_CIDATA_PLAIN:-}" || boot_scripts boot.Linux
+    for boot_mode in data yq system user; do
+        [ ! -d "$boot_mnt/provision.$boot_mode" ] || boot_wait_for_system
+    done
     boot_provision data data
     boot_provision yq yq
     boot_provision system run
@@ -346,6 +404,7 @@ boot_main() {
         reboot
         return $boot_status
     fi
+    boot_cloud_init
     echo "end $boot_status" >>$boot_report
     echo "${LIMA_CIDATA_IID:-}" >/run/lima-boot-done
     boot_info "Exiting with code $boot_status"

@@ -112,7 +112,7 @@ Test(agent, F25_failed_provisioning_leaves_it_running_degraded)
     cr_assert_eq(up.error->kind, ERR_GUEST);
     cr_assert(strstr(up.error->msg, "provision.system/00000001"));
     cr_assert(strstr(up.error->msg, "exit status 7"));
-    cr_assert_str_eq(up.error->detail, "line 50");
+    cr_assert_str_eq(up.error->detail, "provision.system/00000001: exit status 7\nline 50");
     cr_assert_gt(home_machine(&h), 0);
 }
 

@@ -8,7 +8,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 
-#define LIMIT_MS 20000
+#define LIMIT_MS 60000
 
 static struct fixture *fixture_of(struct service_host *h)
 {

@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 static struct fixture f;
@@ -102,8 +103,26 @@ Test(ssh_service, F25_the_report_is_read)
     cr_assert_eq(f.degraded.kind, ERR_GUEST);
     cr_assert(strstr(f.degraded.msg, "'provision.system/00000001'"), "%s", f.degraded.msg);
     cr_assert(strstr(f.degraded.msg, "exit status 7"), "%s", f.degraded.msg);
-    cr_assert_str_eq(f.degraded.detail, "line 49\nline 50");
+    cr_assert_str_eq(f.degraded.detail,
+                     "provision.system/00000001: exit status 7\nline 49\nline 50");
     cr_assert(strstr(f.degraded.hint, "left running"), "%s", f.degraded.hint);
+}
+
+/* cloud-init is over, and nothing in the guest will start the boot scripts any more. */
+Test(ssh_service, F22_boot_scripts_that_never_come)
+{
+    fixture_write(&f, "guest/run/lima-ssh-ready", "iid-1\n");
+    _cleanup_free_ char *dir = path_of("guest/run/cloud-init");
+    cr_assert_eq(mkdir(dir, 0755), 0);
+    fixture_write(&f, "guest/run/cloud-init/result.json", "{}\n");
+    fixture_write(&f, "guest/run/cima-boot-running", "0\n");
+    f.host.patience_ms = 30000;
+    fixture_start(&f, &ssh_service);
+    fixture_until(&f, until_boot_done);
+    cr_assert_eq(f.n_degraded, 1);
+    cr_assert_str_eq(f.degraded.msg, "cloud-init has finished in the guest, but the boot scripts have "
+                                     "not come to their end");
+    cr_assert(strstr(f.degraded.detail, "cloud-init: finished"), "%s", f.degraded.detail);
 }
 
 Test(ssh_service, F21_a_slow_greeting_is_waited_for)

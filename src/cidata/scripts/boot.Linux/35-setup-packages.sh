@@ -10,6 +10,10 @@ if [ -e /etc/fuse.conf ]; then
 fi
 [ -n "$allowed" ] || echo user_allow_other >>/etc/fuse.conf
 if [ "${LIMA_CIDATA_MOUNTS:-0}" != 0 ] && [ ! -e /dev/fuse ]; then
-    modprobe fuse || echo "this kernel has no fuse: reverse-sshfs mounts will not work"
+    if modprobe fuse; then
+        chmod 0666 /dev/fuse # where no udev does it
+    else
+        echo "this kernel has no fuse: reverse-sshfs mounts will not work"
+    fi
 fi
 echo "$LIMA_CIDATA_IID" >/run/lima-fuse-ready

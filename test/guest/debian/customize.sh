@@ -1,0 +1,62 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# customize.sh ROOT MIB EFI: run by mmdebstrap when the packages are in place, as root or as root of
+# a name space. Makes a guest of the directory and writes a tar with its parts to descriptor 8:
+# root (a file system of that size), vmlinuz, initrd.img, boot.efi.
+set -eu
+root=$1
+size=$2
+efi=$3
+
+# ---- settings ---------------------------------------------------------------------------------------
+
+echo debian >"$root/etc/hostname"
+cat >"$root/etc/hosts" <<'TEXT'
+127.0.0.1	localhost
+::1	localhost ip6-localhost ip6-loopback
+ff02::1	ip6-allnodes
+ff02::2	ip6-allrouters
+TEXT
+echo 'LANG=C.UTF-8' >"$root/etc/default/locale"
+cat >"$root/etc/fstab" <<'TEXT'
+LABEL=debian-root / ext4 defaults,discard 0 1
+TEXT
+: >"$root/etc/machine-id"
+rm -f "$root/var/lib/dbus/machine-id" "$root"/etc/ssh/ssh_host_*
+# What names the machine's own network is cloud-init's business.
+rm -f "$root/etc/resolv.conf"
+ln -s ../run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"
+cat >"$root/etc/cloud/cloud.cfg.d/90-guest.cfg" <<'TEXT'
+datasource_list: [NoCloud, None]
+# A key of 3072 bits of RSA takes an emulated machine half a minute at times.
+ssh_genkeytypes: [ed25519, ecdsa]
+TEXT
+# As in Debian's cloud images: what the machine does on its own in the background is not wanted.
+rm -f "$root/etc/cron.daily/"* "$root/etc/systemd/system/timers.target.wants/"*
+# The lists of packages and the packages themselves stay outside.
+find "$root/var/cache/apt" "$root/var/lib/apt/lists" -type f -delete
+
+# ---- kernel, initramfs, boot loader -----------------------------------------------------------------
+
+parts=$(mktemp -d)
+trap 'rm -rf "$parts"' EXIT
+set -- "$root"/boot/vmlinuz-*
+cp "$1" "$parts/vmlinuz"
+set -- "$root"/boot/initrd.img-*
+cp "$1" "$parts/initrd.img"
+cp "$root/usr/lib/systemd/boot/efi/systemd-boot$efi.efi" "$parts/boot.efi"
+
+# ---- the file system ---------------------------------------------------------------------------------
+
+# In a mount name space of its own, because the builder has mounted /proc and the like.
+# shellcheck disable=SC2016 # for that shell
+unshare -m sh -c '
+    cut -d " " -f 2 /proc/self/mounts | sort -r | while read -r point; do
+        case $point in "$1"/*) umount "$point" ;; esac
+    done
+    find "$1/proc" "$1/sys" "$1/dev" "$1/run" "$1/tmp" -xdev -mindepth 1 -delete
+    mke2fs -q -t ext4 -d "$1" -L debian-root -m 1 -E root_owner=0:0,lazy_itable_init=1 \
+        "$2/root" "${3}M" >/dev/null
+' - "$root" "$parts" "$size"
+chmod 0644 "$parts"/*
+tar -cSf - -C "$parts" root vmlinuz initrd.img boot.efi >&8
