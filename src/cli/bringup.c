@@ -124,6 +124,7 @@ int cli_start(struct cli *cli, const struct instance *i, int64_t timeout_ms, boo
     report.tick = on_tick;
     report.interrupted = interrupted;
     report.arg = &b;
+    report.config_told = cli->config_told;
     interrupted_ = 0;
     sigaction(SIGINT, &action, &old);
     if (cli->live)

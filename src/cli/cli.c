@@ -39,6 +39,11 @@ const struct inst_env *cli_env(struct cli *cli, struct err *err)
     return &cli->env;
 }
 
+int cli_find(struct cli *cli, const char *name, struct instance *ret, struct err *err)
+{
+    return cli_env(cli, err) ? store_find(cli->env.store, name ? name : "default", ret, err) : -1;
+}
+
 unsigned cli_columns(int fd)
 {
     struct winsize size;

@@ -10,6 +10,7 @@ struct cli {
     bool tty;  /* --tty, else standard output is a terminal: questions, columns cut to its width */
     bool live; /* a live progress line is welcome: not with --tty=false, --yes, JSON logs */
     bool debug;
+    bool config_told; /* warnings of the configuration were shown a moment ago */
     /* below: only through cli_env */
     bool ready;
     struct host_facts host;
@@ -21,6 +22,9 @@ struct cli {
 void cli_release(struct cli *cli);
 /* Home, host facts and our own path. NULL and err when the home can't be used. */
 const struct inst_env *cli_env(struct cli *cli, struct err *err);
+
+/* The instance of that name, "default" for NULL. */
+int cli_find(struct cli *cli, const char *name, struct instance *ret, struct err *err);
 
 /* One warning when we run as root, which is allowed. */
 void cli_warn_root(void);
@@ -70,6 +74,11 @@ int64_t cli_timeout(const struct args *args);
 unsigned cli_columns(int fd);
 
 /* Options and positionals that several commands share, for their tables. */
+#define CLI_OPTION_FORCE_STOP                                                                      \
+    {                                                                                              \
+        .name = "force", .short_name = 'f', .kind = VALUE_BOOL,                                    \
+        .help = "Kill the machine instead of asking its guest to shut down"                        \
+    }
 #define CLI_OPTION_NAME                                                                            \
     {                                                                                              \
         .name = "name", .kind = VALUE_TEXT, .metavar = "NAME", .default_text = "the file's name",  \

@@ -110,28 +110,38 @@ static void print(const struct list *l, enum list_format format, bool tty, bool 
     fputs(sbuf_str(&out), stdout);
 }
 
+static void print_note(void *arg, enum log_level level, const char *text)
+{
+    (void)arg;
+    log_at(level, "%s", text);
+}
+
 /* The reasons behind a row, for people: the table has no room for them. */
-static void print_errors(const struct list *l)
+static void print_notes(const struct list *l)
 {
     fflush(stdout);
-    for (size_t i = 0; i < l->n; i++) {
-        const struct instance_state *st = &l->infos[i].state;
+    for (size_t i = 0; i < l->n; i++)
+        list_notes(&l->infos[i], print_note, NULL);
+}
 
-        /* On its way up or down, one process of the two is not there for a moment. */
-        if (streq0(st->condition, "starting") || streq0(st->condition, "stopping"))
-            continue;
-        for (size_t k = 0; k < st->errors.n; k++)
-            log_warn("The instance `%s` is %s: %s", l->infos[i].name,
-                     inst_status_to_string(st->status), st->errors.v[k]);
-    }
+static int print_fields(const struct args *args, struct err *err)
+{
+    if (args_has(args, "format") || args_flag(args, "json"))
+        return conflict("option --list-fields conflicts with option --format", err);
+    for (size_t i = 0; list_fields[i]; i++)
+        printf("%s\n", list_fields[i]);
+    return 0;
 }
 
 static int run(struct cli *cli, const struct args *args, struct err *err)
 {
-    _cleanup_list_ struct list l = {.env = cli_env(cli, err)};
+    _cleanup_list_ struct list l = {NULL, NULL, 0, false};
     _cleanup_strv_ struct strv all = STRV_INIT, names = STRV_INIT;
     enum list_format format;
 
+    if (args_flag(args, "list-fields"))
+        return print_fields(args, err);
+    l.env = cli_env(cli, err);
     if (!l.env || choose_format(args, &format, err) < 0 || store_list(l.env->store, &all, err) < 0)
         return -1;
     if (!all.n && !args->positional.n && format == LIST_TABLE && !args_flag(args, "quiet"))
@@ -144,7 +154,7 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
         gather(&l, &names);
         print(&l, format, cli->tty, args_flag(args, "all-fields"));
         if (format == LIST_TABLE)
-            print_errors(&l);
+            print_notes(&l);
     }
     return l.missing ? err_set(err, ERR_NOT_FOUND, "unmatched instances") : 0;
 }
@@ -165,6 +175,9 @@ static const struct cli_option options[] = {
      .default_text = "table",
      .help = "Form of the output: table, json, yaml"},
     {.name = "json", .kind = VALUE_BOOL, .help = "Same as --format json"},
+    {.name = "list-fields",
+     .kind = VALUE_BOOL,
+     .help = "Show the names of the fields that an instance has"},
     {.name = "quiet", .short_name = 'q', .kind = VALUE_BOOL, .help = "Only names"},
     {.name = NULL},
 };
@@ -179,7 +192,8 @@ const struct command cmd_list = {
     .description =
         "List instances: all of them, or those named.\n\n"
         "On a terminal the table leaves out columns that would not fit and say little. JSON is one "
-        "object per line. A broken instance is listed with what is wrong with it.",
+        "object per line. What goes on with an instance beyond its status, and what is wrong with "
+        "a broken one, is said below the table, on standard error.",
     .examples = "cima list\n"
                 "cima list --format json mini\n",
     .positional = positional,

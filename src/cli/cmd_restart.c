@@ -17,10 +17,8 @@ static int stop_if_running(struct cli *cli, const struct instance *i, bool force
 static int run(struct cli *cli, const struct args *args, struct err *err)
 {
     _cleanup_instance_ struct instance inst = INSTANCE_INIT;
-    const struct inst_env *env = cli_env(cli, err);
-    const char *name = args_pos(args, 0);
 
-    if (!env || store_find(env->store, name ? name : "default", &inst, err) < 0 ||
+    if (cli_find(cli, args_pos(args, 0), &inst, err) < 0 ||
         stop_if_running(cli, &inst, args_flag(args, "force"), err) < 0)
         return -1;
     return cli_start(cli, &inst, cli_timeout(args), args_flag(args, "progress"), err);
@@ -32,10 +30,7 @@ static const struct cli_positional positional[] = {
 };
 
 static const struct cli_option options[] = {
-    {.name = "force",
-     .short_name = 'f',
-     .kind = VALUE_BOOL,
-     .help = "Kill the machine instead of asking its guest to shut down"},
+    CLI_OPTION_FORCE_STOP,
     CLI_OPTION_PROGRESS,
     CLI_OPTION_TIMEOUT,
     {.name = NULL},

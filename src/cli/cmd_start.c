@@ -29,6 +29,7 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
                                                   "--name NAME %s`",
                                                   t.name, t.template_.path)
                                        : -1;
+    cli->config_told = t.is_template; /* by the creation */
     if (args_flag(args, "foreground"))
         return run_foreground(env, &t.inst, err);
     return cli_start(cli, &t.inst, cli_timeout(args), args_flag(args, "progress"), err);

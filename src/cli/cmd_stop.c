@@ -5,19 +5,15 @@ static int stop_one(struct cli *cli, const char *name, bool force, struct err *e
 {
     _cleanup_instance_ struct instance inst = INSTANCE_INIT;
 
-    if (store_find(cli->env.store, name, &inst, err) < 0)
-        return -1;
-    return cli_stop(cli, &inst, force, err);
+    return cli_find(cli, name, &inst, err) < 0 ? -1 : cli_stop(cli, &inst, force, err);
 }
 
 static int run(struct cli *cli, const struct args *args, struct err *err)
 {
     bool force = args_flag(args, "force");
 
-    if (!cli_env(cli, err))
-        return -1;
     if (!args->positional.n)
-        return stop_one(cli, "default", force, err);
+        return stop_one(cli, NULL, force, err);
     return cli_for_each(cli, &args->positional, force, stop_one, err);
 }
 
@@ -27,10 +23,7 @@ static const struct cli_positional positional[] = {
 };
 
 static const struct cli_option options[] = {
-    {.name = "force",
-     .short_name = 'f',
-     .kind = VALUE_BOOL,
-     .help = "Kill the machine instead of asking its guest to shut down"},
+    CLI_OPTION_FORCE_STOP,
     {.name = NULL},
 };
 

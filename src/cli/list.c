@@ -59,13 +59,8 @@ static void add_row(struct table *t, const struct inst_info *i, const struct sho
                     const struct host_facts *host)
 {
     struct strv *row = table_row(t);
-    const char *status = inst_status_to_string(i->state.status);
 
-    strv_push(row, i->name);
-    if (i->state.condition)
-        strv_pushf(row, "%s (%s)", status, i->state.condition);
-    else
-        strv_push(row, status);
+    strv_pushl(row, i->name, inst_status_to_string(i->state.status), NULL);
     strv_pushf(row, "127.0.0.1:%u", i->ssh_port);
     if (s->vm_type)
         strv_push(row, vm_type_of(i));
@@ -101,6 +96,83 @@ void list_table(const struct inst_info *infos, size_t n, const struct host_facts
         add_row(&t, &infos[i], &s, host);
     table_format(&t, out);
 }
+
+/* ---- notes ----------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *condition;
+    enum log_level level;
+    const char *text; /* %s: the instance */
+    bool with_errors; /* they say more; else they only say the same in other words */
+} notes[] = {
+    {"starting", LOG_INFO, "The instance `%s` is starting", false},
+    {"stopping", LOG_INFO, "The instance `%s` is shutting down", false},
+    {"agent lost", LOG_WARN,
+     "The instance `%s` runs without its host agent; `cima start %s` gives it a new one", false},
+    {"not responding", LOG_WARN,
+     "The host agent of `%s` does not respond; `cima restart %s` replaces it", true},
+    {"crashed", LOG_WARN,
+     "The instance `%s` was not shut down properly; `cima start %s` cleans up", true},
+};
+
+static bool note_condition(const struct inst_info *i, list_note_fn *fn, void *arg)
+{
+    for (size_t k = 0; i->state.condition && k < ARRAY_SIZE(notes); k++) {
+        _cleanup_sbuf_ struct sbuf text = SBUF_INIT;
+
+        if (!streq(notes[k].condition, i->state.condition))
+            continue;
+        for (const char *p = notes[k].text; *p; p++)
+            if (p[0] == '%' && p[1] == 's') {
+                sbuf_addstr(&text, i->name);
+                p++;
+            } else {
+                sbuf_addch(&text, *p);
+            }
+        fn(arg, notes[k].level, sbuf_str(&text));
+        return notes[k].with_errors;
+    }
+    return true;
+}
+
+void list_notes(const struct inst_info *i, list_note_fn *fn, void *arg)
+{
+    bool degraded = streq0(i->state.condition, "degraded");
+
+    if (i->state.agent_foreign) {
+        _cleanup_free_ char *text = xasprintf("The instance `%s` is run by Lima's host agent (pid "
+                                              "%d)",
+                                              i->name, (int)i->state.agent_pid);
+
+        fn(arg, LOG_INFO, text);
+    }
+    if (!note_condition(i, fn, arg))
+        return;
+    for (size_t k = 0; k < i->state.errors.n; k++) {
+        _cleanup_free_ char *text =
+            xasprintf("The instance `%s` is %s: %s", i->name,
+                      degraded ? "degraded" : inst_status_to_string(i->state.status),
+                      i->state.errors.v[k]);
+
+        fn(arg, LOG_WARN, text);
+    }
+    if (degraded && !i->state.errors.n) {
+        _cleanup_free_ char *text = xasprintf("The instance `%s` is degraded; its ha.stderr.log "
+                                              "says why",
+                                              i->name);
+
+        fn(arg, LOG_WARN, text);
+    }
+}
+
+/* ---- fields ---------------------------------------------------------------------------------- */
+
+const char *const list_fields[] = {
+    "Name", "Hostname", "Status", "Dir", "VMType", "Arch", "CPUs", "Memory", "Disk", "Message",
+    "AdditionalDisks", "Networks", "SSHLocalPort", "SSHConfigFile", "HostAgentPID", "DriverPID",
+    "Config", "SSHAddress", "Protected", "LimaVersion", "Param", "AutoStartedIdentifier", "Errors",
+    "HostOS", "HostArch", "LimaHome", "IdentityFile", NULL,
+};
 
 /* ---- JSON ------------------------------------------------------------------------------------ */
 

@@ -11,6 +11,12 @@
  */
 void list_table(const struct inst_info *infos, size_t n, const struct host_facts *host,
                 unsigned columns, bool all_fields, struct sbuf *out);
+/* What a person should know of a row besides its status, as lines: what goes on, or why it is
+ * broken, with the next step. */
+typedef void list_note_fn(void *arg, enum log_level level, const char *text);
+void list_notes(const struct inst_info *info, list_note_fn *fn, void *arg);
+/* Names of the fields that a template can use, NULL-terminated. */
+extern const char *const list_fields[];
 /* One instance as an object, keys in Lima's order; `condition` is ours. */
 struct json *list_json(const struct inst_info *info, const struct inst_env *env);
 

@@ -400,6 +400,31 @@ static int on_event(struct builder *b, const yaml_event_t *ev)
     }
 }
 
+/* After the first document: what follows it is read by nobody, which its author should know. A
+ * mistake in there is one more reason, not another problem. */
+static void warn_of_more(struct builder *b, yaml_parser_t *parser)
+{
+    yaml_event_t ev;
+    yaml_mark_t at;
+
+    if (yaml_parser_parse(parser, &ev)) {
+        bool more = ev.type == YAML_DOCUMENT_START_EVENT;
+
+        at = ev.start_mark;
+        yaml_event_delete(&ev);
+        if (!more)
+            return;
+    } else {
+        at = parser->problem_mark;
+    }
+    struct diag *p = diags_add(b->d, DIAG_WARNING, NULL,
+                               "only the first document of the file counts; what follows is "
+                               "ignored");
+    _cleanup_free_ char *source = yaml_text_line(&b->doc->text, at.line);
+    diag_set_position(p, b->doc->name, (unsigned)at.line + 1, (unsigned)at.column + 1, source);
+    diag_set_hint(p, "remove it, or the line `---` in front of it");
+}
+
 /* COMPLETE, AGAIN or -1; the builder is empty afterwards. */
 static int read_events(struct builder *b)
 {
@@ -419,8 +444,11 @@ static int read_events(struct builder *b)
             r = hide_colon(b, &parser) ? AGAIN : on_parser_error(b, &parser);
             break;
         }
+        bool end = ev.type == YAML_DOCUMENT_END_EVENT;
         r = on_event(b, &ev);
         yaml_event_delete(&ev);
+        if (end)
+            warn_of_more(b, &parser);
     }
     yaml_parser_delete(&parser);
     while (b->depth) {

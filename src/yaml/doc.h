@@ -45,8 +45,9 @@ struct yaml_node {
 
 struct yaml_doc;
 
-/* First document of the text. NULL after adding one diagnostic when it can't be read: also for a
- * text of no bytes; a document without content is a null scalar. name is for messages. */
+/* First document of the text; others that follow are a warning. NULL after adding one error when it
+ * can't be read: also for a text of no bytes; a document without content is a null scalar. name is
+ * for messages. */
 struct yaml_doc *yaml_doc_parse(const char *name, const char *text, size_t len, struct diags *d);
 /* Reference counting: each _ref needs an _unref more. Both take NULL. */
 struct yaml_doc *yaml_doc_ref(struct yaml_doc *doc);

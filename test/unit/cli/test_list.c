@@ -83,12 +83,63 @@ Test(list, rows)
     infos[0].state.condition = (char *)"agent lost";
     _cleanup_free_ char *text = table(infos, 2, 0, false);
 
-    cr_expect_str_eq(text, "NAME      STATUS                  SSH                VMTYPE    ARCH    "
-                           "  CPUS    MEMORY    DISK     DIR\n"
-                           "a         Running (agent lost)    127.0.0.1:60022    qemu      x86_64  "
-                           "  2       512MiB    10GiB    ~/.cima/x\n"
-                           "broken    Broken                  127.0.0.1:0                          "
-                           "  -       -         -        ~/.cima/x\n");
+    cr_expect_str_eq(text, "NAME      STATUS     SSH                VMTYPE    ARCH      CPUS    MEMORY"
+                           "    DISK     DIR\n"
+                           "a         Running    127.0.0.1:60022    qemu      x86_64    2       512MiB"
+                           "    10GiB    ~/.cima/x\n"
+                           "broken    Broken     127.0.0.1:0                            -       -     "
+                           "    -        ~/.cima/x\n");
+}
+
+static void add_line(void *arg, enum log_level level, const char *text)
+{
+    sbuf_addf(arg, "%s: %s\n", log_level_to_string(level), text);
+}
+
+static void expect_notes(enum inst_status status, const char *condition, const char *error,
+                         bool foreign, const char *want)
+{
+    struct inst_info i = info("a", "qemu", "x86_64");
+    _cleanup_sbuf_ struct sbuf out = SBUF_INIT;
+
+    i.state.status = status;
+    i.state.condition = (char *)condition;
+    i.state.agent_foreign = foreign;
+    i.state.agent_pid = foreign ? 7 : 0;
+    if (error)
+        strv_push(&i.state.errors, error);
+    list_notes(&i, add_line, &out);
+    strv_release(&i.state.errors);
+    cr_expect_str_eq(sbuf_str(&out), want, "%s: %s", condition ? condition : "", sbuf_str(&out));
+}
+
+/* What a person is told below the table: one line, with the next step where there is one. */
+Test(list, notes)
+{
+    expect_notes(INST_STOPPED, NULL, NULL, false, "");
+    expect_notes(INST_RUNNING, NULL, NULL, false, "");
+    expect_notes(INST_RUNNING, NULL, NULL, true,
+                 "info: The instance `a` is run by Lima's host agent (pid 7)\n");
+    expect_notes(INST_BROKEN, "starting", "driver is not", false,
+                 "info: The instance `a` is starting\n");
+    expect_notes(INST_BROKEN, "stopping", "driver is not", false,
+                 "info: The instance `a` is shutting down\n");
+    expect_notes(INST_BROKEN, "agent lost", "host agent is not", false,
+                 "warning: The instance `a` runs without its host agent; `cima start a` gives it a "
+                 "new one\n");
+    expect_notes(INST_RUNNING, "not responding", NULL, false,
+                 "warning: The host agent of `a` does not respond; `cima restart a` replaces it\n");
+    expect_notes(INST_STOPPED, "crashed", NULL, false,
+                 "warning: The instance `a` was not shut down properly; `cima start a` cleans "
+                 "up\n");
+    expect_notes(INST_RUNNING, "degraded", "no sshfs", false,
+                 "warning: The instance `a` is degraded: no sshfs\n");
+    expect_notes(INST_RUNNING, "degraded", NULL, false,
+                 "warning: The instance `a` is degraded; its ha.stderr.log says why\n");
+    expect_notes(INST_BROKEN, NULL, "lima.yaml is empty", false,
+                 "warning: The instance `a` is Broken: lima.yaml is empty\n");
+    expect_notes(INST_STOPPED, "a new one", "why", false,
+                 "warning: The instance `a` is Stopped: why\n");
 }
 
 Test(list, json_keys_in_order)

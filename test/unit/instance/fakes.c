@@ -26,20 +26,40 @@ int image_prepare(const struct store *s, const struct config_instance *cfg, cons
     (void)cfg;
     (void)rep;
     snprintf(fakes.base_dir, sizeof(fakes.base_dir), "%s", base_dir);
+    fakes.prepared++;
     if (fakes.image_error)
         return err_set(err, ERR_NOT_FOUND, "%s", fakes.image_error);
     *ret = (struct image_result){.info = {.format = IMAGE_QCOW2, .virtual_size = 1 << 20}};
     return file_write_atomic(path, "image", 5, 0600, err);
 }
 
+int image_check_adoptable(int fd, const char *name, struct image_info *ret, struct err *err)
+{
+    (void)fd;
+    if (fakes.adopt_error)
+        return err_set(err, ERR_IO, "'%s' %s", name, fakes.adopt_error);
+    *ret = (struct image_info){.format = IMAGE_QCOW2, .virtual_size = 1 << 20};
+    return 0;
+}
+
 static int create_disk(const struct driver_ctx *ctx, const struct image_result *image,
                        struct json *facts, struct err *err)
 {
-    (void)ctx;
+    _cleanup_free_ char *disk = instance_path(ctx->inst, INST_DISK);
+
     (void)image;
     if (fakes.disk_error)
         return err_set(err, ERR_IO, "%s", fakes.disk_error);
     json_set_str(facts, "machine", "frozen");
+    return file_write_atomic(disk, "disk", 4, 0600, err);
+}
+
+static int check_disk(const struct driver_ctx *ctx, struct err *err)
+{
+    _cleanup_free_ char *disk = instance_path(ctx->inst, INST_DISK);
+
+    if (path_exists(disk) && config_disk_bytes(ctx->cfg) < fakes.disk_bytes)
+        return err_set(err, ERR_CONFIG, "disk shrinking is not supported");
     return 0;
 }
 
@@ -63,6 +83,7 @@ static void plan_free(struct driver_plan *p)
 static const struct driver driver = {
     .name = "qemu",
     .create_disk = create_disk,
+    .check_disk = check_disk,
     .plan = plan,
     .plan_free = plan_free,
 };
@@ -205,7 +226,8 @@ void world_init(struct world *w)
 {
     *w = (struct world){.dir = tmpdir_new()};
     memset(&fakes, 0, sizeof(fakes));
-    w->store = (struct store){path_join(w->dir, "home"), path_join(w->dir, "cache")};
+    w->store = (struct store){path_join(w->dir, "home"), path_join(w->dir, "cache"),
+                              path_join(w->dir, "downloads")};
     host_facts_gather(&w->host);
     w->env = (struct inst_env){.store = &w->store, .host = &w->host, .self = "/bin/false"};
     w->report = (struct inst_report){

@@ -12,6 +12,8 @@ struct fakes {
     /* What the fakes do. */
     const char *image_error, *disk_error, *plan_error; /* NULL: success */
     const char *plan_note;
+    const char *adopt_error;
+    uint64_t disk_bytes; /* of the disk that the driver made */
     const char *spawn_error, *ssh_error;
     const struct event *events; /* handed out by agent_follow, then… */
     size_t n_events;
@@ -19,7 +21,7 @@ struct fakes {
     pid_t dies;     /* not 0: the first agent_follow sees this agent end without a word */
     bool info_hangs;
     /* What was asked of them. */
-    unsigned spawned, followed, stopped;
+    unsigned spawned, followed, stopped, prepared;
     void (*on_spawn)(void);
     char base_dir[256];
 };
