@@ -31,6 +31,10 @@ int image_check_adoptable(int fd, const char *name, struct image_info *ret, stru
  * backing: its backing file as the header names it, and that file's format; NULL: none. */
 int qcow2_create(int fd, uint64_t size, const char *backing, const char *backing_format,
                  struct err *err);
+/* What a qcow2 file names as its backing file, and what it says of that file's format; NULL where it
+ * says nothing. Opens nothing. Both are allocated. */
+int image_backing_fd(int fd, const char *name, char **ret_file, char **ret_format,
+                     struct err *err);
 
 /* What image_prepare put into the directory. */
 struct image_result {

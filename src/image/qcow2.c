@@ -155,6 +155,48 @@ int qcow2_inspect(const struct image_head *h, struct image_info *ret, struct err
     return 0;
 }
 
+/* ---- backing file --------------------------------------------------------------------------- */
+
+/* Text of the header extension; NULL when there is none. The list was checked by qcow2_inspect. */
+static char *extension_text(const struct image_head *h, uint32_t header, uint32_t wanted)
+{
+    for (uint64_t p = header; p + 8 <= h->len;) {
+        uint32_t type = head_be32(h, (size_t)p), len = head_be32(h, (size_t)p + 4);
+
+        if (type == EXT_END || len > h->len - p - 8)
+            return NULL;
+        if (type == wanted)
+            return xstrndup((const char *)h->data + p + 8, len);
+        p += 8 + (((uint64_t)len + 7) & ~UINT64_C(7));
+    }
+    return NULL;
+}
+
+int image_backing_fd(int fd, const char *name, char **ret_file, char **ret_format, struct err *err)
+{
+    _cleanup_free_ struct image_head *h = xmalloc(sizeof(*h));
+    struct image_info info;
+
+    if (image_head_read(fd, name, h, err) < 0)
+        return -1;
+    *ret_file = *ret_format = NULL;
+    if (!qcow2_detect(h))
+        return 0;
+    if (qcow2_inspect(h, &info, err) < 0)
+        return -1;
+    uint64_t at = head_be64(h, AT_BACKING_OFFSET), len = head_be32(h, AT_BACKING_SIZE);
+    if (!at)
+        return 0;
+    /* QEMU's own limit is 1023. */
+    if (len > 1023 || at > h->len || len > h->len - at)
+        return image_damaged(name, err, "the name of its backing file is not in its header");
+    *ret_file = xstrndup((const char *)h->data + at, len);
+    *ret_format = extension_text(
+        h, head_be32(h, AT_VERSION) == 2 ? HEADER_V2 : head_be32(h, AT_HEADER_LENGTH),
+        EXT_BACKING_FORMAT);
+    return 0;
+}
+
 /* ---- clusters ------------------------------------------------------------------------------- */
 
 struct walk {

@@ -30,6 +30,7 @@ char *store_cache_path(const struct store *s, const char *name);
 enum inst_file {
     INST_LIMA_YAML, INST_LIMA_VERSION, INST_CIMA_VERSION, INST_FACTS /* cima.json */,
     INST_CIDATA_ISO, INST_CLOUD_CONFIG, INST_IMAGE, INST_DISK, INST_ISO, INST_KERNEL,
+    INST_OLD_BASE, INST_OLD_DIFF, /* basedisk, diffdisk: image and disk of a Lima before 2.2 */
     INST_KERNEL_CMDLINE, INST_INITRD, INST_EFI_CODE, INST_EFI_VARS,
     INST_QMP_SOCK, INST_QEMU_PID,
     INST_QEMU_LOCK, /* qemu.lock: the machine holds it from its birth on, by a descriptor of ours */

@@ -3,6 +3,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "driver/qemu/arch.h"
+#include "driver/qemu/foreign.h"
 #include "sys/spawn.h"
 #include <ctype.h>
 #include <errno.h>
@@ -198,25 +199,12 @@ static bool has_file(const struct driver_ctx *ctx, enum inst_file file)
     return path_exists(path);
 }
 
-/* Nobody shall throw away what an older Lima keeps in a file of another name. */
-static int hint_missing_disk(const struct driver_ctx *ctx, struct err *err)
-{
-    _cleanup_free_ char *older = path_join(ctx->inst->dir, "diffdisk");
-
-    if (path_exists(older))
-        return err_hint(err,
-                        "an older Lima has made this instance, its disk is '%s': in that directory "
-                        "`qemu-img convert -O qcow2 diffdisk disk` makes the one that is used here",
-                        older);
-    return err_hint(err, "the instance is damaged: delete and create it again");
-}
-
-/* Format and size of `disk`. The format was kept at creation; a disk that Lima made is inspected
+/* Format and size of the disk. The format was kept at creation; a disk that Lima made is inspected
  * once, and then kept too: later its content belongs to the guest (S02). */
 static int look_at_disk(const struct driver_ctx *ctx, struct qemu_facts *f, struct err *err)
 {
-    _cleanup_free_ char *path = instance_path(ctx->inst, INST_DISK);
-    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+    _cleanup_free_ char *path = qemu_disk_path(ctx->inst);
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct image_info info;
     struct stat st;
 
@@ -224,26 +212,54 @@ static int look_at_disk(const struct driver_ctx *ctx, struct qemu_facts *f, stru
         bool missing = errno == ENOENT;
 
         err_set_errno(err, missing ? ERR_STATE : ERR_IO, "opening the disk '%s' failed", path);
-        return missing ? hint_missing_disk(ctx, err) : -1;
+        return missing ? err_hint(err, "the instance is damaged: delete and create it again") : -1;
     }
-    if (streq0(f->disk_format, "raw")) {
+    if (!f->disk_format) {
+        f->disk_format = xstrdup0(qemu_disk_foreign_format(ctx->inst, fd, path, err));
+        if (!f->disk_format)
+            return -1;
+        json_set_str(f->frozen, "diskFormat", f->disk_format);
+        f->frozen_changed = true;
+    }
+    if (streq(f->disk_format, "raw")) {
         f->in.disk_size = (uint64_t)st.st_size;
     } else {
         if (image_inspect_fd(fd, path, &info, err) < 0)
             return -1;
-        if (!f->disk_format) {
-            if (info.has_backing || info.has_external_data)
-                return err_set(err, ERR_PERMISSION,
-                               "the disk '%s' refers to another file; it was not made here", path);
-            f->disk_format = xstrdup(image_format_to_string(info.format));
-            json_set_str(f->frozen, "diskFormat", f->disk_format);
-            f->frozen_changed = true;
-        }
         f->in.disk_size = info.virtual_size;
     }
     f->in.disk_format = f->disk_format;
     f->in.disk_minimum = (uint64_t)json_get_int(f->frozen, "diskMinimum", 0);
     f->in.disk_asked = (uint64_t)json_get_int(f->frozen, "diskAsked", 0);
+    f->in.old_disk = qemu_disk_is_old(ctx->inst);
+    f->in.old_iso = qemu_iso_is_old(ctx->inst);
+    return 0;
+}
+
+/* What the machine boots was there once: without it the firmware would look for a boot loader, and
+ * nobody would know why there is none. */
+static int look_at_kernel(const struct driver_ctx *ctx, struct qemu_facts *f, struct err *err)
+{
+    static const struct {
+        const char *fact;
+        enum inst_file file;
+    } files[] = {{"kernel", INST_KERNEL}, {"initrd", INST_INITRD}};
+
+    for (size_t k = 0; k < ARRAY_SIZE(files); k++) {
+        _cleanup_free_ char *path = instance_path(ctx->inst, files[k].file);
+        bool there = path_exists(path), known = json_get_bool(f->frozen, files[k].fact, false);
+
+        if (known && !there) {
+            err_set(err, ERR_STATE, "the %s of the instance is missing: '%s'", files[k].fact, path);
+            return err_hint(err, "put the file back, or delete and create the instance again");
+        }
+        if (there && !known) {
+            json_set_bool(f->frozen, files[k].fact, true);
+            f->frozen_changed = true;
+        }
+    }
+    f->in.has_kernel = has_file(ctx, INST_KERNEL);
+    f->in.has_initrd = has_file(ctx, INST_INITRD);
     return 0;
 }
 
@@ -310,12 +326,11 @@ int qemu_gather(const struct driver_ctx *ctx, struct qemu_facts *f, struct diags
                 struct err *err)
 {
     if (refuse_unsupported(ctx, err) < 0 || qemu_gather_binary(ctx, f, notes, err) < 0 ||
-        look_at_disk(ctx, f, err) < 0 || read_cmdline(ctx, f, err) < 0 ||
+        look_at_disk(ctx, f, err) < 0 || look_at_kernel(ctx, f, err) < 0 ||
+        read_cmdline(ctx, f, err) < 0 ||
         qemu_gather_firmware(ctx, f, notes, err) < 0)
         return -1;
-    f->in.has_iso = has_file(ctx, INST_ISO);
-    f->in.has_kernel = has_file(ctx, INST_KERNEL);
-    f->in.has_initrd = has_file(ctx, INST_INITRD);
+    f->in.has_iso = has_file(ctx, INST_ISO) || f->in.old_iso;
     f->in.has_vars = has_file(ctx, INST_EFI_VARS) && !f->vars_obsolete;
     look_at_host(ctx, f);
     return 0;

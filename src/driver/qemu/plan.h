@@ -33,6 +33,7 @@ struct qemu_plan_input {
     uint64_t disk_minimum;   /* size of the image it was made of; 0: not known */
     uint64_t disk_asked;     /* what the YAML asked for at the last start; 0: not known */
     bool has_iso, has_kernel, has_initrd, has_vars;
+    bool old_disk, old_iso;  /* under the names of an older Lima: get the ones of today */
     const char *kernel_cmdline;           /* NULL: none */
     const struct qemu_firmware *firmware; /* NULL: none found or none wanted */
     const struct qemu_plan_disk *disks;   /* one per additionalDisks entry */
@@ -47,6 +48,7 @@ enum qemu_step_kind {
     QEMU_STEP_REMOVE, /* path: an old socket or log */
     QEMU_STEP_COPY,   /* from → path, 0644 */
     QEMU_STEP_VARS,   /* variable store: from (format) → path, qcow2 */
+    QEMU_STEP_LINK,   /* path: symbolic link with the text `from` */
     QEMU_STEP_GROW,   /* disk image path of that format to size bytes */
 };
 struct qemu_step {

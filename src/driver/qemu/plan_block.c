@@ -159,8 +159,20 @@ static int check_size(struct builder *b)
     return 0;
 }
 
+/* The order matters: as long as `disk` is not there both are looked for again (SD-65). */
+static void rename_old(struct builder *b)
+{
+    _cleanup_free_ char *iso = plan_path(b, INST_ISO), *disk = plan_path(b, INST_DISK);
+
+    if (b->in->old_iso)
+        plan_step(b, QEMU_STEP_LINK, iso)->from = xstrdup(inst_file_name(INST_OLD_BASE));
+    if (b->in->old_disk)
+        plan_step(b, QEMU_STEP_LINK, disk)->from = xstrdup(inst_file_name(INST_OLD_DIFF));
+}
+
 int plan_disks(struct builder *b)
 {
+    rename_old(b);
     if (check_size(b) < 0)
         return -1;
     if (b->arch->usb && plan_device(b, "arch", qemu_usb_xhci("usb-bus")) < 0)

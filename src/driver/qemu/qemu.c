@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "driver/qemu/disk.h"
+#include "driver/qemu/foreign.h"
 #include "driver/qemu/gather.h"
 #include "driver/qemu/start.h"
 #include "sys/sock.h"
@@ -36,6 +37,11 @@ static int create_disk(const struct driver_ctx *ctx, const struct image_result *
             json_set_int(f.frozen, "diskMinimum", (int64_t)minimum);
         qemu_keep_disk_asked(ctx, &f);
     }
+    /* What is kept as being there must be there at every start. */
+    if (image->has_kernel)
+        json_set_bool(f.frozen, "kernel", true);
+    if (image->has_initrd)
+        json_set_bool(f.frozen, "initrd", true);
     json_set(facts, "qemu", TAKE_PTR(f.frozen));
     return 0;
 }
@@ -43,7 +49,7 @@ static int create_disk(const struct driver_ctx *ctx, const struct image_result *
 static int check_disk(const struct driver_ctx *ctx, struct err *err)
 {
     _cleanup_qemu_facts_ struct qemu_facts f = QEMU_FACTS_INIT;
-    _cleanup_free_ char *disk = instance_path(ctx->inst, INST_DISK);
+    _cleanup_free_ char *disk = qemu_disk_path(ctx->inst);
 
     if (!path_exists(disk))
         return 0;

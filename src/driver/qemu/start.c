@@ -55,6 +55,10 @@ static int do_step(const struct qemu_step *s, struct err *err)
         return copy_file(s->from, s->path, err);
     case QEMU_STEP_VARS:
         return qemu_disk_copy_vars(s->from, s->format, s->path, err);
+    case QEMU_STEP_LINK:
+        if (symlink(s->from, s->path) < 0 && errno != EEXIST)
+            return err_set_errno(err, ERR_IO, "linking '%s' to '%s' failed", s->path, s->from);
+        return 0;
     case QEMU_STEP_GROW:
         return qemu_disk_grow(s->path, s->format, s->size, err);
     }
