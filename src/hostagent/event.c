@@ -9,6 +9,7 @@
 
 void event_release(struct event *e)
 {
+    free(e->waiting);
     strv_release(&e->errors);
     if (e->error) {
         err_clear(e->error);
@@ -53,6 +54,7 @@ char *event_to_json(const struct event *e)
     if (e->ssh_local_port)
         json_set_int(status, "sshLocalPort", e->ssh_local_port);
     json_set_str(status, "stage", stage_to_string(e->stage));
+    json_set_str(status, "waitingFor", e->waiting);
     if (e->error)
         json_set(status, "error", err_to_json(e->error));
     json_set(j, "status", status);
@@ -95,6 +97,7 @@ int event_parse(const char *line, size_t len, struct event *ret, struct err *err
         e.ssh_local_port = (uint16_t)port;
     read_errors(json_get(status, "errors"), &e.errors);
 
+    e.waiting = xstrdup0(json_get_str(status, "waitingFor"));
     const char *stage = json_get_str(status, "stage");
     if (!stage || stage_from_string(stage, &e.stage))
         e.stage = e.running ? STAGE_RUNNING : e.exiting ? STAGE_GONE : STAGE_CREATED;

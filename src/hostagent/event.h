@@ -16,6 +16,7 @@ struct event {
     struct strv errors;
     /* ours, in fields Lima's readers ignore: */
     enum stage stage;
+    char *waiting;          /* what the start waits for, one clause, or NULL; owned */
     struct err *error;      /* the very error that ended or spoiled the start, or NULL; owned */
 };
 

@@ -106,6 +106,19 @@ static void host_fatal(struct service_host *h, const char *service, struct err *
     agent_stop_begin(a);
 }
 
+/* Once the instance runs nobody waits any more. */
+static void host_waiting(struct service_host *h, const char *service, const char *text)
+{
+    struct hostagent *a = agent_of(h);
+
+    if (a->stopping || a->status.running || streq0(text, a->status.waiting))
+        return;
+    log_debug("service %s waits: %s", service, text ? text : "no longer");
+    free(a->status.waiting);
+    a->status.waiting = xstrdup0(text);
+    agent_emit(a);
+}
+
 static void host_hold(struct service_host *h, enum stage stage)
 {
     line_hold(agent_of(h)->line, stage);
@@ -123,6 +136,12 @@ static void on_stage(void *arg, enum stage stage)
     struct hostagent *a = arg;
 
     log_debug("stage: %s", stage_to_string(stage));
+    if (stage == STAGE_DISK_READY || stage >= STAGE_RUNNING) {
+        free(a->status.waiting);
+        a->status.waiting = stage == STAGE_DISK_READY
+                                ? xstrdup("the monitor of the machine has not answered yet")
+                                : NULL;
+    }
     if (stage == STAGE_RUNNING) {
         a->status.running = true;
         log_info(a->status.degraded ? "The instance is running, degraded" : "The instance is ready");
@@ -328,6 +347,7 @@ static void agent_init(struct hostagent *a, const struct store *s, const struct 
                  .reached = host_reached,
                  .degraded = host_degraded,
                  .fatal = host_fatal,
+                 .waiting = host_waiting,
                  .hold = host_hold,
                  .release = host_release},
         .lock_fd = -1,

@@ -19,6 +19,7 @@ struct follow {
     bool port_is_enough; /* the machine is known to the agent; no need for RUNNING */
     bool degraded;
     enum stage stage;
+    char *waiting;    /* what the agent waits for, in its words */
     struct err error; /* the agent's own, when it gave one */
     struct strv errors;
 };
@@ -37,6 +38,8 @@ static int on_event(void *arg, const struct event *e)
     struct follow *f = arg;
 
     f->stage = e->stage;
+    free(f->waiting);
+    f->waiting = xstrdup0(e->waiting);
     if (f->r->event)
         f->r->event(f->r->arg, e);
     if (e->exiting || (e->running && e->degraded))
@@ -99,8 +102,9 @@ static int timeout_error(const struct instance *i, const struct follow *f, int64
 {
     err_set(err, ERR_TIMEOUT,
             "instance `%s`: did not receive an event with the `running` status within %lld s: its "
-            "last stage was '%s'",
-            i->name, (long long)(timeout_ms / 1000), stage_to_string(f->stage));
+            "last stage was '%s'%s%s",
+            i->name, (long long)(timeout_ms / 1000), stage_to_string(f->stage),
+            str_empty(f->waiting) ? "" : "; now: ", str_empty(f->waiting) ? "" : f->waiting);
     serial_add_tail(i, err);
     return err_hint(err, "it goes on starting: `cima start %s` waits again, `cima stop %s` ends it",
                     i->name, i->name);
@@ -118,6 +122,7 @@ static void follow_release(struct follow *f)
 {
     err_clear(&f->error);
     strv_release(&f->errors);
+    free(f->waiting);
 }
 
 /* *ret_died (may be NULL): the agent ended without a last word, so somebody has killed it. */

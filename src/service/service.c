@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/service.h"
 
+void service_waiting(const struct service *s, const char *text)
+{
+    if (s->host->waiting)
+        s->host->waiting(s->host, s->type->name, text);
+}
+
 static const char *const stage_names[] = {
     [STAGE_CREATED] = "created",
     [STAGE_DISK_READY] = "disk ready",

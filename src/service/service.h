@@ -50,6 +50,8 @@ struct service_host {
     void (*degraded)(struct service_host *h, const char *service, struct err *err);
     /* The start has failed. Consumes the content of err. */
     void (*fatal)(struct service_host *h, const char *service, struct err *err);
+    /* See service_waiting(). */
+    void (*waiting)(struct service_host *h, const char *service, const char *text);
     /* The line does not enter `stage` until the service says `release` (counted): for a service
      * whose work must be over before the instance counts as RUNNING. To be called from create(), or
      * from start() for a stage after start_at. */
@@ -79,5 +81,10 @@ struct service {
     const struct service_type *type;
     struct service_host *host;
 };
+
+/* What the start waits for because of this service, as one clause: "no banner on 127.0.0.1:60022".
+ * People see it while they wait, and in the error when they do not any longer. Copied; saying the
+ * same again costs nothing; NULL: for nothing now. The text may come from outside. */
+void service_waiting(const struct service *s, const char *text);
 
 #endif

@@ -9,6 +9,7 @@
 
 #define REMOTE_LOGIN       "cima:login"       /* a login works */
 #define REMOTE_SESSION     "cima:session"     /* the user session is ready */
+#define REMOTE_NOW         "cima:now "        /* the name of the script that runs follows */
 #define REMOTE_MASTER      "cima:master"      /* the master is up */
 #define REMOTE_BOOT_DONE   "cima:boot-done"   /* boot scripts are over; the report follows */
 #define REMOTE_REPORT_END  "cima:report-end"

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 
 #define LINE_CAP 2048
+#define SCRIPT_NAME_MAX 120
 /* A connection that hangs before its first word: the guest has gone away in the middle of it.
  * Generous, for emulated guests, but there must be time for further tries. */
 #define CONNECT_MS (60 * 1000)
@@ -34,6 +35,14 @@ static const struct {
     [REQ_SESSION] = {"essential", "user session is ready for ssh"},
     [REQ_MASTER] = {"essential", "Explicitly start ssh ControlMaster"},
     [REQ_BOOT] = {"final", "boot scripts must have finished"},
+};
+
+/* For people, while nothing better is known. */
+static const char *const waiting_texts[] = {
+    [REQ_SSH] = "the guest has not answered yet",
+    [REQ_SESSION] = "the guest prepares the user session (/run/lima-ssh-ready)",
+    [REQ_MASTER] = "the ssh master connects",
+    [REQ_BOOT] = "the guest runs its boot scripts (/run/lima-boot-done)",
 };
 
 struct ssh_service {
@@ -148,6 +157,7 @@ static void wait_for(struct ssh_service *s, enum requirement r)
     s->waiting = r;
     log_info("Waiting for the %s requirement %u of %u: `%s`", requirements[r].group, number, of,
              requirements[r].label);
+    service_waiting(&s->base, waiting_texts[r]);
     s->deadline = loop_source_free(s->deadline);
     s->deadline = loop_add_timer(s->base.host->loop, s->base.host->patience_ms, on_deadline, s);
 }
@@ -196,6 +206,7 @@ static void satisfied(struct ssh_service *s, enum requirement r)
 static void start_is_over(struct ssh_service *s)
 {
     s->waiting = REQ_NONE;
+    service_waiting(&s->base, NULL);
     s->deadline = loop_source_free(s->deadline);
     s->over = true;
     s->base.host->reached(s->base.host, STAGE_BOOT_DONE);
@@ -216,6 +227,8 @@ static void set_problem_consume(struct ssh_service *s, char *problem, const char
     free(s->errors);
     s->problem = problem;
     s->errors = xstrdup(errors);
+    if (!s->over)
+        service_waiting(&s->base, problem);
 }
 
 /* Our side is at fault (no ssh program, no memory for a process): trying again changes nothing. */
@@ -361,6 +374,16 @@ static void on_master_up(struct ssh_service *s)
         wait_for(s, REQ_BOOT);
 }
 
+/* The guest says which of its scripts runs. */
+static void show_script(struct ssh_service *s, const char *name, size_t len)
+{
+    _cleanup_sbuf_ struct sbuf shown = SBUF_INIT;
+
+    sbuf_add_printable(&shown, name, len < SCRIPT_NAME_MAX ? len : SCRIPT_NAME_MAX);
+    _cleanup_free_ char *text = xasprintf("script '%s' runs in the guest", sbuf_str(&shown));
+    service_waiting(&s->base, text);
+}
+
 static void on_master_line(void *arg, const char *line, size_t len)
 {
     struct ssh_service *s = arg;
@@ -373,6 +396,8 @@ static void on_master_line(void *arg, const char *line, size_t len)
         on_boot_done(s);
     else if (s->in_report)
         report_line(&s->report, line, len);
+    else if (s->waiting == REQ_BOOT && len > strlen(REMOTE_NOW) && str_starts(line, REMOTE_NOW))
+        show_script(s, line + strlen(REMOTE_NOW), len - strlen(REMOTE_NOW));
     else if (s->state == SSH_UP && line_is(line, len, REMOTE_BOOT_DONE)) {
         report_release(&s->report);
         s->in_report = true;

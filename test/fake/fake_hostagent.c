@@ -17,7 +17,7 @@ const struct driver *driver_find(const char *vm_type)
 
 int main(int argc, char **argv)
 {
-    struct store store = {NULL, NULL};
+    struct store store = {.home = NULL};
     struct instance inst = INSTANCE_INIT;
     struct host_facts host;
     struct err err = ERR_INIT;

@@ -76,6 +76,54 @@ Test(agent, HA_14_events_tell_every_stage)
     cr_assert_eq(stages, (1U << (STAGE_RUNNING + 1)) - 1);
 }
 
+/* What the start waits for is in the events while it lasts, and in none after. */
+static int until_waiting_for(void *arg, const struct event *e)
+{
+    return e->exiting ? -2 : e->waiting && strstr(e->waiting, arg) ? 1 : 0;
+}
+
+static int until_running(void *arg, const struct event *e)
+{
+    (void)arg;
+    return e->running ? (e->waiting ? 2 : 1) : 0;
+}
+
+static void expect_waiting(const char *words)
+{
+    struct err err = ERR_INIT;
+
+    cr_assert_eq(agent_follow(&h.inst, 20000, until_waiting_for, NULL, 0, (void *)words, &err), 1,
+                 "%s: %s", words, err.msg);
+}
+
+Test(agent, F21_events_tell_that_our_key_is_refused)
+{
+    struct err err = ERR_INIT;
+
+    home_write(&h, "mode", "denied\n");
+    cr_assert_eq(agent_spawn(h.self, &h.inst, false, &err), 0, "%s", err.msg);
+    expect_waiting("the monitor of the machine");
+    expect_waiting("the guest refuses our key or has no user 'lima' yet");
+    home_write(&h, "mode", "any-boot\n");
+    cr_assert_eq(agent_follow(&h.inst, 20000, until_running, NULL, 0, NULL, &err), 1, "%s", err.msg);
+}
+
+Test(agent, F22_events_tell_which_requirement_is_not_met)
+{
+    struct err err = ERR_INIT;
+
+    _cleanup_free_ char *ready = path_join(h.dir, "guest/run/lima-ssh-ready");
+    _cleanup_free_ char *done = path_join(h.dir, "guest/run/lima-boot-done");
+    unlink(ready);
+    unlink(done);
+    cr_assert_eq(agent_spawn(h.self, &h.inst, false, &err), 0, "%s", err.msg);
+    expect_waiting("/run/lima-ssh-ready");
+    home_write(&h, "guest/run/lima-ssh-ready", "any\n");
+    expect_waiting("/run/lima-boot-done");
+    home_write(&h, "guest/run/lima-boot-done", "any\n");
+    cr_assert_eq(agent_follow(&h.inst, 20000, until_running, NULL, 0, NULL, &err), 1, "%s", err.msg);
+}
+
 Test(agent, HA_11_a_second_one_is_refused)
 {
     _cleanup_event_ struct event up = EVENT_INIT;

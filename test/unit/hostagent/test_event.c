@@ -49,6 +49,21 @@ Test(event, HA_14_round_trip_with_the_error_object)
     cr_assert_gt(strlen(back.time), 25, "time was filled in");
 }
 
+/* S21: the text may be a guest's. */
+Test(event, S21_what_is_waited_for)
+{
+    _cleanup_event_ struct event e = {.stage = STAGE_VM_RUNNING};
+    e.waiting = xstrdup("it says '\x1b[31m\n\"}'");
+    _cleanup_free_ char *json = event_to_json(&e);
+    cr_assert_null(strchr(json, '\n'));
+    cr_assert_null(strchr(json, '\x1b'));
+
+    _cleanup_event_ struct event back = parse(json);
+    cr_assert_str_eq(back.waiting, e.waiting);
+    _cleanup_event_ struct event none = parse("{\"status\":{\"waitingFor\":[1]}}");
+    cr_assert_null(none.waiting);
+}
+
 Test(event, HA_14_lima_writes_no_stage_and_more_keys)
 {
     _cleanup_event_ struct event up =

@@ -121,6 +121,33 @@ Test(start, timeout_names_the_stage)
     cr_expect_not_null(strstr(err.hint, "cima stop one"));
 }
 
+/* F21, F22: what the agent waits for right now, and what the guest's console shows. */
+Test(start, F22_timeout_names_what_is_waited_for)
+{
+    static const char console[] = "grub> \x1b[31mboot\r\n(initramfs) _\n";
+    _cleanup_world_ struct world w;
+    _cleanup_instance_ struct instance inst = INSTANCE_INIT;
+    _cleanup_err_ struct err err = ERR_INIT;
+    enum inst_start_result result;
+    const struct event events[] = {
+        {.stage = STAGE_VM_RUNNING, .waiting = (char *)"the guest has not answered yet"},
+        {.stage = STAGE_VM_RUNNING, .waiting = (char *)"connections to 127.0.0.1:1 are refused"},
+    };
+
+    world_init(&w);
+    world_create(&w, "one", &inst);
+    use_events(events, 2);
+    _cleanup_free_ char *serial = instance_path(&inst, INST_SERIAL_LOG);
+    cr_assert_eq(file_write_atomic(serial, console, strlen(console), 0600, NULL), 0);
+    cr_assert_eq(start(&w, &inst, &result, &err), -1);
+    cr_expect_eq(err.kind, ERR_TIMEOUT);
+    cr_expect_str_eq(err.msg, "instance `one`: did not receive an event with the `running` status "
+                              "within 600 s: its last stage was 'vm running'; now: connections to "
+                              "127.0.0.1:1 are refused");
+    cr_expect_not_null(strstr(err.detail, "serial.log:\ngrub> boot\n(initramfs) _"), "%s", err.detail);
+    cr_expect_eq(fakes.stopped, 0);
+}
+
 Test(start, interrupt_leaves_it_starting)
 {
     _cleanup_world_ struct world w;
