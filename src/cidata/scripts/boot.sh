@@ -137,6 +137,7 @@ boot_do() {
 # script leaves behind keeps its pipe and reader; nobody waits for those.
 boot_run() {
     boot_name=$1
+    echo "$boot_name" >/run/cima-boot-now
     boot_key=$boot_tmp/${boot_name##*/}
     boot_info "Executing $boot_name"
     mkfifo "$boot_key.pipe" || return 1
