@@ -108,7 +108,9 @@ static const struct {
     {"starting", LOG_INFO, "The instance `%s` is starting", false},
     {"stopping", LOG_INFO, "The instance `%s` is shutting down", false},
     {"agent lost", LOG_WARN,
-     "The instance `%s` runs without its host agent; `cima start %s` gives it a new one", false},
+     "The instance `%s` is Broken: qemu driver is running but host agent is not; `cima start %s` "
+     "gives it a new one",
+     false},
     {"not responding", LOG_WARN,
      "The host agent of `%s` does not respond; `cima restart %s` replaces it", true},
     {"crashed", LOG_WARN,

@@ -67,11 +67,10 @@ int inst_ensure_disk(const struct inst_env *env, const struct instance *i,
                      const struct config_instance *cfg, const struct inst_report *r,
                      struct err *err)
 {
-    _cleanup_free_ char *older = path_join(i->dir, "diffdisk");
     struct image_result image;
 
-    /* `diffdisk` is the disk of an older Lima: somebody's data, and the plan says what to do. */
-    if (has_file(i, INST_DISK) || path_exists(older))
+    /* The disk of an older Lima is somebody's data, too. */
+    if (has_file(i, INST_DISK) || has_file(i, INST_OLD_DIFF))
         return 0;
     /* The facts go with a factory reset: where they are, somebody has removed the disk by hand. */
     if (has_file(i, INST_FACTS))

@@ -125,8 +125,8 @@ Test(list, notes)
     expect_notes(INST_BROKEN, "stopping", "driver is not", false,
                  "info: The instance `a` is shutting down\n");
     expect_notes(INST_BROKEN, "agent lost", "host agent is not", false,
-                 "warning: The instance `a` runs without its host agent; `cima start a` gives it a "
-                 "new one\n");
+                 "warning: The instance `a` is Broken: qemu driver is running but host agent is not; "
+                 "`cima start a` gives it a new one\n");
     expect_notes(INST_RUNNING, "not responding", NULL, false,
                  "warning: The host agent of `a` does not respond; `cima restart a` replaces it\n");
     expect_notes(INST_STOPPED, "crashed", NULL, false,
