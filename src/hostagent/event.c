@@ -7,10 +7,21 @@
 /* A guest or a broken agent may not fill a reader's memory with texts. */
 #define ERRORS_MAX 64
 
+void event_forward_release(struct event_forward *f)
+{
+    free(f->type);
+    free(f->protocol);
+    free(f->guest_addr);
+    free(f->host_addr);
+    free(f->error);
+    *f = (struct event_forward){0};
+}
+
 void event_release(struct event *e)
 {
     free(e->waiting);
     strv_release(&e->errors);
+    event_forward_release(&e->forward);
     if (e->error) {
         err_clear(e->error);
         free(e->error);
@@ -28,6 +39,22 @@ void event_time_now(char ret[40])
     if (gmtime_r(&now.tv_sec, &tm))
         strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
     snprintf(ret, 40, "%s.%09ldZ", date, now.tv_nsec);
+}
+
+static void set_forward(struct json *status, const struct event_forward *f)
+{
+    struct json *j = json_object_new();
+
+    json_set_str(j, "type", f->type);
+    if (f->protocol)
+        json_set_str(j, "protocol", f->protocol);
+    if (f->guest_addr)
+        json_set_str(j, "guestAddr", f->guest_addr);
+    if (f->host_addr)
+        json_set_str(j, "hostAddr", f->host_addr);
+    if (f->error)
+        json_set_str(j, "error", f->error);
+    json_set(status, "portForward", j);
 }
 
 char *event_to_json(const struct event *e)
@@ -53,6 +80,8 @@ char *event_to_json(const struct event *e)
     }
     if (e->ssh_local_port)
         json_set_int(status, "sshLocalPort", e->ssh_local_port);
+    if (e->forward.type)
+        set_forward(status, &e->forward);
     json_set_str(status, "stage", stage_to_string(e->stage));
     json_set_str(status, "waitingFor", e->waiting);
     if (e->error)
@@ -71,6 +100,19 @@ static void read_errors(const struct json *list, struct strv *ret)
         if (text)
             strv_push(ret, text);
     }
+}
+
+static void read_forward(const struct json *j, struct event_forward *ret)
+{
+    if (!json_is_object(j) || !json_get_str(j, "type"))
+        return;
+    *ret = (struct event_forward){
+        .type = xstrdup(json_get_str(j, "type")),
+        .protocol = xstrdup0(json_get_str(j, "protocol")),
+        .guest_addr = xstrdup0(json_get_str(j, "guestAddr")),
+        .host_addr = xstrdup0(json_get_str(j, "hostAddr")),
+        .error = xstrdup0(json_get_str(j, "error")),
+    };
 }
 
 int event_parse(const char *line, size_t len, struct event *ret, struct err *err)
@@ -96,6 +138,7 @@ int event_parse(const char *line, size_t len, struct event *ret, struct err *err
     if (port > 0 && port <= UINT16_MAX)
         e.ssh_local_port = (uint16_t)port;
     read_errors(json_get(status, "errors"), &e.errors);
+    read_forward(json_get(status, "portForward"), &e.forward);
 
     e.waiting = xstrdup0(json_get_str(status, "waitingFor"));
     const char *stage = json_get_str(status, "stage");

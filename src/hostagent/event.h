@@ -9,11 +9,16 @@
 /* Longest line that a reader accepts. */
 #define EVENT_LINE_MAX (1024 * 1024)
 
+struct event_forward {
+    char *type, *protocol, *guest_addr, *host_addr, *error; /* type NULL: there is none */
+};
+
 struct event {
     char time[40];          /* RFC 3339, nanoseconds; "" is written as now */
     bool running, degraded, exiting;
     uint16_t ssh_local_port; /* 0: not known yet */
     struct strv errors;
+    struct event_forward forward;
     /* ours, in fields Lima's readers ignore: */
     enum stage stage;
     char *waiting;          /* what the start waits for, one clause, or NULL; owned */
@@ -24,6 +29,7 @@ struct event {
 #define _cleanup_event_ _cleanup_(event_release)
 
 void event_release(struct event *e);
+void event_forward_release(struct event_forward *f);
 /* One line without newline. Caller frees. */
 char *event_to_json(const struct event *e);
 /* Fields that are not there keep their zero; unknown ones are ignored (Lima writes more).

@@ -129,6 +129,27 @@ static void host_release(struct service_host *h, enum stage stage)
     line_release(agent_of(h)->line, stage);
 }
 
+static void host_tell(struct service_host *h, enum guest_event ev)
+{
+    log_debug("event: %s", guest_event_to_string(ev));
+    line_event(agent_of(h)->line, ev);
+}
+
+static void host_port_forward(struct service_host *h, const struct port_forward_note *note)
+{
+    struct hostagent *a = agent_of(h);
+
+    a->status.forward = (struct event_forward){
+        .type = xstrdup(note->type),
+        .protocol = xstrdup0(note->protocol),
+        .guest_addr = xstrdup0(note->guest_addr),
+        .host_addr = xstrdup0(note->host_addr),
+        .error = xstrdup0(note->error),
+    };
+    agent_emit(a);
+    event_forward_release(&a->status.forward);
+}
+
 /* ---- the line ---------------------------------------------------------------------------------- */
 
 static void on_stage(void *arg, enum stage stage)
@@ -349,7 +370,9 @@ static void agent_init(struct hostagent *a, const struct store *s, const struct 
                  .fatal = host_fatal,
                  .waiting = host_waiting,
                  .hold = host_hold,
-                 .release = host_release},
+                 .release = host_release,
+                 .tell = host_tell,
+                 .port_forward = host_port_forward},
         .lock_fd = -1,
         .events_fd = -1,
         .status = EVENT_INIT,

@@ -3,19 +3,7 @@
  * ignored in silence. A row goes when its feature comes. What the machine can't start without is
  * refused by the driver's plan instead. */
 #include "instance/internal.h"
-
-static bool asks_for_forwards(const struct config_instance *c)
-{
-    for (unsigned i = 0; i < c->port_forwards_count; i++)
-        if (c->port_forwards[i].ignore != TRI_TRUE)
-            return true;
-    return false;
-}
-
-static bool asks_for_sshfs(const struct config_instance *c)
-{
-    return c->mounts_count && streq0(c->mount_type, "reverse-sshfs");
-}
+#include "forward/rules.h"
 
 static bool asks_for_copies(const struct config_instance *c)
 {
@@ -42,13 +30,6 @@ static const struct {
     enum log_level level;
     const char *text;
 } pending[] = {
-    {asks_for_forwards, LOG_WARN,
-     "field `portForwards`: this version does not forward ports yet; hint: `ssh -F ssh.config -L` "
-     "with the ssh.config of the instance"},
-    {asks_for_sshfs, LOG_WARN,
-     "field `mounts`: this version does not make reverse-sshfs mounts yet; hint: `mountType: 9p` "
-     "if "
-     "the guest's kernel has 9p"},
     {asks_for_copies, LOG_WARN, "field `copyToHost`: this version does not copy files yet"},
     {asks_for_inotify, LOG_WARN, "field `mountInotify`: this version does not pass changes on yet"},
     {asks_for_names, LOG_WARN,
@@ -57,8 +38,20 @@ static const struct {
     {asks_for_containerd, LOG_INFO, "containerd: this version does not install it yet"},
 };
 
+/* Rules that wait for listeners of the guest, and what else ssh does not forward. */
+static void pending_forwards(const struct config_instance *c, const struct inst_report *r)
+{
+    for (unsigned i = 0; i < c->port_forwards_count; i++) {
+        const char *missing = forward_rule_missing(&c->port_forwards[i]);
+
+        if (missing)
+            inst_note(r, LOG_INFO, "field `portForwards[%u]`: %s", i, missing);
+    }
+}
+
 void inst_pending(const struct config_instance *c, const struct inst_report *r)
 {
+    pending_forwards(c, r);
     if (c->plain == TRI_TRUE)
         return; /* has none of these by definition */
     for (size_t i = 0; i < ARRAY_SIZE(pending); i++)

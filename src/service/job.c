@@ -210,12 +210,16 @@ static void on_kill_time(void *arg)
     kill(j->child.pid, SIGKILL);
 }
 
+void job_close_input(struct job *j)
+{
+    if (j->stdin_fd >= 0)
+        close(j->stdin_fd);
+    j->stdin_fd = -1;
+}
+
 void job_terminate(struct job *j)
 {
-    if (j->stdin_fd >= 0) {
-        close(j->stdin_fd);
-        j->stdin_fd = -1;
-    }
+    job_close_input(j);
     if (j->exited || j->timer)
         return;
     kill(j->child.pid, SIGTERM);

@@ -30,6 +30,8 @@ struct job_spec {
 #define JOB_OPEN_INPUT_MAX 4096
 
 struct job *job_start(struct loop *loop, const struct job_spec *spec, struct err *err);
+/* Ends its stdin (keep_stdin_open); the program decides what follows. */
+void job_close_input(struct job *j);
 /* Asks it to end: SIGTERM, SIGKILL when that is not enough. ended() follows. */
 void job_terminate(struct job *j);
 /* Kills and reaps it without another callback. NULL is allowed. Returns NULL. */

@@ -25,5 +25,8 @@ static const char *const guest_event_names[] = {
     [GUEST_RESET] = "reset",
     [GUEST_PAUSED] = "paused",
     [GUEST_RESUMED] = "resumed",
+    [GUEST_LINK_UP] = "link up",
+    [GUEST_LINK_DOWN] = "link down",
+    [GUEST_BOOTED] = "booted",
 };
 ENUM_STRINGS_DEFINE(guest_event, GUEST_EVENT_COUNT)

@@ -23,9 +23,19 @@ enum guest_event {
     GUEST_RESET,   /* it boots again: nothing that was set up inside it holds any more */
     GUEST_PAUSED,  /* its CPUs stand still (by the monitor, or the host's disk is full) */
     GUEST_RESUMED,
+    GUEST_LINK_UP,   /* the ssh master is up (again): what lives in it is to be made anew */
+    GUEST_LINK_DOWN, /* it has ended, and everything that went through it */
+    GUEST_BOOTED,    /* behind GUEST_LINK_UP, unless plain: the boot scripts are over */
     GUEST_EVENT_COUNT,
 };
 ENUM_STRINGS_DECLARE(guest_event);
+
+/* What became of one port forward (HA-14). Borrowed texts; NULL is left out. */
+struct port_forward_note {
+    const char *type;     /* "forwarding", "not-forwarding", "stopping", "failed" */
+    const char *protocol; /* "tcp", "udp", "unix" */
+    const char *guest_addr, *host_addr, *error;
+};
 
 /* HA-21: 200 tries, 3 s apart. */
 #define SERVICE_PATIENCE_MS (600 * 1000)
@@ -57,6 +67,10 @@ struct service_host {
      * from start() for a stage after start_at. */
     void (*hold)(struct service_host *h, enum stage stage);
     void (*release)(struct service_host *h, enum stage stage);
+    /* Passes an event on to all started services (from the one that finds it out). */
+    void (*tell)(struct service_host *h, enum guest_event ev);
+    /* Writes an event line about a port forward. */
+    void (*port_forward)(struct service_host *h, const struct port_forward_note *note);
 };
 
 struct service; /* each service's own state starts with this struct */

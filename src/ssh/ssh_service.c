@@ -356,6 +356,7 @@ static void on_boot_done(struct ssh_service *s)
     s->in_report = false;
     satisfied(s, REQ_BOOT);
     check_report(s);
+    s->base.host->tell(s->base.host, GUEST_BOOTED);
     start_is_over(s);
 }
 
@@ -368,6 +369,7 @@ static void on_master_up(struct ssh_service *s)
     satisfied(s, REQ_MASTER);
     if (s->over)
         log_info("The ssh master connection is up");
+    s->base.host->tell(s->base.host, GUEST_LINK_UP);
     if (s->plain)
         start_is_over(s);
     else
@@ -415,6 +417,8 @@ static void on_master_ended(void *arg, int wait_status, const char *errors)
     unlink(s->target.control_path); /* killed, it could not do that itself */
     if (s->state == SSH_STOPPED)
         return;
+    if (was_up)
+        s->base.host->tell(s->base.host, GUEST_LINK_DOWN);
     if (s->reset) {
         begin(s);
         return;
@@ -622,13 +626,18 @@ static void ssh_stop(struct service *base)
     s->timer = loop_source_free(s->timer);
     s->deadline = loop_source_free(s->deadline);
     s->banner = banner_wait_free(s->banner);
-    if (s->job)
+    /* A master that is up leaves when its sessions are over (mounts with files that programs of the
+     * guest still write), at the latest with the guest. */
+    if (s->job && was_up)
+        job_close_input(s->job);
+    else if (s->job)
         job_terminate(s->job);
 }
 
 static void ssh_free(struct service *base)
 {
     struct ssh_service *s = self(base);
+    bool was_up = s->state == SSH_UP;
 
     if (s->job && s->target.control_path)
         unlink(s->target.control_path);

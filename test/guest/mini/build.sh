@@ -103,7 +103,8 @@ case $arch in
 esac
 packages='busybox-static bash-static dropbear-bin libtomcrypt1 libtommath1 libgmp10 libcrypt1
 zlib1g libc6 openssh-sftp-server sudo libaudit1 libcap-ng0 libselinux1 libpcre2-8-0 libpam0g
-libpam-modules e2fsprogs libext2fs2 libcom-err2 libss2 libblkid1 libuuid1 lz4'
+libpam-modules e2fsprogs libext2fs2 libcom-err2 libss2 libblkid1 libuuid1 lz4 sshfs fuse3
+libfuse3-3 libglib2.0-0'
 
 # apt with the lists of the system, or with lists of our own.
 # shellcheck disable=SC2317 # called by name
@@ -297,7 +298,7 @@ chmod 0700 "$root/root"
 chmod 0440 "$root/etc/sudoers"
 chmod 0750 "$root/etc/sudoers.d"
 chmod 0640 "$root/etc/shadow"
-chmod 4755 "$root/usr/bin/sudo"
+chmod 4755 "$root/usr/bin/sudo" "$root/usr/bin/fusermount3"
 
 mke2fs -q -t ext4 -d "$root" -L mini-root -m 0 -O '^metadata_csum,^64bit' \
     -E 'root_owner=0:0,lazy_itable_init=0' "$work/disk" $disk_size >/dev/null

@@ -53,6 +53,18 @@ static void host_release(struct service_host *h, enum stage stage)
     fixture_of(h)->holds--;
 }
 
+static void host_tell(struct service_host *h, enum guest_event ev)
+{
+    fixture_of(h)->told[ev]++;
+}
+
+static void host_port_forward(struct service_host *h, const struct port_forward_note *note)
+{
+    strv_pushf(&fixture_of(h)->forwards, "%s %s %s %s%s%s", note->type, note->protocol,
+               note->guest_addr, note->host_addr, note->error ? ": " : "",
+               note->error ? note->error : "");
+}
+
 static void on_connection(void *arg, int fd, unsigned events)
 {
     static const char ssh[] = "SSH-2.0-fake\r\n", http[] = "HTTP/1.1 400 Bad Request\r\n";
@@ -131,7 +143,8 @@ void fixture_setup(struct fixture *f)
     f->host = (struct service_host){
         .loop = loop_new(&err), .store = &f->store, .inst = &f->inst, .cfg = &f->cfg,
         .iid = "iid-1", .patience_ms = 10000, .reached = host_reached, .degraded = host_degraded,
-        .fatal = host_fatal, .hold = host_hold, .release = host_release};
+        .fatal = host_fatal, .hold = host_hold, .release = host_release,
+        .tell = host_tell, .port_forward = host_port_forward};
     listen_anywhere(f);
     f->accept = loop_add_fd(f->host.loop, f->listener, LOOP_READ, on_connection, f);
 }
@@ -148,6 +161,7 @@ void fixture_teardown(struct fixture *f)
     for (unsigned i = 0; i < f->n_held; i++)
         close(f->held[i]);
     err_clear(&f->degraded);
+    strv_release(&f->forwards);
     dir_remove(f->dir, NULL);
     free(f->dir);
 }

@@ -25,6 +25,8 @@ struct fixture {
     unsigned holds;
     unsigned n_degraded;
     struct err degraded;     /* the first one */
+    unsigned told[GUEST_EVENT_COUNT];
+    struct strv forwards;    /* "TYPE PROTOCOL GUEST HOST[: ERROR]" */
     bool (*until)(struct fixture *f);
 };
 
