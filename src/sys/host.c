@@ -14,6 +14,7 @@
 
 enum { CPUINFO_MAX = 1 << 14, SMALL_FILE_MAX = 4096 };
 
+static const char cpuinfo_path[] = "/proc/cpuinfo";
 static const char zoneinfo[] = "/usr/share/zoneinfo/";
 
 static const char *const arch_names[] = {
@@ -147,11 +148,11 @@ void host_facts_release(struct host_facts *h)
     *h = (struct host_facts){0};
 }
 
-/* Is word among the features of the first processor in /proc/cpuinfo? */
-static bool cpu_has(const char *word)
+/* Is word among the features of the first processor in cpuinfo? */
+static bool cpu_has(const char *cpuinfo, const char *word)
 {
     char text[CPUINFO_MAX];
-    _cleanup_close_ int fd = open("/proc/cpuinfo", O_RDONLY | O_CLOEXEC);
+    _cleanup_close_ int fd = open(cpuinfo, O_RDONLY | O_CLOEXEC);
     /* Only the first part: the kernel measures each processor's clock to show it. */
     ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 
@@ -174,48 +175,70 @@ static bool cpu_has(const char *word)
 
 bool host_cpu_has_aes(void)
 {
-    return cpu_has("aes");
+    return cpu_has(cpuinfo_path, "aes");
+}
+
+/* What a person can do about it; "" when nothing is known. */
+static const char *kvm_advice(int error)
+{
+    switch (error) {
+    case EACCES:
+        return " (add yourself to the group kvm)";
+    case EPERM:
+        return " (a container or a security policy forbids it)";
+    case EBUSY:
+        return " (another hypervisor uses the CPU's virtualisation: end it)";
+    case ENXIO:
+    case ENODEV:
+    case EOPNOTSUPP:
+        return " (is virtualisation switched on in the firmware?)";
+    default:
+        return "";
+    }
 }
 
 /* Why the open kvm device does not work, NULL when it does. */
-static char *kvm_trouble(int kvm)
+static char *kvm_trouble(const char *device, int kvm)
 {
     int version = ioctl(kvm, KVM_GET_API_VERSION, 0);
 
     if (version < 0)
-        return xasprintf("/dev/kvm is no KVM device: %s", strerror(errno));
+        return xasprintf("%s is no KVM device: %s%s", device, strerror(errno), kvm_advice(errno));
     if (version != KVM_API_VERSION)
         return xasprintf("the kernel's KVM has version %d, not %d", version, KVM_API_VERSION);
     _cleanup_close_ int vm = -1;
     do
         vm = ioctl(kvm, KVM_CREATE_VM, 0UL);
     while (vm < 0 && errno == EINTR);
-    return vm < 0 ? xasprintf("KVM can't create a machine: %s", strerror(errno)) : NULL;
+    return vm < 0
+               ? xasprintf("KVM can't create a machine: %s%s", strerror(errno), kvm_advice(errno))
+               : NULL;
+}
+
+char *host_kvm_problem(const char *device, const char *cpuinfo)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    /* First, because it is the root of the matter: where a hypervisor around us hides these, a
+     * /dev/kvm that opens hangs or dies with the first guest. */
+    if (!cpu_has(cpuinfo, "vmx") && !cpu_has(cpuinfo, "svm"))
+        return xstrdup("the CPU has neither vmx nor svm (virtualisation is off in the firmware "
+                       "or in the hypervisor around this machine)");
+#else
+    (void)cpuinfo;
+#endif
+    _cleanup_close_ int kvm = open(device, O_RDWR | O_CLOEXEC);
+    if (kvm >= 0)
+        return kvm_trouble(device, kvm);
+    if (errno == ENOENT)
+        return xasprintf("%s does not exist (is the kvm module loaded?)", device);
+    return xasprintf("%s: %s%s", device, errno == EACCES ? "permission denied" : strerror(errno),
+                     kvm_advice(errno));
 }
 
 bool host_kvm_usable(char **ret_reason)
 {
-    _cleanup_close_ int kvm = -1;
-    char *reason = NULL;
+    char *reason = host_kvm_problem("/dev/kvm", cpuinfo_path);
 
-#if defined(__x86_64__) || defined(__i386__)
-    /* First, because it is the root of the matter: where a hypervisor around us hides these, a
-     * /dev/kvm that opens hangs or dies with the first guest. */
-    if (!cpu_has("vmx") && !cpu_has("svm"))
-        reason = xstrdup("the CPU has neither vmx nor svm (virtualisation is off in the firmware "
-                         "or in the hypervisor around this machine)");
-#endif
-    if (!reason) {
-        kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-        if (kvm >= 0)
-            reason = kvm_trouble(kvm);
-        else if (errno == ENOENT)
-            reason = xstrdup("/dev/kvm does not exist (is the kvm module loaded?)");
-        else if (errno == EACCES)
-            reason = xstrdup("/dev/kvm: permission denied (add yourself to the group kvm)");
-        else
-            reason = xasprintf("/dev/kvm: %s", strerror(errno));
-    }
     if (!reason)
         return true;
     if (ret_reason)

@@ -36,6 +36,8 @@ void host_facts_release(struct host_facts *h);
  * CPU has vmx or svm. When not, *ret_reason says why in one clause ("/dev/kvm: permission denied
  * (add yourself to the group kvm)"). Caller frees. Costs < 1 ms. */
 bool host_kvm_usable(char **ret_reason);
+/* The same for another device and another list of CPUs (the tests'). NULL when it works. */
+char *host_kvm_problem(const char *device, const char *cpuinfo);
 /* AES instructions (for the choice of ssh ciphers, GS-13). */
 bool host_cpu_has_aes(void);
 

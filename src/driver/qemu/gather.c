@@ -68,6 +68,11 @@ static int find_binary(struct qemu_facts *f, enum arch arch, struct err *err)
     f->exe = find_program(name);
     if (f->exe)
         return 0;
+    if (strchr(name, '/') && path_exists(name)) {
+        err_set(err, ERR_NOT_FOUND, "the QEMU binary '%s' can't be executed: %s", name,
+                strerror(access(name, X_OK) < 0 ? errno : EACCES));
+        return err_hint(err, "the name comes from $%s; is the file a program?", f->env_name);
+    }
     err_set(err, ERR_NOT_FOUND, "the QEMU binary '%s' was not found or can't be executed", name);
     if (getenv(f->env_name))
         return err_hint(err, "the name comes from $%s", f->env_name);

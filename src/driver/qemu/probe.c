@@ -240,6 +240,8 @@ static int probe_binary(const char *exe, enum arch arch, struct qemu_features *r
     if (r < 0) {
         add_stderr(&p, err);
         err_wrap(err, "asking '%s' what it can do", exe);
+        if (strcasestr(err->msg, strerror(ENOEXEC)) && !err->hint)
+            err_hint(err, "it is no program for this machine: install QEMU for this architecture");
         qemu_features_release(&f);
     } else {
         *ret = f;

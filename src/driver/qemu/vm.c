@@ -215,6 +215,12 @@ static void on_stranger_end(void *arg)
     gone(arg, -1);
 }
 
+/* The process has ended, and the loop has not told us yet (F19). */
+static bool has_ended(const struct vm *vm)
+{
+    return pidfd_wait(vm->pidfd, 0) > 0;
+}
+
 static void do_kill(struct vm *vm)
 {
     if (vm->state == VM_GONE)
@@ -292,6 +298,13 @@ static int reconnect(struct vm *vm)
     return 0;
 }
 
+/* What was asked for does not happen: the machine is killed, unless it is gone already. */
+static void force(struct vm *vm)
+{
+    vm->forced = !vm->guest_shutdown && !has_ended(vm);
+    do_kill(vm);
+}
+
 /* ---- ending it in order ---------------------------------------------------------------------- */
 
 static void on_kill_time(void *arg)
@@ -307,6 +320,8 @@ static void on_powerdown_limit(void *arg)
     struct vm *vm = arg;
     struct qmp_call quit = {.command = "quit", .pass_fd = -1};
 
+    if (has_ended(vm))
+        return;
     log_warn("QEMU did not exit in %dm%ds, forcibly killing QEMU", vm->limits.powerdown / 60000,
              vm->limits.powerdown / 1000 % 60);
     vm->repeat = loop_source_free(vm->repeat);
@@ -332,7 +347,7 @@ static void on_powerdown_sent(void *arg, const struct json *ret, const struct er
     _cleanup_free_ char *sock = NULL;
 
     (void)ret;
-    if (!err || vm->state != VM_POWERDOWN)
+    if (!err || vm->state != VM_POWERDOWN || has_ended(vm))
         return;
     if (err->kind == ERR_TIMEOUT) {
         log_debug("%s", err->msg); /* the button is pressed again, and there is the limit */
@@ -342,8 +357,7 @@ static void on_powerdown_sent(void *arg, const struct json *ret, const struct er
     log_warn("failed to send system_powerdown command via the QMP socket '%s', forcibly killing "
              "QEMU: %s",
              sock, err->msg);
-    vm->forced = true;
-    do_kill(vm);
+    force(vm);
 }
 
 static void press_button(struct vm *vm)
@@ -381,8 +395,7 @@ void qemu_vm_shutdown(struct vm *vm)
     log_info("Shutting down QEMU with the power button");
     vm->asked = true;
     if (reconnect(vm) < 0) {
-        vm->forced = true;
-        do_kill(vm);
+        force(vm);
         return;
     }
     vm->state = VM_POWERDOWN;
@@ -511,10 +524,9 @@ static void on_closed(void *arg, const struct err *why)
     struct vm *vm = arg;
 
     log_debug("QMP: %s", why->msg);
-    if (vm->state == VM_POWERDOWN && why->kind != ERR_QEMU) {
+    if (vm->state == VM_POWERDOWN && why->kind != ERR_QEMU && !has_ended(vm)) {
         log_warn("the QMP connection is lost, forcibly killing QEMU: %s", why->msg);
-        vm->forced = true;
-        do_kill(vm);
+        force(vm);
     } else if (vm->state == VM_STARTING && why->kind == ERR_QEMU) {
         /* The end of the process, if it is one, follows and knows more. */
         vm->timer = loop_add_timer(vm->loop, LOST_MONITOR_MS, on_lost_monitor, vm);
