@@ -42,7 +42,7 @@ struct download {
     int fd; /* of data.part */
     char *part, *meta_path;
     struct http_answer meta; /* what the server said of the file that data.part begins */
-    bool resumed;            /* some of it is from an earlier run */
+    bool resumed; /* parts of it may be of another file: of an earlier run, unvalidated */
 };
 
 static void download_release(struct download *d)
@@ -180,8 +180,10 @@ static int on_answer(void *arg, const struct http_answer *a, struct err *err)
     }
     if (check_room(d, a, err) < 0)
         return -1;
-    if (a->start)
+    if (a->start) {
+        d->resumed |= !validator(&d->meta);
         return 0;
+    }
     http_answer_release(&d->meta);
     d->meta = (struct http_answer){.total = a->total,
                                    .etag = xstrdup0(a->etag),
@@ -292,15 +294,14 @@ static int check_disk(const struct download *d, struct err *err)
 
 static int fetch_part(struct download *d, struct err *err)
 {
-    for (;;) {
+    for (bool again = false;; again = true) {
         _cleanup_err_ struct err why = ERR_INIT;
-        bool resumed = d->resumed;
         if (transfer(d, err) < 0)
             return -1;
         if (check_part(d, &why) == 0)
             return check_disk(d, err);
-        /* What an earlier run has left may be wrong: without it once more. */
-        if (why.kind == ERR_INTERRUPTED || !resumed)
+        /* What was there before may be wrong: without it, once more. */
+        if (why.kind == ERR_INTERRUPTED || !d->resumed || again)
             return err_move(err, &why);
         image_note(d->f->report, LOG_WARN,
                    "'%s': the resumed download does not fit its digest; starting over", d->url);

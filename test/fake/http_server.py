@@ -74,9 +74,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         for key, value in extra:
             self.send_header(key, value)
         self.end_headers()
+        self.record(status, 0 if self.command == "HEAD" else len(body))
         if self.command != "HEAD":
             self.wfile.write(body)
-        self.record(status, 0 if self.command == "HEAD" else len(body))
 
     def refuse(self):
         b = self.behave
@@ -177,7 +177,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def body(self, path, start):
         left, rate = self.limit(), int(self.behave.get("slow", 0))
-        step = min(CHUNK, max(1, rate // 20)) if rate else CHUNK
+        step = min(CHUNK, max(1, rate // 400)) if rate else CHUNK
         with open(path, "rb") as f:
             f.seek(start)
             while True:
