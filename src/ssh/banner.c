@@ -6,9 +6,12 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-/* A new connection every interval; each lives for TRIES intervals. More of them at a time would be
- * too many for a server that has just come up (sshd drops some from its 10th on). */
-#define TRIES 4
+/* A new connection every interval, in the place of an older one: every second one in the first
+ * place, every fourth in the second, and so on, so that they live for 2, 4, 8 and twice for 16
+ * intervals. The short ones find a guest that has just begun to listen, the long ones bear with one
+ * that takes seconds for a greeting. More of them at a time would be too many for a server that has
+ * just come up (sshd drops some from its 10th on). */
+#define TRIES 5
 #define GREETING_MAX 80
 
 static const struct {
@@ -34,7 +37,7 @@ struct banner_wait {
     banner_fn *fn;
     void *arg;
     struct try tries[TRIES];
-    unsigned next;
+    unsigned made;
     int64_t since;
     struct loop_source *timer;
 };
@@ -122,13 +125,22 @@ static int64_t interval(const struct banner_wait *w)
     return pace[i].interval_ms;
 }
 
+/* The place of the next connection: as often as its number can be halved. */
+static struct try *next_place(struct banner_wait *w)
+{
+    unsigned number = ++w->made, place = 0;
+
+    for (; place < TRIES - 1 && number % 2 == 0; number /= 2)
+        place++;
+    return &w->tries[place];
+}
+
 static void on_time(void *arg)
 {
     struct banner_wait *w = arg;
-    struct try *t = &w->tries[w->next];
+    struct try *t = next_place(w);
     bool silent = t->fd >= 0;
 
-    w->next = (w->next + 1) % TRIES;
     end_try(t);
     *t = (struct try){.wait = w, .fd = tcp_connect_start(w->port)};
     if (t->fd >= 0)
