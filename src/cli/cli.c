@@ -103,6 +103,7 @@ const struct inst_report cli_report = {
     .note = note,
     .warning = cli_warn_diag,
     .step = step,
+    .transfer = cli_transfer,
 };
 
 int cli_for_each(struct cli *cli, const struct strv *words, bool flag, cli_each_fn *fn,

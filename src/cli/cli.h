@@ -62,6 +62,11 @@ int cli_target_new(const struct inst_env *env, const char *arg, const char *name
 int cli_target_find(const struct inst_env *env, const char *arg, const char *name,
                     struct cli_target *ret, struct err *err);
 
+/* Shows how an image comes: in the live line, else as log lines. */
+void cli_transfer(void *arg, const struct image_progress *p);
+/* Makes an instance, with live progress on a terminal. */
+int cli_create(struct cli *cli, const char *name, const struct inst_template *t,
+               struct instance *ret, struct err *err);
 /* Starts the instance and says how it goes: live progress on a terminal, log lines elsewhere, the
  * READY line and the instance's message. */
 int cli_start(struct cli *cli, const struct instance *i, int64_t timeout_ms, bool progress,

@@ -9,7 +9,7 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
     const struct inst_env *env = cli_env(cli, err);
 
     if (!env || cli_target_new(env, args_pos(args, 0), args_str(args, "name"), &t, err) < 0 ||
-        inst_create(env, t.name, &t.template_, &cli_report, &inst, err) < 0)
+        cli_create(cli, t.name, &t.template_, &inst, err) < 0)
         return -1;
     log_info("Run `cima start %s` to start the instance.", inst.name);
     return 0;

@@ -22,7 +22,7 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
     if (!env || cli_target_find(env, args_pos(args, 0), args_str(args, "name"), &t, err) < 0)
         return -1;
     cli_warn_root();
-    if (t.is_template && inst_create(env, t.name, &t.template_, &cli_report, &t.inst, err) < 0)
+    if (t.is_template && cli_create(cli, t.name, &t.template_, &t.inst, err) < 0)
         return err->kind == ERR_EXISTS ? err_hint(err,
                                                   "to start it: `cima start %s`; to make "
                                                   "another one from the file: `cima start "

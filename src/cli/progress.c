@@ -3,52 +3,15 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/utf8.h"
 #include "cli/cli.h"
+#include "cli/columns.h"
 #include "sys/clock.h"
 
 enum { REDRAW_MS = 250, FALLBACK_COLUMNS = 80 };
+/* Columns that a transfer needs to say something: before it has less, the subject goes. */
+enum { TRANSFER_MIN = 34 };
 
 /* ---- the line -------------------------------------------------------------------------------- */
-
-static size_t text_width(const char *s)
-{
-    size_t len = strlen(s), width = 0;
-    uint32_t c = 0;
-
-    for (size_t i = 0, n; i < len; i += n) {
-        n = utf8_decode(s + i, len - i, &c);
-        width += n ? utf8_width(c) : 1;
-        n = n ? n : 1;
-    }
-    return width;
-}
-
-/* Appends s, cut to `room` columns; a cut text ends with "...". */
-static void add_cut(struct sbuf *out, const char *s, size_t room)
-{
-    size_t len = strlen(s), width = 0;
-    uint32_t c = 0;
-
-    if (text_width(s) <= room) {
-        sbuf_addstr(out, s);
-        return;
-    }
-    if (room < 4) {
-        for (size_t i = 0; i < room; i++)
-            sbuf_addch(out, '.');
-        return;
-    }
-    for (size_t i = 0, n; i < len; i += n) {
-        n = utf8_decode(s + i, len - i, &c);
-        width += n ? utf8_width(c) : 1;
-        if (width > room - 3)
-            break;
-        n = n ? n : 1;
-        sbuf_add(out, s + i, n);
-    }
-    sbuf_addstr(out, "...");
-}
 
 static char *elapsed_text(int64_t ms)
 {
@@ -67,22 +30,27 @@ void progress_render(const struct progress_view *v, unsigned columns, struct sbu
     _cleanup_free_ char *count = v->step ? xasprintf("[%u/%u] ", v->step, v->steps) : xstrdup("");
     size_t room = columns > 1 ? columns - 1 : 1;
     size_t fixed = strlen(time) + 1;
-    size_t subject = text_width(v->subject) + 2, text = text_width(v->text);
+    size_t subject = columns_of(v->subject) + 2, text = columns_of(v->text);
 
     if (room <= strlen(time)) {
-        add_cut(out, time, room);
+        columns_cut(out, time, room);
         return;
     }
     room -= fixed;
     /* What gives way, in this order: the count, the text down to 12 columns, the subject. */
     if (strlen(count) + subject + text > room)
         *count = '\0';
-    if (subject + 12 > room)
+    if (subject + (v->transfer ? TRANSFER_MIN : 12) > room)
         subject = 0;
     if (subject)
         sbuf_addf(out, "%s: ", v->subject);
+    if (v->transfer) {
+        transfer_render(v->transfer, room - subject, out);
+        sbuf_addf(out, " %s", time);
+        return;
+    }
     sbuf_addstr(out, count);
-    add_cut(out, v->text, room - subject - strlen(count));
+    columns_cut(out, v->text, room - subject - strlen(count));
     sbuf_addf(out, " %s", time);
 }
 
@@ -94,7 +62,19 @@ static struct {
     char *subject, *text;
     unsigned step, steps;
     int64_t start, last_draw;
+    /* A file on its way, instead of the text; file_name NULL: none. */
+    char *file_name, *file_location;
+    struct transfer_view file;
+    struct speed speed;
 } line;
+
+static void forget_file(void)
+{
+    free(line.file_name);
+    free(line.file_location);
+    line.file_name = line.file_location = NULL;
+    line.speed = (struct speed){.n = 0};
+}
 
 static void erase(void)
 {
@@ -113,11 +93,14 @@ static void draw(void)
         .text = line.text,
         .step = line.step,
         .steps = line.steps,
+        .transfer = line.file_name ? &line.file : NULL,
         .elapsed_ms = now - line.start,
     };
 
-    if (!line.active || !line.text)
+    if (!line.active || (!line.text && !line.file_name))
         return;
+    if (!view.text)
+        view.text = "";
     sbuf_addstr(&out, "\r");
     progress_render(&view, columns ? columns : FALLBACK_COLUMNS, &out);
     sbuf_addstr(&out, "\x1b[K");
@@ -144,10 +127,35 @@ void progress_step(unsigned step, const char *text)
 {
     if (!line.active)
         return;
+    forget_file();
     free(line.text);
     line.text = xstrdup(text);
     line.step = step;
     draw();
+}
+
+void progress_transfer(const struct image_progress *p)
+{
+    int64_t now = monotonic_ms();
+    bool other = !streq0(p->location, line.file_location) || p->phase != line.file.phase;
+
+    if (!line.active)
+        return;
+    if (other || !line.file_name) {
+        forget_file();
+        line.file_location = xstrdup0(p->location);
+        line.file_name = transfer_name(p->location ? p->location : "");
+    }
+    speed_add(&line.speed, now, p->done);
+    line.file = (struct transfer_view){
+        .phase = p->phase,
+        .name = line.file_name,
+        .done = p->done,
+        .total = p->total,
+        .rate = speed_rate(&line.speed),
+    };
+    if (other || now - line.last_draw >= REDRAW_MS)
+        draw();
 }
 
 void progress_tick(void)
@@ -162,6 +170,7 @@ void progress_end(void)
         return;
     erase();
     log_set_terminal_hooks(NULL, NULL);
+    forget_file();
     free(line.subject);
     free(line.text);
     memset(&line, 0, sizeof(line));

@@ -3,12 +3,13 @@
 #ifndef CIMA_CLI_PROGRESS_H
 #define CIMA_CLI_PROGRESS_H
 
-#include "base/sbuf.h"
+#include "cli/transfer.h"
 
 struct progress_view {
     const char *subject;  /* "mini" */
     const char *text;     /* what is being done */
     unsigned step, steps; /* 3 of 8; step 0: not shown */
+    const struct transfer_view *transfer; /* instead of text and step; may be NULL */
     int64_t elapsed_ms;
 };
 
@@ -21,6 +22,8 @@ void progress_render(const struct progress_view *v, unsigned columns, struct sbu
 void progress_begin(const char *subject, unsigned steps);
 /* The next thing being done. The text is copied. */
 void progress_step(unsigned step, const char *text);
+/* A file is on its way, until the next step. Bytes come several times a second. */
+void progress_transfer(const struct image_progress *p);
 /* Draws again when a quarter of a second has gone by. */
 void progress_tick(void);
 /* Removes the line. Also fine when there is none. */
