@@ -97,7 +97,8 @@ lists_state() {
 mkdir -p "$cache/debs"
 builder=$(builder_hash)
 stamp=$cache/stamp-$flavour-$builder
-key= state=
+key=
+state=
 [ ! -e "$stamp" ] || read -r key state <"$stamp"
 [ -z "$key" ] || [ -e "$cache/$key/disk.qcow2" ] || key=
 if [ -n "$key" ] && [ "$state" = "$(lists_state)" ]; then
