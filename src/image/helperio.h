@@ -11,6 +11,7 @@
 #include "base/macro.h"
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -67,6 +68,8 @@ static inline void say_at(uint64_t n)
 static inline void confine(void)
 {
     const struct rlimit none = {0, 0};
+    /* A file size limit is an error of the write, which we can tell, not our death. */
+    (void)signal(SIGXFSZ, SIG_IGN);
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     (void)setrlimit(RLIMIT_CORE, &none);
 }
