@@ -51,9 +51,12 @@ def quartiles(values):
 
 
 def show(values, unit, digits=2):
+    middle = f"{statistics.median(values):.{digits}f} {unit}"
+    if len(values) == 1:
+        return middle
     low, high = quartiles(values)
-    return (f"{statistics.median(values):.{digits}f} {unit} ({low:.{digits}f}–{high:.{digits}f},"
-            f" least {min(values):.{digits}f}, n={len(values)})")
+    least = "" if unit == "×" else f" least {min(values):.{digits}f},"
+    return f"{middle} ({low:.{digits}f}–{high:.{digits}f},{least} n={len(values)})"
 
 
 def emit(figure, value, goal, note=""):
@@ -109,6 +112,11 @@ def in_turns(commands, runs, env=None, warmup=2):
 
 def wall(its):
     return [r.wall_ms for r in its]
+
+
+def cpu(its):
+    """As text: processor time, which a busy machine changes less."""
+    return f"cpu {statistics.median(r.cpu_ms for r in its):.2f} ms"
 
 
 def ratio(its, reference):
@@ -183,9 +191,9 @@ def row_version():
     true = shutil.which("true") or "/bin/true"
     mine, bare, other = in_turns([[CIMA, "--version"], [BARE], [true]], 500)
     emit("cima --version", show(wall(mine), "ms"), "1.5 ms",
-         f"peak memory {max(r.rss_kib for r in mine) / 1024:.1f} MiB")
+         f"{cpu(mine)}, peak memory {max(r.rss_kib for r in mine) / 1024:.1f} MiB")
     emit("  an empty C program", show(wall(bare), "ms"), "-",
-         f"ratio {show(ratio(mine, bare), '×')}")
+         f"{cpu(bare)}, ratio {show(ratio(mine, bare), '×')}")
     emit("  /bin/true", show(wall(other), "ms"), "-", f"ratio {show(ratio(mine, other), '×')}")
 
 
@@ -195,7 +203,7 @@ def row_list():
         env = stopped_instances(f"list{count}", count)
         mine, bare = in_turns([[CIMA, "list"], [BARE]], runs, env)
         emit(f"cima list, {count} of them", show(wall(mine), "ms"), goal,
-             f"peak memory {max(r.rss_kib for r in mine) / 1024:.1f} MiB; "
+             f"{cpu(mine)}, peak memory {max(r.rss_kib for r in mine) / 1024:.1f} MiB, "
              f"empty C program {show(wall(bare), 'ms')}")
 
 
@@ -223,8 +231,7 @@ def row_create():
     mine, bare = in_turns([[CIMA, "create", "--tty=false", "--name=n@@", yaml], [BARE]], runs, env)
     more = (disk_usage(scratch) - before) / (len(mine) + 2)
     emit("cima create", show(wall(mine), "ms"), "15 ms",
-         f"cpu {statistics.median(r.cpu_ms for r in mine):.1f} ms, "
-         f"empty C program {show(wall(bare), 'ms')}")
+         f"{cpu(mine)}, empty C program {show(wall(bare), 'ms')}")
     emit("  bytes written", show([r.written / MB for r in mine], "MB"), "1 MB",
          "the process and its children, as the kernel counts them")
     emit("  more on the disk", f"{more / MB:.2f} MB each", "1 MB", "difference of the space used")
