@@ -126,7 +126,8 @@ need_guest() {
 
 # mini_yaml FILE: an instance of the mini guest; what follows on standard input is appended.
 mini_yaml() {
-    cat >"$1" - <<YAML
+    {
+        cat <<YAML
 images:
 - location: $guest/disk.qcow2
   kernel:
@@ -141,6 +142,8 @@ disk: 1GiB
 firmware: {legacyBIOS: true}
 containerd: {system: false, user: false}
 YAML
+        cat
+    } >"$1"
 }
 
 finish() {

@@ -111,10 +111,10 @@ static void listen_anywhere(struct fixture *f)
     f->host.ssh_port = ntohs(addr.sin_port);
 }
 
-static void use_stub(struct fixture *f)
+void fixture_use_stub(struct fixture *f, const char *name)
 {
     const char *srcdir = getenv("srcdir");
-    _cleanup_free_ char *stub = xasprintf("%s/test/fake/ssh-stub", srcdir ? srcdir : ".");
+    _cleanup_free_ char *stub = xasprintf("%s/test/fake/%s", srcdir ? srcdir : ".", name);
 
     setenv("SSH", stub, 1);
     setenv("SSH_STUB_DIR", f->dir, 1);
@@ -135,7 +135,7 @@ void fixture_setup(struct fixture *f)
     }
     signal(SIGPIPE, SIG_IGN);
     log_set_level(getenv("TEST_VERBOSE") ? LOG_TRACE : LOG_FATAL);
-    use_stub(f);
+    fixture_use_stub(f, "ssh-stub");
     f->store = (struct store){.home = f->dir, .cache = f->dir};
     f->inst = (struct instance){.name = "x", .dir = f->dir};
     f->cfg.user.name = "lima";
@@ -203,6 +203,12 @@ void fixture_until(struct fixture *f, bool (*until)(struct fixture *f))
     f->poll = loop_source_free(f->poll);
     cr_assert(in_time, "not so within %d s; degraded: %s", LIMIT_MS / 1000,
               f->degraded.msg ? f->degraded.msg : "no");
+}
+
+void fixture_sleep(struct fixture *f, int64_t ms)
+{
+    f->limit = loop_add_timer(f->host.loop, ms, on_limit, f);
+    loop_run(f->host.loop);
 }
 
 void fixture_write(struct fixture *f, const char *name, const char *text)

@@ -32,10 +32,14 @@ struct fixture {
 
 void fixture_setup(struct fixture *f);
 void fixture_teardown(struct fixture *f);
+/* Another program of test/fake in the place of ssh. */
+void fixture_use_stub(struct fixture *f, const char *name);
 /* Creates and starts the service. */
 void fixture_start(struct fixture *f, const struct service_type *type);
 /* Runs the loop until the predicate is true; fails the test after 20 s. */
 void fixture_until(struct fixture *f, bool (*until)(struct fixture *f));
+/* Runs the loop for that long. */
+void fixture_sleep(struct fixture *f, int64_t ms);
 /* A file below the scratch directory. */
 void fixture_write(struct fixture *f, const char *name, const char *text);
 /* Lines of the stub's log that begin with the word; *ret_pid of the last. */

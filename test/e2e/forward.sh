@@ -1,0 +1,156 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Static forwards and mounts through the ssh master: made, used, lost and made again
+# (HA-27, HA-50, HA-52, HA-70, F24, F29, F43, F45, S11, S18).
+# shellcheck disable=SC2016,SC2317 # the guest's shell expands them; functions are called by name
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+command -v curl >/dev/null || skip 'curl is not installed'
+command -v python3 >/dev/null || skip 'python3 is not installed'
+need_guest
+
+# Ports of the host that are free now.
+eval "$(python3 - <<'PY'
+import socket
+def free(n):
+    while True:
+        s = [socket.socket() for _ in range(n)]
+        try:
+            s[0].bind(("127.0.0.1", 0)); p = s[0].getsockname()[1]
+            for i in range(1, n): s[i].bind(("127.0.0.1", p + i))
+            return p
+        except OSError: pass
+        finally: [x.close() for x in s]
+print("one=%d range=%d busy=%d" % (free(1), free(3), free(1)))
+PY
+)"
+last=$((range + 2))
+mkdir -p "$scratch/rw" "$scratch/ro" "$scratch/it's a \$(touch x) dir" "$scratch/s"
+echo from-host >"$scratch/rw/file"
+echo read-only >"$scratch/ro/file"
+echo odd >"$scratch/it's a \$(touch x) dir/file"
+: >"$scratch/s/regular"
+mini_yaml "$scratch/fwd.yaml" <<YAML
+mountType: reverse-sshfs
+mounts:
+- {location: $scratch/rw, mountPoint: /mnt/rw, writable: true}
+- {location: $scratch/ro, mountPoint: /mnt/ro}
+- {location: "$scratch/it's a \$(touch x) dir", mountPoint: "/mnt/it's a \$(touch x) dir"}
+- {location: $scratch/made, mountPoint: /mnt/rw/inner, writable: true, sshfs: {cache: false, sftpDriver: builtin}}
+portForwards:
+- {guestPort: 8081, hostPort: $one, static: true}
+- {guestPort: 8083, ignore: true}
+- {guestPortRange: [8081, 8083], hostPortRange: [$range, $last]}
+- {guestPort: 8082, hostSocket: $scratch/s/web.sock}
+- {guestPort: 8082, hostPort: $busy}
+- {guestPort: 8081, hostSocket: $scratch/s/regular}
+YAML
+dir=$CIMA_HOME/fwd
+
+agent_pid() { "$cima" list --format json fwd 2>/dev/null | sed -n 's/.*"hostAgentPID":\([0-9]*\).*/\1/p'; }
+alive() { kill -0 "$1" 2>/dev/null; }
+gone() { ! alive "$1"; }
+fetched() { curl -s -m 5 "$@" 2>/dev/null; }
+answers() { [ "$(fetched "$2")" = "$1" ]; }
+answers_on_socket() { [ "$(fetched --unix-socket "$2" http://guest/)" = "$1" ]; }
+refuses() { ! curl -s -m 5 -o /dev/null "http://127.0.0.1:$1/"; }
+in_guest() { "$cima" shell --workdir / fwd "$@" 2>/dev/null </dev/null; }
+guest_reads() { [ "$(in_guest cat "$2")" = "$1" ]; }
+log_says() { grep -qF -- "$1" "$dir/ha.stderr.log"; }
+event_says() { grep -F '"portForward"' "$dir/ha.stdout.log" | grep -qF -- "$1"; }
+serve() {
+    in_guest sh -c 'for p in 8081 8082 8083; do
+        mkdir -p /tmp/www$p; echo port $p >/tmp/www$p/index.html; busybox httpd -p $p -h /tmp/www$p
+    done'
+}
+
+python3 -m http.server --bind 127.0.0.1 --directory "$scratch/ro" "$busy" >/dev/null 2>&1 &
+squatter=$!
+within 10 fetched -o /dev/null "http://127.0.0.1:$busy/"
+succeeds 'start' "$cima" start "$scratch/fwd.yaml"
+serve
+
+check 'HA-27 a static rule: the port answers' within 20 answers 'port 8081' "http://127.0.0.1:$one/"
+check 'HA-50 a range behind rules that match first: the rest of it' answers 'port 8082' "http://127.0.0.1:$((range + 1))/"
+check 'HA-50 … not what an ignore rule forbids' refuses "$last"
+check 'HA-52 a socket of the host' answers_on_socket 'port 8082' "$scratch/s/web.sock"
+check 'HA-52 … is private' is "$(stat -c %a "$scratch/s/web.sock")" 600
+check 'S07 only loopback addresses listen' is "$(ss -ltnH "sport = :$one" | awk '{ print $4 }')" "127.0.0.1:$one"
+check 'HA-51 the log tells' log_says "Forwarding TCP from 127.0.0.1:8081 to 127.0.0.1:$one"
+check 'HA-14 an event tells' event_says '"type":"forwarding"'
+check 'F29 a busy port is told' log_says "portForwards[4]: failed to listen tcp: 127.0.0.1:$busy: another program listens on 127.0.0.1:$busy"
+check 'F29 … by an event, too' event_says '"type":"failed"'
+check 'S18 a file in the way of a socket stays' test -f "$scratch/s/regular"
+check 'S18 … and is named' log_says "'$scratch/s/regular' exists and is no socket"
+kill "$squatter"
+check 'F29 forwarded when the port is free' within 60 answers 'port 8082' "http://127.0.0.1:$busy/"
+
+check 'HA-70 a mount is there when the start is over' guest_reads from-host /mnt/rw/file
+in_guest sh -c 'echo from-guest >/mnt/rw/new && mkdir /mnt/rw/d && mv /mnt/rw/new /mnt/rw/d/'
+check 'HA-70 … the guest writes' is "$(cat "$scratch/rw/d/new" 2>&1)" from-guest
+check 'HA-70 a read-only one is read' guest_reads read-only /mnt/ro/file
+run in_guest sh -c 'echo x >/mnt/ro/file'
+check 'HA-70 … and not written' is "$code$(cat "$scratch/ro/file")" "1read-only"
+check 'S11 quotes, blanks and dollars in paths' guest_reads odd "/mnt/it's a \$(touch x) dir/file"
+check 'F45 a missing directory is made' test -d "$scratch/made"
+in_guest sh -c 'echo inner >/mnt/rw/inner/file'
+check 'HA-70 a mount in a mount' is "$(cat "$scratch/made/file" 2>&1)" inner
+check 'HA-70 root of the guest sees it, too' is "$(in_guest sudo -n cat /mnt/rw/file)" from-host
+check 'the instance is not degraded' sh -c "! grep -q '\"degraded\":true' '$dir/ha.stdout.log'"
+
+# F24: the ssh master is killed.
+master=$(pgrep -f "ControlMaster=yes.*ControlPath=\"$dir/ssh.sock\"")
+kill -9 "$master"
+check 'F24 the forward is back' within 30 answers 'port 8081' "http://127.0.0.1:$one/"
+check 'F24 … the socket' within 30 answers_on_socket 'port 8082' "$scratch/s/web.sock"
+check 'F24 … the mount' within 30 guest_reads from-host /mnt/rw/file
+check 'F24 … the mount in it' within 30 guest_reads inner /mnt/rw/inner/file
+
+# Nothing polls while all is up: the agent starts nothing.
+sleep 1
+children() { pgrep -P "$(agent_pid)" | sort | tr '\n' ' '; }
+before=$(children)
+sleep 3
+check 'the jobs of the agent stay as they are' is "$(children)" "$before"
+
+# F01: the agent is killed while a session uses the old master.
+"$cima" shell --workdir / fwd sleep 300 </dev/null >/dev/null 2>&1 &
+session=$!
+sleep 1
+agent=$(agent_pid)
+kill -9 "$agent"
+within 10 gone "$agent"
+succeeds 'F01 the next command re-adopts' "$cima" start fwd
+check 'F24 a new agent: the forward is back' within 30 answers 'port 8081' "http://127.0.0.1:$one/"
+check 'F24 … the socket' within 30 answers_on_socket 'port 8082' "$scratch/s/web.sock"
+check 'F24 … the mount' within 30 guest_reads from-host /mnt/rw/file
+check 'F24 … without a complaint' sh -c "! grep -q '127.0.0.1:$one: another program' '$dir/ha.stderr.log'"
+kill "$session" 2>/dev/null
+
+# The guest boots again.
+in_guest sudo -n reboot
+sleep 5
+check 'a reboot: the mount is back' within 60 guest_reads from-host /mnt/rw/file
+serve
+check 'a reboot: the forward is back' within 60 answers 'port 8081' "http://127.0.0.1:$one/"
+
+succeeds 'stop' "$cima" stop fwd
+check 'HA-70 stop unmounts' log_says "Unmounting \"$scratch/rw\""
+check 'HA-51 stop ends the forwards' log_says "Stopping forwarding TCP from 127.0.0.1:8081 to 127.0.0.1:$one"
+check 'the port is free' refuses "$one"
+check 'the socket is gone' absent "$scratch/s/web.sock"
+check 'no process is left' is "$(processes_with "$dir/")" 0
+check 'no sftp-server is left' is "$(processes_with 'sftp-server -e')" 0
+succeeds 'delete' "$cima" delete fwd
+
+# F43: 9p is the default, and the guest's kernel has none.
+mini_yaml "$scratch/ninep.yaml" <<YAML
+mounts:
+- {location: $scratch/rw, mountPoint: /mnt/rw, writable: true}
+YAML
+succeeds 'F43 start with 9p and a kernel without' "$cima" start "$scratch/ninep.yaml"
+check 'F43 reverse-sshfs takes its place' is "$("$cima" shell --workdir / ninep cat /mnt/rw/file 2>/dev/null)" from-host
+check 'F43 … announced' grep -q "The guest's kernel has no 9p: $scratch/rw is mounted on /mnt/rw by reverse-sshfs instead" "$CIMA_HOME/ninep/ha.stderr.log"
+check 'F43 … and nobody is alarmed' sh -c "! grep -q '\"degraded\":true' '$CIMA_HOME/ninep/ha.stdout.log'"
+succeeds 'F43 stop' "$cima" stop ninep
+finish
