@@ -262,14 +262,26 @@ int cli_start(struct cli *cli, const struct instance *i, int64_t timeout_ms, boo
     return 0;
 }
 
-int cli_stop(struct cli *cli, const struct instance *i, bool force, struct err *err)
+static int stop(struct cli *cli, const struct instance *i, bool force, int64_t limit_ms,
+                struct err *err)
 {
     struct inst_report report = cli_report;
 
     report.tick = on_stop_tick;
     if (cli->live && !force)
         progress_begin(i->name, 0);
-    int r = inst_stop(&cli->env, i, force, &report, err);
+    int r = force ? inst_stop(&cli->env, i, true, &report, err)
+                  : inst_stop_within(&cli->env, i, limit_ms, &report, err);
     progress_end();
     return r;
+}
+
+int cli_stop(struct cli *cli, const struct instance *i, bool force, struct err *err)
+{
+    return stop(cli, i, force, 0, err);
+}
+
+int cli_stop_within(struct cli *cli, const struct instance *i, int64_t limit_ms, struct err *err)
+{
+    return stop(cli, i, false, limit_ms, err);
 }

@@ -73,6 +73,8 @@ int cli_start(struct cli *cli, const struct instance *i, int64_t timeout_ms, boo
               struct err *err);
 /* Stops it, with live progress on a terminal. */
 int cli_stop(struct cli *cli, const struct instance *i, bool force, struct err *err);
+/* Gracefully, and by force what has not ended after limit_ms (0: no such limit). */
+int cli_stop_within(struct cli *cli, const struct instance *i, int64_t limit_ms, struct err *err);
 /* The value of --timeout. */
 int64_t cli_timeout(const struct args *args);
 /* Columns of the terminal on fd; 0 when it is none. */

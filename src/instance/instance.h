@@ -81,6 +81,9 @@ int inst_readopt(const struct inst_env *env, const struct instance *i, const str
  * force: SIGKILL for the machine and its agent, then leftovers are swept; fine when stopped. */
 int inst_stop(const struct inst_env *env, const struct instance *i, bool force,
               const struct inst_report *r, struct err *err);
+/* Graceful, but what has not ended after limit_ms is ended by force, with a warning. 0: as above. */
+int inst_stop_within(const struct inst_env *env, const struct instance *i, int64_t limit_ms,
+                     const struct inst_report *r, struct err *err);
 /* force: also a running, broken or half-present one. A protected one never. Empties *i. */
 int inst_delete(const struct inst_env *env, struct instance *i, bool force,
                 const struct inst_report *r, struct err *err);

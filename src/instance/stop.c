@@ -14,8 +14,9 @@
 enum { AGENT_STOP_MS = 190 * 1000, GONE_MS = 10 * 1000, TICK_MS = 250 };
 /* With force: an agent whose machine was killed may still clean up after itself. */
 enum { AGENT_GRACE_MS = 2000, AGENT_ASK_MS = 100, KILL_MS = 5000 };
-/* An agent that is well answers in a thousandth of that. */
-enum { ANSWER_MS = 2000 };
+/* An agent that is well answers in a thousandth of that; one that still makes seed and machine may
+ * be busy with it for a moment. */
+enum { ANSWER_MS = 2000, ANSWER_STARTING_MS = 15 * 1000 };
 
 static int not_running(const struct instance *i, struct err *err)
 {
@@ -64,15 +65,36 @@ static int replace_hanging_agent(const struct instance *i, const struct inst_rep
     _cleanup_err_ struct err why = ERR_INIT;
     uint16_t port;
 
-    if (inst_last_event(i, &e) < 0 || !e.running || agent_info(i, ANSWER_MS, &port, &why) == 0 ||
+    if (inst_last_event(i, &e) < 0 ||
+        agent_info(i, e.running ? ANSWER_MS : ANSWER_STARTING_MS, &port, &why) == 0 ||
         why.kind != ERR_TIMEOUT)
         return 0;
     inst_note(r, LOG_WARN, "The host agent of `%s` does not respond; replacing it", i->name);
     return agent_kill(i, KILL_MS, err);
 }
 
-/* Asks the agent once (twice would mean "at once") and waits for its end. */
-static int end_agent(const struct instance *i, const struct inst_report *r, struct err *err)
+/* How long a graceful stop may take. */
+struct patience {
+    int64_t limit_ms; /* what the person has said; 0: nothing */
+    int64_t deadline; /* of that; INT64_MAX without */
+};
+
+/* Asked a second time the agent kills its machine. An agent that does not even do that is killed
+ * with it. */
+static int end_by_force(const struct instance *i, int pidfd, const struct patience *p,
+                        const struct inst_report *r, struct err *err)
+{
+    inst_note(r, LOG_WARN,
+              "The instance %s did not shut down within %lld s: its machine is ended by force",
+              i->name, (long long)(p->limit_ms / 1000));
+    if (pidfd_signal(pidfd, SIGINT) == 0 && pidfd_wait(pidfd, KILL_MS) > 0)
+        return 0;
+    return inst_kill_if_alive(i, r, err);
+}
+
+/* Asks the agent once and waits for its end. */
+static int end_agent(const struct instance *i, const struct patience *p,
+                     const struct inst_report *r, struct err *err)
 {
     _cleanup_close_ int pidfd = agent_open(i);
     _cleanup_err_ struct err why = ERR_INIT;
@@ -83,7 +105,11 @@ static int end_agent(const struct instance *i, const struct inst_report *r, stru
     if (err_is_set(&why) && why.kind != ERR_TIMEOUT)
         return err_move(err, &why);
     while (pidfd_wait(pidfd, TICK_MS) <= 0) {
-        if (monotonic_ms() >= deadline)
+        int64_t now = monotonic_ms();
+
+        if (now >= p->deadline)
+            return end_by_force(i, pidfd, p, r, err);
+        if (now >= deadline && !p->limit_ms)
             return err_set(err, ERR_TIMEOUT,
                            "instance `%s`: did not receive an event with the "
                            "`exiting` status within %d s",
@@ -95,7 +121,7 @@ static int end_agent(const struct instance *i, const struct inst_report *r, stru
 }
 
 static int stop_by_agent(const struct inst_env *env, const struct instance *i,
-                         const struct inst_report *r, struct err *err)
+                         const struct patience *p, const struct inst_report *r, struct err *err)
 {
     _cleanup_instance_state_ struct instance_state st = {0};
 
@@ -108,7 +134,7 @@ static int stop_by_agent(const struct inst_env *env, const struct instance *i,
     inst_step(r, "shutting down, waiting for the guest");
     /* Twice: the first agent may have been killed while, or just before, we asked it. */
     for (int round = 0; round < 2; round++) {
-        if (inst_readopt_locked(env, i, r, err) < 0 || end_agent(i, r, err) < 0)
+        if (inst_readopt_locked(env, i, r, err) < 0 || end_agent(i, p, r, err) < 0)
             return err->hint ? -1 : err_hint(err, "`cima stop -f %s` kills the machine", i->name);
         if (wait_gone(i, round ? GONE_MS : 500)) {
             tell_last_event(i, r);
@@ -122,8 +148,8 @@ static int stop_by_agent(const struct inst_env *env, const struct instance *i,
 
 /* Somebody holds the lock. When that is a start that waits for its machine, we may end the start:
  * its agent tells it. Otherwise it is busy. */
-static int interrupt_start(const struct instance *i, const struct inst_report *r, struct err *busy,
-                           struct err *err)
+static int interrupt_start(const struct instance *i, const struct patience *p,
+                           const struct inst_report *r, struct err *busy, struct err *err)
 {
     _cleanup_event_ struct event e = EVENT_INIT;
     _cleanup_instance_state_ struct instance_state st = {0};
@@ -133,17 +159,17 @@ static int interrupt_start(const struct instance *i, const struct inst_report *r
         e.exiting || e.stage >= STAGE_STOPPING)
         return err_move(err, busy);
     inst_step(r, "ending the start");
-    return end_agent(i, r, err);
+    return end_agent(i, p, r, err);
 }
 
 static int stop_graceful(const struct inst_env *env, const struct instance *i,
-                         const struct inst_report *r, struct err *err)
+                         const struct patience *p, const struct inst_report *r, struct err *err)
 {
     _cleanup_err_ struct err busy = ERR_INIT;
     _cleanup_close_ int lock = inst_lock(i, 0, &busy);
 
     if (lock < 0 && busy.kind == ERR_BUSY) {
-        if (interrupt_start(i, r, &busy, err) < 0)
+        if (interrupt_start(i, p, r, &busy, err) < 0)
             return -1;
         /* The start ends now that its agent has. */
         lock = inst_lock(i, GONE_MS, err);
@@ -151,7 +177,7 @@ static int stop_graceful(const struct inst_env *env, const struct instance *i,
             return -1;
     } else if (lock < 0) {
         return err_move(err, &busy);
-    } else if (stop_by_agent(env, i, r, err) < 0) {
+    } else if (stop_by_agent(env, i, p, r, err) < 0) {
         return -1;
     }
     instance_sweep_runtime(i);
@@ -258,5 +284,16 @@ static int stop_force(const struct instance *i, const struct inst_report *r, str
 int inst_stop(const struct inst_env *env, const struct instance *i, bool force,
               const struct inst_report *r, struct err *err)
 {
-    return force ? stop_force(i, r, err) : stop_graceful(env, i, r, err);
+    return force ? stop_force(i, r, err) : inst_stop_within(env, i, 0, r, err);
+}
+
+int inst_stop_within(const struct inst_env *env, const struct instance *i, int64_t limit_ms,
+                     const struct inst_report *r, struct err *err)
+{
+    const struct patience p = {
+        .limit_ms = limit_ms,
+        .deadline = limit_ms > 0 ? monotonic_ms() + limit_ms : INT64_MAX,
+    };
+
+    return stop_graceful(env, i, &p, r, err);
 }

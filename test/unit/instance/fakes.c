@@ -163,6 +163,12 @@ int agent_stop(const struct instance *i, int64_t timeout_ms, struct err *err)
 
     (void)timeout_ms;
     fakes.stopped++;
+    if (fakes.stop_takes_long) {
+        _cleanup_close_ int pidfd = agent_open(i);
+
+        pidfd_signal(pidfd, SIGINT);
+        return err_set(err, ERR_TIMEOUT, "the agent shuts the machine down");
+    }
     if (machine > 0)
         end_process(machine);
     return agent_kill(i, 1000, err);

@@ -20,6 +20,7 @@ struct fakes {
     unsigned ticks; /* … so many ticks, then a time-out */
     pid_t dies;     /* not 0: the first agent_follow sees this agent end without a word */
     bool info_hangs;
+    bool stop_takes_long; /* an agent that was asked to stop goes on for a while */
     /* What was asked of them. */
     unsigned spawned, followed, stopped, prepared;
     void (*on_spawn)(void);

@@ -87,6 +87,44 @@ Test(stop, F08_hanging_agent_is_replaced)
     cr_expect_not_null(strstr(sbuf_str(&w.notes), "does not respond"));
 }
 
+/* F20: --timeout bounds the whole stop; the agent is asked again, which means "at once". */
+Test(stop, F20_time_limit_uses_force)
+{
+    _cleanup_world_ struct world w;
+    _cleanup_instance_ struct instance inst = INSTANCE_INIT;
+    _cleanup_err_ struct err err = ERR_INIT;
+
+    world_init(&w);
+    world_create(&w, "one", &inst);
+    pid_t agent = live_slow_agent(&inst);
+    fakes.stop_takes_long = true;
+    cr_assert_eq(inst_stop_within(&w.env, &inst, 1000, &w.report, &err), 0, "%s", err.msg);
+    cr_expect_eq(fakes.stopped, 1);
+    cr_expect_not(is_alive(agent));
+    _cleanup_free_ char *last_word = path_join(inst.dir, LAST_WORD);
+    cr_expect(path_exists(last_word), "it was not killed but asked");
+    cr_expect_not_null(strstr(sbuf_str(&w.notes), "warning: The instance one did not shut down within "
+                                                  "1 s: its machine is ended by force"),
+                       "%s", sbuf_str(&w.notes));
+}
+
+/* F08: an agent that hears nothing is killed with its machine at the limit. */
+Test(stop, F08_time_limit_beside_a_stopped_agent)
+{
+    _cleanup_world_ struct world w;
+    _cleanup_instance_ struct instance inst = INSTANCE_INIT;
+    _cleanup_err_ struct err err = ERR_INIT;
+
+    world_init(&w);
+    world_create(&w, "one", &inst);
+    pid_t machine = live_machine(&inst), agent = live_slow_agent(&inst);
+    fakes.stop_takes_long = true;
+    kill(agent, SIGSTOP);
+    cr_assert_eq(inst_stop_within(&w.env, &inst, 500, &w.report, &err), 0, "%s", err.msg);
+    cr_expect_not(is_alive(agent));
+    cr_expect_not(is_alive(machine));
+}
+
 /* A start that waits holds the lock; stop ends its machine all the same. */
 Test(stop, interrupts_a_start)
 {
