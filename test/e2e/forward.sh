@@ -10,6 +10,7 @@ command -v python3 >/dev/null || skip 'python3 is not installed'
 need_guest
 
 # Ports of the host that are free now.
+one='' range='' busy=''
 eval "$(python3 - <<'PY'
 import socket
 def free(n):

@@ -14,7 +14,8 @@ qemu
 config
 store
 service
-image cidata ssh forward mount dns
+image cidata ssh
+forward mount dns
 driver
 hostagent
 instance
