@@ -17,6 +17,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -220,8 +221,19 @@ def big_image():
     return path
 
 
+def file_system(path):
+    """Its type, as the kernel names it."""
+    best = ("", "?")
+    with open("/proc/self/mounts", encoding="utf-8") as f:
+        for line in f:
+            _, point, kind = line.split()[:3]
+            if os.path.join(path, "").startswith(os.path.join(point, "")) and point >= best[0]:
+                best = (point, kind)
+    return best[1]
+
+
 def row_create():
-    head("create", "from an image of 220 MB that is in the cache")
+    head("create", f"from an image of 220 MB that is in the cache, on {file_system(scratch)}")
     env = home_env("create", XDG_CACHE_HOME=os.path.join(scratch, "cache"))
     yaml = write(os.path.join(scratch, "big.yaml"),
                  f"images:\n- location: {big_image()}\n" + PLAIN.format(disk="10GiB"))
@@ -471,11 +483,15 @@ def run_row(name):
 def main():
     global scratch
     wanted = sys.argv[1:] or list(ROWS)
+    if wanted[0] in ("-h", "--help"):
+        print(f"{__doc__}\nRows: {' '.join(ROWS)}")
+        return 0
     unknown = [w for w in wanted if w not in ROWS]
     if unknown:
         sys.exit(f"bench.py: no row '{unknown[0]}'; there are: {' '.join(ROWS)}")
     # Paths of sockets are short, whatever TMPDIR says.
     scratch = tempfile.mkdtemp(prefix="cima-bench.", dir="/tmp")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # through the clean-up
     print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}, "
           f"Linux {os.uname().release}; figures: median (middle half)", flush=True)
     try:
