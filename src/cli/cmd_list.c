@@ -13,7 +13,6 @@ struct list {
     const struct inst_env *env;
     struct inst_info *infos;
     size_t n;
-    bool missing; /* a name on the command line is no instance */
 };
 
 #define _cleanup_list_ _cleanup_(list_release)
@@ -59,18 +58,34 @@ static int choose_format(const struct args *args, enum list_format *ret, struct 
     return 0;
 }
 
-/* Names to show, sorted: all of them, or those asked for. */
-static void select_names(struct list *l, const struct strv *all, const struct strv *asked,
-                         struct strv *ret)
+/* Names to show: all of them, sorted, or those asked for, in that order. */
+static bool select_names(const struct strv *all, const struct strv *asked, struct strv *ret)
 {
-    for (size_t i = 0; i < asked->n; i++)
-        if (!strv_contains(all, asked->v[i])) {
+    bool missing = false;
+
+    for (size_t i = 0; i < asked->n; i++) {
+        if (strv_contains(all, asked->v[i])) {
+            strv_push(ret, asked->v[i]);
+        } else {
             log_warn("No instance matching %s found.", asked->v[i]);
-            l->missing = true;
+            missing = true;
         }
-    for (size_t i = 0; i < all->n; i++)
-        if (!asked->n || strv_contains(asked, all->v[i]))
-            strv_push(ret, all->v[i]);
+    }
+    if (!asked->n)
+        strv_extend(ret, all);
+    return missing;
+}
+
+/* False for one that was deleted since we looked, which is no news. */
+static bool read_info(const struct inst_env *env, const char *name, int *budget_ms,
+                      struct inst_info *ret)
+{
+    _cleanup_instance_ struct instance inst = INSTANCE_INIT;
+
+    if (store_find(env->store, name, &inst, NULL) < 0)
+        return false;
+    inst_info_read(env, &inst, budget_ms, ret);
+    return true;
 }
 
 static void gather(struct list *l, const struct strv *names)
@@ -78,36 +93,46 @@ static void gather(struct list *l, const struct strv *names)
     int budget_ms = ASK_BUDGET_MS;
 
     l->infos = xcalloc(names->n + 1, sizeof(*l->infos));
-    for (size_t i = 0; i < names->n; i++) {
-        _cleanup_instance_ struct instance inst = INSTANCE_INIT;
-
-        /* One that was deleted since we looked is no news. */
-        if (store_find(l->env->store, names->v[i], &inst, NULL) == 0)
-            inst_info_read(l->env, &inst, &budget_ms, &l->infos[l->n++]);
-    }
+    for (size_t i = 0; i < names->n; i++)
+        if (read_info(l->env, names->v[i], &budget_ms, &l->infos[l->n])) {
+            inst_info_forget_config(&l->infos[l->n]);
+            l->n++;
+        }
 }
 
-static void print(const struct list *l, enum list_format format, bool tty, bool all_fields)
+static void print_table(const struct list *l, unsigned columns, bool all_fields)
 {
     _cleanup_sbuf_ struct sbuf out = SBUF_INIT;
 
-    if (format == LIST_TABLE && l->n)
-        list_table(l->infos, l->n, l->env->host, tty ? cli_columns(STDOUT_FILENO) : 0, all_fields,
-                   &out);
-    for (size_t i = 0; format != LIST_TABLE && i < l->n; i++) {
-        _cleanup_json_ struct json *o = list_json(&l->infos[i], l->env);
+    if (l->n)
+        list_table(l->infos, l->n, l->env->host, columns, all_fields, &out);
+    fputs(sbuf_str(&out), stdout);
+}
 
-        if (format == LIST_JSON) {
+/* One after the other: the configuration of one instance is in memory at a time. */
+static void print_objects(const struct inst_env *env, const struct strv *names, bool yaml)
+{
+    int budget_ms = ASK_BUDGET_MS;
+    bool first = true;
+
+    for (size_t i = 0; i < names->n; i++) {
+        _cleanup_inst_info_ struct inst_info info = {0};
+
+        if (!read_info(env, names->v[i], &budget_ms, &info))
+            continue;
+        _cleanup_json_ struct json *o = list_json(&info, env);
+        if (yaml) {
+            _cleanup_sbuf_ struct sbuf out = SBUF_INIT;
+
+            yaml_from_json(o, &out);
+            printf("%s%s", first ? "" : "---\n", sbuf_str(&out));
+        } else {
             _cleanup_free_ char *text = json_dump(o);
 
-            sbuf_addf(&out, "%s\n", text);
-        } else {
-            if (i)
-                sbuf_addstr(&out, "---\n");
-            yaml_from_json(o, &out);
+            puts(text);
         }
+        first = false;
     }
-    fputs(sbuf_str(&out), stdout);
 }
 
 static void print_note(void *arg, enum log_level level, const char *text)
@@ -133,30 +158,42 @@ static int print_fields(const struct args *args, struct err *err)
     return 0;
 }
 
+static void print(struct cli *cli, const struct args *args, const struct inst_env *env,
+                  const struct strv *names, enum list_format format)
+{
+    _cleanup_list_ struct list l = {env, NULL, 0};
+
+    if (args_flag(args, "quiet")) {
+        for (size_t i = 0; i < names->n; i++)
+            printf("%s\n", names->v[i]);
+    } else if (format == LIST_TABLE) {
+        gather(&l, names);
+        print_table(&l, cli->tty ? cli_columns(STDOUT_FILENO) : 0, args_flag(args, "all-fields"));
+        print_notes(&l);
+    } else {
+        print_objects(env, names, format == LIST_YAML);
+    }
+}
+
 static int run(struct cli *cli, const struct args *args, struct err *err)
 {
-    _cleanup_list_ struct list l = {NULL, NULL, 0, false};
     _cleanup_strv_ struct strv all = STRV_INIT, names = STRV_INIT;
     enum list_format format;
 
     if (args_flag(args, "list-fields"))
         return print_fields(args, err);
-    l.env = cli_env(cli, err);
-    if (!l.env || choose_format(args, &format, err) < 0 || store_list(l.env->store, &all, err) < 0)
+    if (!cli_env(cli, err) || choose_format(args, &format, err) < 0 ||
+        store_list(cli->env.store, &all, err) < 0)
         return -1;
     if (!all.n && !args->positional.n && format == LIST_TABLE && !args_flag(args, "quiet"))
         log_warn("No instance found. Run `cima create` to create an instance.");
-    select_names(&l, &all, &args->positional, &names);
-    if (args_flag(args, "quiet")) {
-        for (size_t i = 0; i < names.n; i++)
-            printf("%s\n", names.v[i]);
-    } else {
-        gather(&l, &names);
-        print(&l, format, cli->tty, args_flag(args, "all-fields"));
-        if (format == LIST_TABLE)
-            print_notes(&l);
-    }
-    return l.missing ? err_set(err, ERR_NOT_FOUND, "unmatched instances") : 0;
+    bool missing = select_names(&all, &args->positional, &names);
+    /* Files that can't be read are a reason of every row: then each reads them itself. */
+    _cleanup_store_around_ struct store_around *around = store_around_read(cli->env.store, NULL);
+    struct inst_env env = cli->env;
+    env.around = around;
+    print(cli, args, &env, &names, format);
+    return missing ? err_set(err, ERR_NOT_FOUND, "unmatched instances") : 0;
 }
 
 static const struct cli_positional positional[] = {

@@ -15,12 +15,12 @@ struct shown {
 /* "" for an instance whose YAML is broken. */
 static const char *vm_type_of(const struct inst_info *i)
 {
-    return i->has_config && i->config.v.vm_type ? i->config.v.vm_type : "";
+    return i->has_config ? i->vm_type : "";
 }
 
 static const char *arch_of(const struct inst_info *i)
 {
-    return i->has_config ? arch_to_string(config_arch(&i->config.v)) : "";
+    return i->has_config ? arch_to_string(i->arch) : "";
 }
 
 /* The rule counts what is there so far in units of 8: NAME 1, STATUS 2, SSH 2. */
@@ -35,8 +35,7 @@ static struct shown choose_columns(const struct inst_info *infos, size_t n,
         return s;
     for (size_t i = 0; i < n; i++) {
         one_type = one_type && streq(vm_type_of(&infos[i]), vm_type_of(&infos[0]));
-        host_arch =
-            host_arch && (!infos[i].has_config || config_arch(&infos[i].config.v) == host->arch);
+        host_arch = host_arch && (!infos[i].has_config || infos[i].arch == host->arch);
     }
     s.vm_type = (units + 7) * UNIT <= width || !one_type;
     units += s.vm_type;
@@ -67,9 +66,9 @@ static void add_row(struct table *t, const struct inst_info *i, const struct sho
     if (s->arch)
         strv_push(row, arch_of(i));
     if (i->has_config) {
-        strv_pushf(row, "%lld", (long long)i->config.v.cpus);
-        strv_push_consume(row, format_size(config_memory_bytes(&i->config.v)));
-        strv_push_consume(row, format_size(config_disk_bytes(&i->config.v)));
+        strv_pushf(row, "%lld", (long long)i->cpus);
+        strv_push_consume(row, format_size(i->memory));
+        strv_push_consume(row, format_size(i->disk));
     } else {
         strv_pushl(row, "-", "-", "-", NULL);
     }
@@ -214,15 +213,13 @@ static void set_errors(struct json *o, const struct strv *errors)
 
 static void set_config_facts(struct json *o, const struct inst_info *info)
 {
-    const struct config_instance *c = &info->config.v;
-
-    json_set_str(o, "vmType", info->has_config ? vm_type_of(info) : "");
+    json_set_str(o, "vmType", vm_type_of(info));
     json_set_str(o, "arch", arch_of(info));
     if (!info->has_config)
         return;
-    set_int(o, "cpus", (uint64_t)c->cpus);
-    set_int(o, "memory", config_memory_bytes(c));
-    set_int(o, "disk", config_disk_bytes(c));
+    set_int(o, "cpus", (uint64_t)info->cpus);
+    set_int(o, "memory", info->memory);
+    set_int(o, "disk", info->disk);
     set_text(o, "message", info->message);
 }
 

@@ -82,11 +82,16 @@ void inst_info_release(struct inst_info *info)
     free(info->name);
     free(info->dir);
     instance_state_release(&info->state);
-    if (info->has_config)
-        config_release(&info->config);
+    config_release(&info->config);
+    free(info->vm_type);
     free(info->lima_version);
     free(info->message);
     *info = (struct inst_info){0};
+}
+
+void inst_info_forget_config(struct inst_info *info)
+{
+    config_release(&info->config);
 }
 
 static void set_condition(struct instance_state *st, const char *condition)
@@ -123,9 +128,15 @@ static void read_config(const struct inst_env *env, const struct instance *i,
     /* Empty, missing or unreadable: the state says so already. */
     if (info->state.status == INST_BROKEN && !inst_is_alive(&info->state))
         return;
-    if (instance_load_config(env->store, i, env->host, &config, NULL, &err) == 0) {
+    if ((env->around ? instance_load_config_in(env->store, env->around, i, env->host, &config, &err)
+                     : instance_load_config(env->store, i, env->host, &config, NULL, &err)) == 0) {
         info->config = config;
         info->has_config = true;
+        info->vm_type = xstrdup(config.v.vm_type ? config.v.vm_type : "");
+        info->arch = config_arch(&config.v);
+        info->cpus = config.v.cpus;
+        info->memory = config_memory_bytes(&config.v);
+        info->disk = config_disk_bytes(&config.v);
         return;
     }
     info->state.status = INST_BROKEN;

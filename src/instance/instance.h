@@ -17,6 +17,7 @@ struct inst_env {
     const struct host_facts *host;
     const char *self; /* path of the cima program: host agents are started from it */
     bool debug;       /* host agents log debug lines */
+    const struct store_around *around; /* for inst_info_read of many instances; or NULL */
 };
 
 /* How an operation talks to its caller. Every function may be NULL. */
@@ -138,8 +139,12 @@ int inst_prune(const struct inst_env *env, bool keep_referred, const struct inst
 struct inst_info {
     char *name, *dir;
     struct instance_state state; /* Broken, with the reason in errors, when the YAML is */
-    bool has_config;
-    struct config config;
+    bool has_config;      /* it could be read, and then: */
+    struct config config; /* may be let go of by inst_info_forget_config */
+    char *vm_type;
+    enum arch arch;
+    int64_t cpus;
+    uint64_t memory, disk; /* bytes */
     uint16_t ssh_port; /* 0: unknown, not running */
     bool protected_;
     char *lima_version; /* "" when there is no such file */
@@ -152,6 +157,8 @@ void inst_info_release(struct inst_info *info);
  * used is taken off). An agent that does not answer makes the condition "not responding". */
 void inst_info_read(const struct inst_env *env, const struct instance *i, int *budget_ms,
                     struct inst_info *ret);
+/* The whole of it is large, and a table of many instances needs only the values beside it. */
+void inst_info_forget_config(struct inst_info *info);
 /* `message` of the YAML, its template expanded; "" when there is none. Caller frees. */
 char *inst_message(const struct inst_env *env, const struct instance *i,
                    const struct config_instance *cfg, enum inst_status status, uint16_t ssh_port);

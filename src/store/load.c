@@ -22,14 +22,14 @@ static int read_optional(const char *path, size_t max, char **ret, size_t *ret_l
 }
 
 /* The texts around the instance's own YAML; all may be NULL. */
-struct surroundings {
+struct store_around {
     char *default_path, *default_text;
     char *override_path, *override_text;
     char *networks;
     size_t default_len, override_len;
 };
 
-static void surroundings_release(struct surroundings *r)
+static void around_release(struct store_around *r)
 {
     free(r->default_path);
     free(r->default_text);
@@ -38,7 +38,7 @@ static void surroundings_release(struct surroundings *r)
     free(r->networks);
 }
 
-static int surroundings_read(const struct store *s, struct surroundings *r, struct err *err)
+static int around_read(const struct store *s, struct store_around *r, struct err *err)
 {
     r->default_path = store_config_path(s, "default.yaml");
     r->override_path = store_config_path(s, "override.yaml");
@@ -50,18 +50,29 @@ static int surroundings_read(const struct store *s, struct surroundings *r, stru
     return 0;
 }
 
-static int load(const struct store *s, const char *name, const struct config_layer *layer,
-                const char *existing_version, const struct host_facts *host, struct config *ret,
-                struct diags *ret_warnings, struct err *err)
+struct store_around *store_around_read(const struct store *s, struct err *err)
 {
-    _cleanup_(surroundings_release) struct surroundings around = {0};
-    if (surroundings_read(s, &around, err) < 0)
-        return -1;
+    _cleanup_store_around_ struct store_around *a = xcalloc(1, sizeof(*a));
+    return around_read(s, a, err) < 0 ? NULL : TAKE_PTR(a);
+}
+
+void store_around_free(struct store_around *a)
+{
+    if (a)
+        around_release(a);
+    free(a);
+}
+
+static int load_in(const struct store *s, const struct store_around *around, const char *name,
+                   const struct config_layer *layer, const char *existing_version,
+                   const struct host_facts *host, struct config *ret, struct diags *ret_warnings,
+                   struct err *err)
+{
     _cleanup_free_ char *dir = store_instance_dir(s, name);
     struct config_input in = {
         .instance = *layer,
-        .default_ = {around.default_path, around.default_text, around.default_len},
-        .override = {around.override_path, around.override_text, around.override_len},
+        .default_ = {around->default_path, around->default_text, around->default_len},
+        .override = {around->override_path, around->override_text, around->override_len},
     };
     struct config_context ctx = {
         .host = host,
@@ -69,10 +80,20 @@ static int load(const struct store *s, const char *name, const struct config_lay
         .instance_dir = dir,
         .home_dir = s->home,
         .existing_version = existing_version,
-        .networks_yaml = around.networks,
+        .networks_yaml = around->networks,
         .ssh_over_vsock = getenv("LIMA_SSH_OVER_VSOCK"),
     };
     return config_load(&in, &ctx, ret, ret_warnings, err);
+}
+
+static int load(const struct store *s, const char *name, const struct config_layer *layer,
+                const char *existing_version, const struct host_facts *host, struct config *ret,
+                struct diags *ret_warnings, struct err *err)
+{
+    _cleanup_(around_release) struct store_around around = {0};
+    if (around_read(s, &around, err) < 0)
+        return -1;
+    return load_in(s, &around, name, layer, existing_version, host, ret, ret_warnings, err);
 }
 
 /* "" when the directory has no lima-version. */
@@ -89,17 +110,41 @@ static int read_version(const struct instance *i, char **ret, struct err *err)
     return 0;
 }
 
+static char *read_yaml(const struct instance *i, size_t *ret_len, struct err *err)
+{
+    _cleanup_free_ char *path = instance_path(i, INST_LIMA_YAML);
+    char *text = file_read(path, YAML_MAX, ret_len, err);
+    if (!text)
+        err_wrap(err, "instance `%s` has no readable lima.yaml", i->name);
+    return text;
+}
+
 int instance_load_config(const struct store *s, const struct instance *i,
                          const struct host_facts *host, struct config *ret,
                          struct diags *ret_warnings, struct err *err)
 {
     _cleanup_free_ char *path = instance_path(i, INST_LIMA_YAML);
-    size_t len;
-    _cleanup_free_ char *text = file_read(path, YAML_MAX, &len, err);
+    size_t len = 0;
+    _cleanup_free_ char *text = read_yaml(i, &len, err);
     if (!text)
-        return err_wrap(err, "instance `%s` has no readable lima.yaml", i->name);
+        return -1;
     struct config_layer layer = {path, text, len};
     if (instance_load_text(s, i, &layer, host, ret, ret_warnings, err) < 0)
+        return err_wrap(err, "loading instance `%s`", i->name);
+    return 0;
+}
+
+int instance_load_config_in(const struct store *s, const struct store_around *around,
+                            const struct instance *i, const struct host_facts *host,
+                            struct config *ret, struct err *err)
+{
+    _cleanup_free_ char *path = instance_path(i, INST_LIMA_YAML), *version = NULL;
+    size_t len = 0;
+    _cleanup_free_ char *text = read_yaml(i, &len, err);
+    if (!text || read_version(i, &version, err) < 0)
+        return -1;
+    struct config_layer layer = {path, text, len};
+    if (load_in(s, around, i->name, &layer, version, host, ret, NULL, err) < 0)
         return err_wrap(err, "loading instance `%s`", i->name);
     return 0;
 }

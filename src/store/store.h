@@ -96,6 +96,16 @@ bool instance_reset_pending(const struct instance *i);
 int instance_load_config(const struct store *s, const struct instance *i,
                          const struct host_facts *host, struct config *ret,
                          struct diags *ret_warnings, struct err *err);
+/* The files of _config that take part in it, for who loads many instances: read once. */
+struct store_around;
+struct store_around *store_around_read(const struct store *s, struct err *err);
+void store_around_free(struct store_around *a);
+DEFINE_CLEANUP_PTR(store_around, store_around_free)
+#define _cleanup_store_around_ _cleanup_(store_around_freep)
+/* instance_load_config with files that were read before. */
+int instance_load_config_in(const struct store *s, const struct store_around *around,
+                            const struct instance *i, const struct host_facts *host,
+                            struct config *ret, struct err *err);
 /* The same for another text in the place of lima.yaml. */
 int instance_load_text(const struct store *s, const struct instance *i,
                        const struct config_layer *layer, const struct host_facts *host,

@@ -191,14 +191,14 @@ esac
 SH
     cp before.yaml "$yaml"
     rm -f n
-    (sleep 2 && echo y && sleep 2) | env -u CI EDITOR="$scratch/twice" script -qec "'$cima' edit one" /dev/null >tty 2>&1
+    (sleep 2 && echo y && sleep 2) | env -u CI EDITOR="$scratch/twice" script -qec "'$cima' edit one" /dev/null >tty.log 2>&1
     check 'edit on a terminal: the editor again' is "$(cat n)" 2
-    check '… after a question' grep -q 'Open the editor again?' tty
+    check '… after a question' grep -q 'Open the editor again?' tty.log
     check '… on what it had left' grep -q '^cpus: 3' "$yaml"
     check '… the rejected text is no more' absent lima.REJECTED.yaml
     cp before.yaml "$yaml"
     rm -f n
-    (sleep 2 && echo n && sleep 1) | env -u CI EDITOR="$scratch/twice" script -qec "'$cima' edit one" /dev/null >tty 2>&1
+    (sleep 2 && echo n && sleep 1) | env -u CI EDITOR="$scratch/twice" script -qec "'$cima' edit one" /dev/null >tty.log 2>&1
     check 'edit on a terminal: no' is "$(cat n)" 1
     check '… the file is as it was' same "$yaml" before.yaml
     check '… the rejected text is kept' grep -q '^cpus: many' lima.REJECTED.yaml

@@ -18,11 +18,11 @@ static struct inst_info info(const char *name, const char *vm_type, const char *
 
     i.state.status = vm_type ? INST_STOPPED : INST_BROKEN;
     if (vm_type) {
-        i.config.v.vm_type = (char *)vm_type;
-        i.config.v.arch = (char *)arch;
-        i.config.v.cpus = 2;
-        i.config.v.memory = (char *)"512MiB";
-        i.config.v.disk = (char *)"10GiB";
+        i.vm_type = (char *)vm_type;
+        cr_assert_eq(arch_from_string(arch, &i.arch), 0);
+        i.cpus = 2;
+        i.memory = UINT64_C(512) << 20;
+        i.disk = UINT64_C(10) << 30;
     }
     return i;
 }
