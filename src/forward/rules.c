@@ -27,6 +27,14 @@ void forward_plan_release(struct forward_plan *p)
     *p = (struct forward_plan)FORWARD_PLAN_INIT;
 }
 
+bool forward_plan_has_rule(const struct forward_plan *p, unsigned rule)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (p->v[i].rule == rule)
+            return true;
+    return false;
+}
+
 const char *forward_protocol(const struct forward *f)
 {
     return f->host_socket && f->guest_socket ? "unix" : "tcp";

@@ -40,6 +40,8 @@ struct forward_plan {
 void forward_plan_release(struct forward_plan *p);
 /* Fills *ret with what ssh can do of the rules of a filled and valid configuration. */
 void forward_plan(const struct config_instance *cfg, uint16_t ssh_port, struct forward_plan *ret);
+/* Has the rule any part in it? */
+bool forward_plan_has_rule(const struct forward_plan *p, unsigned rule);
 /* "tcp" or "unix". */
 const char *forward_protocol(const struct forward *f);
 

@@ -5,11 +5,6 @@
 #include "instance/internal.h"
 #include "forward/rules.h"
 
-static bool asks_for_copies(const struct config_instance *c)
-{
-    return c->copy_to_host_count > 0;
-}
-
 static bool asks_for_inotify(const struct config_instance *c)
 {
     return c->mount_inotify == TRI_TRUE && c->mounts_count;
@@ -30,7 +25,6 @@ static const struct {
     enum log_level level;
     const char *text;
 } pending[] = {
-    {asks_for_copies, LOG_WARN, "field `copyToHost`: this version does not copy files yet"},
     {asks_for_inotify, LOG_WARN, "field `mountInotify`: this version does not pass changes on yet"},
     {asks_for_names, LOG_WARN,
      "field `hostResolver.hosts`: this version does not serve names to the guest yet"},
@@ -38,14 +32,20 @@ static const struct {
     {asks_for_containerd, LOG_INFO, "containerd: this version does not install it yet"},
 };
 
-/* Rules that wait for listeners of the guest, and what else ssh does not forward. */
+/* Rules that wait for listeners of the guest, what else ssh does not forward, and rules that come
+ * too late to count. */
 static void pending_forwards(const struct config_instance *c, const struct inst_report *r)
 {
+    _cleanup_forward_plan_ struct forward_plan plan = FORWARD_PLAN_INIT;
+
+    forward_plan(c, /* ssh_port= */ 0, &plan);
     for (unsigned i = 0; i < c->port_forwards_count; i++) {
         const char *missing = forward_rule_missing(&c->port_forwards[i]);
 
         if (missing)
             inst_note(r, LOG_INFO, "field `portForwards[%u]`: %s", i, missing);
+        else if (c->port_forwards[i].ignore != TRI_TRUE && !forward_plan_has_rule(&plan, i))
+            inst_note(r, LOG_WARN, "field `portForwards[%u]`: earlier rules decide about its ports", i);
     }
 }
 

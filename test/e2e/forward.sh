@@ -42,9 +42,14 @@ portForwards:
 - {guestPort: 8081, hostPort: $one, static: true}
 - {guestPort: 8083, ignore: true}
 - {guestPortRange: [8081, 8083], hostPortRange: [$range, $last]}
-- {guestPort: 8082, hostSocket: $scratch/s/web.sock}
-- {guestPort: 8082, hostPort: $busy}
-- {guestPort: 8081, hostSocket: $scratch/s/regular}
+- {guestPort: 8084, hostSocket: $scratch/s/web.sock}
+- {guestPort: 8085, hostPort: $busy}
+- {guestPort: 8086, hostSocket: $scratch/s/regular}
+- {guestPort: 8081, hostPort: 8081}
+copyToHost:
+- {guest: /etc/hostname-of-nobody, host: $scratch/copy/none, skipIfMissing: true}
+- {guest: /proc/sys/kernel/hostname, host: $scratch/copy/hostname, deleteOnStop: true}
+- {guest: /etc/shadow, host: $scratch/copy/shadow}
 YAML
 dir=$CIMA_HOME/fwd
 
@@ -60,7 +65,7 @@ guest_reads() { [ "$(in_guest cat "$2")" = "$1" ]; }
 log_says() { grep -qF -- "$1" "$dir/ha.stderr.log"; }
 event_says() { grep -F '"portForward"' "$dir/ha.stdout.log" | grep -qF -- "$1"; }
 serve() {
-    in_guest sh -c 'for p in 8081 8082 8083; do
+    in_guest sh -c 'for p in 8081 8082 8083 8084 8085; do
         mkdir -p /tmp/www$p; echo port $p >/tmp/www$p/index.html; busybox httpd -p $p -h /tmp/www$p
     done'
 }
@@ -71,10 +76,16 @@ within 10 fetched -o /dev/null "http://127.0.0.1:$busy/"
 succeeds 'start' "$cima" start "$scratch/fwd.yaml"
 serve
 
+check 'HA-50 a rule without effect is told' says 'field `portForwards[6]`: earlier rules decide about its ports'
+check 'HA-32 a file of the guest is on the host' is "$(cat "$scratch/copy/hostname" 2>&1)" lima-fwd
+check 'HA-32 … for us alone' is "$(stat -c %a "$scratch/copy/hostname")" 600
+check 'HA-32 … also one of root' grep -q '^root:' "$scratch/copy/shadow"
+check 'HA-32 … and none that is missing' absent "$scratch/copy/none"
+
 check 'HA-27 a static rule: the port answers' within 20 answers 'port 8081' "http://127.0.0.1:$one/"
 check 'HA-50 a range behind rules that match first: the rest of it' answers 'port 8082' "http://127.0.0.1:$((range + 1))/"
 check 'HA-50 … not what an ignore rule forbids' refuses "$last"
-check 'HA-52 a socket of the host' answers_on_socket 'port 8082' "$scratch/s/web.sock"
+check 'HA-52 a socket of the host' answers_on_socket 'port 8084' "$scratch/s/web.sock"
 check 'HA-52 … is private' is "$(stat -c %a "$scratch/s/web.sock")" 600
 check 'S07 only loopback addresses listen' is "$(ss -ltnH "sport = :$one" | awk '{ print $4 }')" "127.0.0.1:$one"
 check 'HA-51 the log tells' log_says "Forwarding TCP from 127.0.0.1:8081 to 127.0.0.1:$one"
@@ -84,7 +95,7 @@ check 'F29 … by an event, too' event_says '"type":"failed"'
 check 'S18 a file in the way of a socket stays' test -f "$scratch/s/regular"
 check 'S18 … and is named' log_says "'$scratch/s/regular' exists and is no socket"
 kill "$squatter"
-check 'F29 forwarded when the port is free' within 60 answers 'port 8082' "http://127.0.0.1:$busy/"
+check 'F29 forwarded when the port is free' within 60 answers 'port 8085' "http://127.0.0.1:$busy/"
 
 check 'HA-70 a mount is there when the start is over' guest_reads from-host /mnt/rw/file
 in_guest sh -c 'echo from-guest >/mnt/rw/new && mkdir /mnt/rw/d && mv /mnt/rw/new /mnt/rw/d/'
@@ -103,7 +114,7 @@ check 'the instance is not degraded' sh -c "! grep -q '\"degraded\":true' '$dir/
 master=$(pgrep -f "ControlMaster=yes.*ControlPath=\"$dir/ssh.sock\"")
 kill -9 "$master"
 check 'F24 the forward is back' within 30 answers 'port 8081' "http://127.0.0.1:$one/"
-check 'F24 … the socket' within 30 answers_on_socket 'port 8082' "$scratch/s/web.sock"
+check 'F24 … the socket' within 30 answers_on_socket 'port 8084' "$scratch/s/web.sock"
 check 'F24 … the mount' within 30 guest_reads from-host /mnt/rw/file
 check 'F24 … the mount in it' within 30 guest_reads inner /mnt/rw/inner/file
 
@@ -123,7 +134,7 @@ kill -9 "$agent"
 within 10 gone "$agent"
 succeeds 'F01 the next command re-adopts' "$cima" start fwd
 check 'F24 a new agent: the forward is back' within 30 answers 'port 8081' "http://127.0.0.1:$one/"
-check 'F24 … the socket' within 30 answers_on_socket 'port 8082' "$scratch/s/web.sock"
+check 'F24 … the socket' within 30 answers_on_socket 'port 8084' "$scratch/s/web.sock"
 check 'F24 … the mount' within 30 guest_reads from-host /mnt/rw/file
 check 'F24 … without a complaint' sh -c "! grep -q '127.0.0.1:$one: another program' '$dir/ha.stderr.log'"
 kill "$session" 2>/dev/null
@@ -138,6 +149,8 @@ check 'a reboot: the forward is back' within 60 answers 'port 8081' "http://127.
 succeeds 'stop' "$cima" stop fwd
 check 'HA-70 stop unmounts' log_says "Unmounting \"$scratch/rw\""
 check 'HA-51 stop ends the forwards' log_says "Stopping forwarding TCP from 127.0.0.1:8081 to 127.0.0.1:$one"
+check 'HA-32 deleteOnStop removes the copy' absent "$scratch/copy/hostname"
+check 'HA-32 … and no other' test -f "$scratch/copy/shadow"
 check 'the port is free' refuses "$one"
 check 'the socket is gone' absent "$scratch/s/web.sock"
 check 'no process is left' is "$(processes_with "$dir/")" 0
