@@ -6,8 +6,8 @@
  *
  * Each counted run is one line on stdout:
  *   index wall_ns cpu_us maxrss_kib written_bytes exit_code
- * index: of the command, from 0. written_bytes: what the process and the children that it has waited
- * for gave to file systems (getrusage(2), ru_oublock). exit_code: 128 + signal when killed.
+ * index: of the command, from 0. written_bytes: what the process and the children that it has
+ * waited for gave to file systems (getrusage(2), ru_oublock). exit_code: 128 + signal when killed.
  * Standard input and output of the commands are /dev/null, standard error goes to FILE (-o). In an
  * argument, @@ is replaced by the number of the run: names that may be used only once. */
 #include <errno.h>
