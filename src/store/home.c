@@ -87,9 +87,11 @@ static int ensure_private(const char *path, struct err *err)
 int store_ensure(const struct store *s, struct err *err)
 {
     _cleanup_free_ char *config = path_join(s->home, "_config");
-    if (ensure_private(s->home, err) < 0 || ensure_private(config, err) < 0)
-        return err_wrap(err, "cannot prepare the home of the instances");
-    return 0;
+    if (ensure_private(s->home, err) == 0 && ensure_private(config, err) == 0)
+        return 0;
+    if (err && !err->hint)
+        err_hint(err, "point CIMA_HOME to a directory that you may write to");
+    return err_wrap(err, "cannot prepare the home of the instances");
 }
 
 char *store_config_path(const struct store *s, const char *name)
