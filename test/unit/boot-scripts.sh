@@ -42,6 +42,9 @@ mount --bind "$base/etc" /etc || exit 1
 mount -t tmpfs run /run || exit 1
 mount -t tmpfs mnt /mnt || exit 1
 mount -t tmpfs log /var/log || exit 1
+mount -t tmpfs lib /var/lib || exit 1
+mount -t tmpfs sys /sys || exit 1
+mkdir -p /sys/class/block/vda /sys/class/block/sr0 /sys/fs/selinux
 
 # The user of the fake guest: an unprivileged namespace knows root alone.
 user=root
@@ -351,6 +354,150 @@ test_early_start_is_asked_for() {
     # shellcheck disable=SC2086
     $shell /run/bootcmd
     check "once" [ "$(wc -l </run/systemd-run-arguments)" -eq "$lines" ]
+}
+
+# A guest in which cloud-init has done all its work.
+cloud_init_is_done() {
+    rm -rf /etc/cloud /etc/systemd /var/lib/cloud /var/lib/cima /etc/cima-no-quick-boot
+    mkdir -p /run/systemd/system /run/cloud-init /etc/systemd/system /etc/cloud/cloud.cfg.d \
+        /var/lib/cloud/scripts/per-boot /var/lib/cloud/data
+    echo 'end 0' >$report
+    printf '%s\n' '{' ' "v1": {' '  "datasource": "DataSourceNoCloud [seed=/dev/sr0]",' \
+        '  "errors": []' ' }' '}' >/run/cloud-init/result.json
+    echo iid-abc >/var/lib/cloud/data/instance-id
+    printf '%s\n' 'instance-id: iid-abc' 'local-hostname: lima-box' >"$seed/meta-data"
+    printf '%s\n' '#cloud-config' 'users:' >"$seed/user-data"
+    echo 'version: 2' >"$seed/network-config"
+    printf '%s\n' 'cloud_init_modules:' ' - bootcmd' >/etc/cloud/cloud.cfg
+    : >/var/lib/cloud/scripts/per-boot/00-lima.boot.sh
+    echo 8388608 >/sys/class/block/vda/size
+    echo 216 >/sys/class/block/sr0/size
+    rm -f /sys/fs/selinux/enforce
+}
+
+quick_boot() {
+    # shellcheck disable=SC2086
+    $shell "$seed/util/quick_boot.sh" "$1" >/run/output 2>&1
+}
+
+switch=/etc/cloud/cloud-init.disabled
+
+test_quick_boot() {
+    cloud_init_is_done
+    quick_boot arm
+    check "the switch" is $switch 'made by /var/lib/cima/quick-boot'
+    check "the unit is enabled" is /run/systemctl-calls 'enable -q cima-quick-boot.service'
+    check "… only with the switch" has /etc/systemd/system/cima-quick-boot.service \
+        "ConditionPathExists=$switch"
+    rm -f $report /run/systemctl-calls
+    # The seed is made anew on every start, and not always of the same size.
+    echo 300 >/sys/class/block/sr0/size
+    echo touch /run/system | provision system 0
+    # shellcheck disable=SC2086
+    $shell /var/lib/cima/quick-boot boot >/run/output 2>&1
+    check "boot scripts" is /run/lima-boot-done iid-1
+    check "scripts of the instance wait for the system, cloud-init stays away" \
+        is /run/systemctl-calls 'start network-online.target multi-user.target'
+    check "they run" [ -e /run/system ]
+    check "the switch stays" [ -e $switch ]
+}
+
+# Each of these needs cloud-init: no switch.
+test_quick_boot_is_not_for_all() {
+    while IFS= read -r line; do
+        cloud_init_is_done
+        rm -rf "$seed/provision.boot"
+        eval "$line"
+        quick_boot arm
+        check "$line" [ ! -e $switch ]
+        check "… says why" has /run/output 'cloud-init stays: '
+    done <<'EOF'
+: >/etc/cima-no-quick-boot
+echo 'end 1' >$report
+rm $report
+echo '"errors": ["x"]' >/run/cloud-init/result.json
+rm /run/cloud-init/result.json
+mkdir "$seed/provision.boot"
+echo 'package_upgrade: true' >>"$seed/user-data"
+echo 'instance-id: iid-new' >"$seed/meta-data"
+: >/var/lib/cloud/scripts/per-boot/mine
+echo 'bootcmd: [[ls]]' >/etc/cloud/cloud.cfg.d/50-mine.cfg
+echo ' - [scripts-user, always]' >/etc/cloud/cloud.cfg.d/50-mine.cfg
+rm -rf /run/systemd
+echo 1 >/sys/fs/selinux/enforce
+EOF
+    cloud_init_is_done
+    echo mine >$switch
+    quick_boot arm
+    check "somebody else's switch" is $switch mine
+    quick_boot boot
+    check "… is left alone" is $switch mine
+    check "… and nothing is run" absent /run/lima-boot-done
+}
+
+# Whatever changes after that brings cloud-init back, at once.
+test_quick_boot_hears_of_changes() {
+    while IFS= read -r line; do
+        cloud_init_is_done
+        quick_boot arm
+        check "armed" [ -e $switch ]
+        rm -f /run/systemctl-calls
+        eval "$line"
+        # shellcheck disable=SC2086
+        $shell /var/lib/cima/quick-boot boot >/run/output 2>&1
+        check "$line: the switch" absent $switch
+        check "$line: a restart" is /run/systemctl-calls reboot
+        check "$line: no scripts before it" absent /run/lima-boot-done
+    done <<'EOF'
+echo 'instance-id: iid-new' >"$seed/meta-data"
+echo '# another key' >>"$seed/user-data"
+echo '# another network' >>"$seed/network-config"
+: >/etc/cima-no-quick-boot
+: >/var/lib/cloud/scripts/per-boot/mine
+echo x >/etc/cloud/cloud.cfg.d/50-mine.cfg
+echo x >>/etc/cloud/cloud.cfg
+echo 16777216 >/sys/class/block/vda/size
+rm /var/lib/cima/quick-state
+rm "$seed/user-data"
+EOF
+}
+
+# A restart on every start would be worse than cloud-init on every start.
+test_quick_boot_gives_up_where_all_is_always_new() {
+    cloud_init_is_done
+    for i in 1 2 3; do
+        quick_boot arm
+        check "armed, $i" [ -e $switch ]
+        echo "# $i" >>/etc/cloud/cloud.cfg
+        # shellcheck disable=SC2086
+        $shell /var/lib/cima/quick-boot boot >/run/output 2>&1
+        check "a miss, $i" absent $switch
+    done
+    quick_boot arm
+    check "given up" absent $switch
+    check "… says why" has /run/output 'something new on each of the last starts'
+    echo '# 4' >>/etc/cloud/cloud.cfg
+    quick_boot arm
+    check "and stays so" absent $switch
+    quick_boot arm
+    check "until all is as it was" [ -e $switch ]
+    # shellcheck disable=SC2086
+    $shell /var/lib/cima/quick-boot boot >/run/output 2>&1
+    check "which lasts" [ -e $switch ]
+}
+
+test_quick_boot_is_considered() {
+    # shellcheck disable=SC2086
+    $shell "$seed/boot.sh" early >/run/output 2>&1
+    check "after cloud-init" has /run/systemd-run-arguments After=cloud-final.service
+    rm /run/systemd-run-arguments
+    # shellcheck disable=SC2086
+    $shell "$seed/boot.sh" quick >/run/output 2>&1
+    check "not again" absent /run/systemd-run-arguments
+    echo exit 1 | provision system 0
+    # shellcheck disable=SC2086
+    $shell "$seed/boot.sh" early >/run/output 2>&1
+    check "not after a failure" absent /run/systemd-run-arguments
 }
 
 # Boot scripts at once; those of the instance when the system is up; one run, whose result cloud-init

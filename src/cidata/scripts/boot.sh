@@ -4,6 +4,7 @@
 #   boot.sh           boot scripts, provision scripts, then /run/lima-boot-done (GS-07)
 #   boot.sh early     the same, begun while the system comes up: provision scripts and whatever
 #                     installs packages wait until it is
+#   boot.sh quick     as early, on a boot without cloud-init (util/quick_boot.sh)
 #   boot.sh bootcmd   the scripts of provision.boot, early in boot
 # What became of each provision script is written to $boot_report for the host to read:
 #   script NAME STATUS SECONDS      one per provision script and per boot script that failed
@@ -18,7 +19,8 @@ boot_mnt=${LIMA_CIDATA_MNT:-/mnt/lima-cidata}
 boot_tmp=/run/cima-boot
 boot_report=/run/cima-boot-report
 boot_log=/var/log/cloud-init.log
-boot_early=
+boot_awaited=
+boot_how=${1:-}
 boot_status=0
 
 # ---- small things ------------------------------------------------------------------------------
@@ -90,7 +92,7 @@ boot_cloud_init() {
             *'"errors": []'* | *'"recoverable_errors": {}'*) continue ;;
             *'"errors": '*) boot_state=error ;;
             *'"recoverable_errors": '*) boot_state=${boot_state:-degraded} ;;
-            *[]}]*)
+            *']'* | *'}'*)
                 boot_inside=
                 continue
                 ;;
@@ -112,10 +114,20 @@ boot_cloud_init() {
 
 # Scripts of the instance are written for a system that is up, as it is at the end of cloud-init.
 boot_wait_for_system() {
-    [ -n "$boot_early" ] || return 0
-    boot_early=
+    [ -n "$boot_awaited" ] || return 0
     boot_info "Waiting for the system to be up"
-    systemctl start cloud-config.service multi-user.target || :
+    # shellcheck disable=SC2086 # words
+    systemctl start $boot_awaited || :
+    boot_awaited=
+}
+
+# When cloud-init has finished, it may be that later boots can do without it.
+boot_arm_quick_boot() {
+    [ "$boot_how" = early ] && [ $boot_status -eq 0 ] || return 0
+    systemd-run --quiet --no-block --unit=cima-quick-arm.service -p After=cloud-final.service \
+        -p StandardOutput=append:/var/log/cloud-init-output.log \
+        -p StandardError=append:/var/log/cloud-init-output.log \
+        /bin/sh "$boot_mnt/util/quick_boot.sh" arm || :
 }
 
 # boot_do HOW FILE: does with a file of the seed what its place says.
@@ -378,12 +390,15 @@ boot_password() {
 
 boot_main() {
     boot_setup
-    if [ "${1:-}" = bootcmd ]; then
+    if [ "$boot_how" = bootcmd ]; then
         boot_open_report new
         boot_provision boot run
         return $boot_status
     fi
-    [ "${1:-}" != early ] || boot_early=yes
+    case $boot_how in
+        early) boot_awaited='cloud-config.service multi-user.target' ;;
+        quick) boot_awaited='network-online.target multi-user.target' ;;
+    esac
     echo $$ >/run/cima-boot-running
     [ ! -e /run/lima-boot-done ] || rm -f /run/lima-boot-done
     [ ! -e /run/lima-reboot-required ] || rm -f /run/lima-reboot-required
@@ -408,9 +423,10 @@ boot_main() {
     boot_cloud_init
     echo "end $boot_status" >>$boot_report
     echo "${LIMA_CIDATA_IID:-}" >/run/lima-boot-done
+    boot_arm_quick_boot
     boot_info "Exiting with code $boot_status"
     return $boot_status
 }
 
-boot_main "$@"
+boot_main
 exit
