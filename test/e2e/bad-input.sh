@@ -14,7 +14,7 @@ nothing_left() {
     [ -z "$left$here" ]
 }
 one_error() { [ "$(printf '%s\n' "$err" | grep -c 'level=fatal')" -eq 1 ]; }
-has_hint() { says 'hint: '; }
+has_hint() { says 'hint: ' || says ', run `cima '; }
 silent() { [ -z "$out" ]; }
 
 # bad NAME TEXT COMMAND...: fails with code 1, one error that holds TEXT, a hint, nothing on standard

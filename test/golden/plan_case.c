@@ -287,14 +287,23 @@ static const struct config_image *chosen_image(const struct config_instance *cfg
     return NULL;
 }
 
-/* facts: kvm, kvm_reason, machine, disk_size, has_vars; virtiofsd, swtpm (default there) */
+static uint64_t size_fact(const struct json *facts, const char *name)
+{
+    const char *text = json_get_str(facts, name);
+    uint64_t bytes = 0;
+
+    if (text)
+        parse_size(text, &bytes);
+    return bytes;
+}
+
+/* facts: kvm, kvm_reason, machine, disk_size, disk_minimum, disk_asked, has_vars; virtiofsd, swtpm
+ * (default there) */
 static void make_input(struct state *s, struct qemu_plan_input *in)
 {
     const struct json *facts = s->c->facts;
     const struct config_image *im = chosen_image(&s->config.v);
     const char *reason = json_get_str(facts, "kvm_reason");
-    _cleanup_free_ char *disk =
-        xstrdup(json_get_str(facts, "disk_size") ? json_get_str(facts, "disk_size") : "0");
 
     *in = (struct qemu_plan_input){
         .cfg = &s->config.v,
@@ -309,13 +318,15 @@ static void make_input(struct state *s, struct qemu_plan_input *in)
         .kvm_reason = reason ? reason : "/dev/kvm does not exist",
         .machine = json_get_str(facts, "machine"),
         .disk_format = "qcow2",
+        .disk_size = size_fact(facts, "disk_size"),
+        .disk_minimum = size_fact(facts, "disk_minimum"),
+        .disk_asked = size_fact(facts, "disk_asked"),
         .has_vars = json_get_bool(facts, "has_vars", false),
         .ssh_port = s->c->ssh_port,
         .firmware = s->firmware.code ? &s->firmware : NULL,
         .virtiofsd = json_get_str(facts, "virtiofsd") ? "/usr/libexec/virtiofsd" : NULL,
         .swtpm = json_get_bool(facts, "swtpm", true) ? "/usr/bin/swtpm" : NULL,
     };
-    parse_size(disk, &in->disk_size);
     if (im) {
         in->has_iso = str_ends(im->location, ".iso");
         in->has_kernel = im->kernel.location != NULL;

@@ -185,6 +185,44 @@ Test(plan, SD64_disk_grows_and_never_shrinks)
     refused("disk: 5GiB", "{\"disk_size\": \"10GiB\"}", "disk shrinking is not supported");
 }
 
+static bool resizes(const struct plan_result *r)
+{
+    for (size_t i = 0; i < r->plan->n_steps; i++)
+        if (r->plan->steps[i].kind == QEMU_STEP_GROW)
+            return true;
+    return false;
+}
+
+Test(plan, F36_disk_that_is_larger_than_the_yaml)
+{
+    _cleanup_plan_result_ struct plan_result image = PLAN_RESULT_INIT, by_hand = PLAN_RESULT_INIT,
+                                             more = PLAN_RESULT_INIT;
+
+    /* The image is larger: that is how it always was. */
+    cr_assert_eq(
+        plan_yaml("disk: 5GiB", "{\"disk_size\": \"10GiB\", \"disk_minimum\": \"10GiB\"}", &image),
+        0);
+    cr_expect_not(resizes(&image));
+    cr_expect_not(has_note(&image, "enlarged"));
+    /* Enlarged by hand. */
+    cr_assert_eq(
+        plan_yaml("disk: 10GiB", "{\"disk_size\": \"20GiB\", \"disk_asked\": \"10GiB\"}", &by_hand),
+        0);
+    cr_expect_not(resizes(&by_hand));
+    cr_expect(has_note(&by_hand, "the disk was enlarged to 20GiB, field `disk` says 10GiB: it "
+                                 "stays at 20GiB"));
+    cr_assert_eq(
+        plan_yaml("disk: 15GiB", "{\"disk_size\": \"20GiB\", \"disk_asked\": \"10GiB\"}", &more), 0);
+    cr_expect(has_note(&more, "it stays at 20GiB"));
+    /* And then the YAML was reduced. */
+    refused("disk: 9GiB", "{\"disk_size\": \"20GiB\", \"disk_asked\": \"10GiB\"}",
+            "field `disk` says 9GiB, the disk has 20GiB: disk shrinking is not supported");
+    /* The image's size is no excuse for a disk that has grown since. */
+    refused("disk: 9GiB",
+            "{\"disk_size\": \"20GiB\", \"disk_minimum\": \"5GiB\", \"disk_asked\": \"20GiB\"}",
+            "disk shrinking is not supported");
+}
+
 Test(plan, refusals)
 {
     refused("cpus: 300", "{}", "300");

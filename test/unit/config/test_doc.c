@@ -109,6 +109,34 @@ Test(yaml_doc, only_the_first_document)
     cr_expect(yaml_is_null(yaml_doc_root(none)));
 }
 
+static void expect_more(const char *text, unsigned line)
+{
+    _cleanup_diags_ struct diags d = DIAGS_INIT;
+    _cleanup_yaml_doc_ struct yaml_doc *doc = parse(text, &d);
+
+    cr_assert_not_null(doc, "%s", text);
+    cr_assert_eq(d.n, line ? 1u : 0u, "%s", text);
+    if (!line)
+        return;
+    cr_expect_eq(d.v[0].severity, DIAG_WARNING);
+    cr_expect_not_null(strstr(d.v[0].msg, "only the first document of the file counts"));
+    cr_expect_eq(d.v[0].line, line, "%s: %u", text, d.v[0].line);
+}
+
+Test(yaml_doc, further_documents_are_a_warning)
+{
+    expect_more("a: 1\n---\nb: 2\n", 2);
+    expect_more("---\na: 1\n...\n---\nb: 2\n", 4);
+    expect_more("a: 1\n---\n", 2);
+    expect_more("a: [1]\n---\nb: [1\n", 2); /* also when it could not be read */
+    expect_more("a: 1\n...\n}", 3);
+    expect_more("a: 1\n", 0);
+    expect_more("---\na: 1\n", 0);
+    expect_more("a: 1\n...\n", 0);
+    expect_more("a: 1\n...\n# a comment\n\n", 0);
+    expect_more("# nothing\n", 0);
+}
+
 /* What YAML 1.2 reads and libyaml alone does not. */
 Test(yaml_doc, colon_first_in_flow)
 {
