@@ -179,6 +179,24 @@ check '… says so' says "cannot read 'nix.yaml'"
 fails 'edit: flags come later' 1 "$cima" edit --cpus 4 one
 check 'S04 edit: no copies are left' no_copies
 
+# Ctrl-C reaches the whole process group; the editor decides what it means.
+script interrupt <<'SH'
+trap '' INT QUIT
+kill -INT 0
+kill -QUIT 0
+sed -i 's/^cpus: 1/cpus: 2/' "$1"
+SH
+cp before.yaml "$yaml"
+succeeds 'edit: Ctrl-C in the editor' setsid -w env EDITOR="$scratch/interrupt" "$cima" edit one
+check '… is none of ours' grep -q '^cpus: 2' "$yaml"
+cp before.yaml "$yaml"
+# S09: names are words, never a shell's.
+cp one.yaml './-x $(touch pwned) `touch pwned` ;touch pwned.yaml'
+succeeds 'S09 edit: a file name that a shell would run' env EDITOR="sed -i 's/^cpus: [12]/cpus: 4/'" "$cima" edit './-x $(touch pwned) `touch pwned` ;touch pwned.yaml'
+check 'S09 … is a name' grep -q '^cpus: 4' './-x $(touch pwned) `touch pwned` ;touch pwned.yaml'
+check 'S09 … and nothing else' absent pwned
+rm -- './-x $(touch pwned) `touch pwned` ;touch pwned.yaml'
+
 # On a terminal one may go on.
 if command script -qec true /dev/null >/dev/null 2>&1; then
     script twice <<SH
@@ -354,6 +372,21 @@ check '… is silent' is "$out$err" ''
 keys=$("$cima" list --json one | sed 's/"config":{.*},"sshAddress"/"config":0,"sshAddress"/' | grep -o '"[A-Za-z]*":' | tr -d '":' | tr '\n' ' ')
 check 'list --json: order' is "$keys" 'name hostname status dir vmType arch cpus memory disk sshConfigFile config sshAddress protected limaVersion HostOS HostArch LimaHome IdentityFile '
 
+if command script -qec true /dev/null >/dev/null 2>&1; then
+    # at COLUMNS WORDS: the head of the table in a terminal of that width.
+    at() {
+        out=$(command script -qec "stty cols $1; '$cima' list" /dev/null 2>/dev/null </dev/null | tr -d '\r')
+        check "list in $1 columns" is "$(printf '%s\n' "$out" | sed -n 1p | tr -s ' ')" "$2"
+    }
+    at 40 'NAME STATUS SSH CPUS MEMORY DISK'
+    at 80 'NAME STATUS SSH CPUS MEMORY DISK DIR'
+    at 200 'NAME STATUS SSH VMTYPE ARCH CPUS MEMORY DISK DIR'
+else
+    printf 'skipped: list on a terminal: no script program\n'
+fi
+fails 'list: a template' 1 "$cima" list --format '{{.Name}}'
+check '… comes later' says 'templates come later'
+
 # ---- F10: a row for everything ----------------------------------------------------------------------
 # broken NAME REASON: the row is there, with its reason; delete -f works, delete does not.
 broken() {
@@ -398,4 +431,19 @@ else
     fi
     rm -rf "$other"
 fi
+
+# ---- S04: whatever the umask ------------------------------------------------------------------------
+open_files() { find "$scratch/wide" -perm /022 ! -type l; }
+mkdir -m 700 "$scratch/wide"
+(
+    umask 000
+    CIMA_HOME=$scratch/wide/home
+    export CIMA_HOME
+    "$cima" create --name w one.yaml && "$cima" protect w && "$cima" unprotect w &&
+        EDITOR="sed -i 's/^cpus: .*/cpus: 3/'" "$cima" edit w && "$cima" start w && "$cima" stop w &&
+        "$cima" protect w && open_files >"$scratch/open" &&
+        "$cima" unprotect w && "$cima" factory-reset w
+) >out 2>err
+check 'S04 with umask 000 everything works' is "$?" 0
+check 'S04 … and nothing is writable for others' is "$(cat open)$(open_files)" ''
 finish
