@@ -56,7 +56,7 @@ succeeds 'DL-03 create from the cache' "$cima" create --name second small.yaml
 check 'DL-08 … says so' says 'Using cache `'
 check 'DL-03 … nobody was asked' is "$(requests small.qcow2)" 1
 check '… no data was copied' is "$(stat -c %i "$CIMA_HOME/second/image")" "$(stat -c %i "$(entry "$base/small.qcow2")/data")"
-if command -v strace >/dev/null && strace -o trace true 2>/dev/null; then
+if strace -o trace true 2>/dev/null; then
     succeeds 'create under strace' strace -f -o trace -e trace=write,pwrite64,copy_file_range,sendfile "$cima" create --name third small.yaml
     written=$(sed -n 's/.*) *= \([0-9][0-9]*\)$/\1/p' trace | awk '{ n += $1 } END { print n }')
     check "… writes less than 1 MB ($written bytes)" [ "$written" -lt 1000000 ]
@@ -66,6 +66,28 @@ fails 'DL-03 another digest' 1 "$cima" create bad.yaml
 check 'DL-03 … says which' says "expected digest \`sha256:$(printf '%064d' 0)\`, got \`$(digest "$www/small.qcow2")\`"
 check '… and makes no instance' no_instance bad
 check '… the good file stays' cmp "$www/small.qcow2" "$(entry "$base/small.qcow2")/data"
+
+# ---- S01: images that name other files, downloaded and compressed --------------------------------------
+echo secret >secret
+qemu-img create -q -f qcow2 -F raw -b "$scratch/secret" backing.qcow2 1M
+qemu-img create -q -u -f qcow2 -F raw -b "json:{\"driver\":\"raw\",\"file\":{\"driver\":\"file\",\"filename\":\"$scratch/secret\"}}" json.qcow2 1M
+qemu-img create -q -f qcow2 -o "data_file=$scratch/data,data_file_raw=on" data.qcow2 1M
+printf '# Disk DescriptorFile\nversion=1\nRW 1 FLAT "%s" 0\n' "$scratch/secret" >flat.vmdk
+for f in backing.qcow2 json.qcow2 data.qcow2 flat.vmdk; do
+    cp "$f" "$www/"
+    gzip -c "$f" >"$www/$f.gz"
+    for file in "$f" "$f.gz"; do
+        yaml evil.yaml "$base/$file"
+        fails "S01 $file" 1 "$cima" create evil.yaml
+        check 'S01 … is refused' says 'is not acceptable as a disk image'
+        check 'S01 … no instance' no_instance evil
+        strace -o trace true 2>/dev/null || continue
+        # Once fetched, once from the cache.
+        run strace -f -o trace -e trace=open,openat,openat2 "$cima" create evil.yaml
+        check 'S01 … strace sees openings' grep -q '"evil.yaml"' trace
+        check 'S01 … none of the secret file' [ "$(grep -c -e "$scratch/secret" -e "$scratch/data\"" trace)" -eq 0 ]
+    done
+done
 
 # ---- F37: what a person sees ---------------------------------------------------------------------------
 yaml gone.yaml "$base/404/small.qcow2"
@@ -156,6 +178,13 @@ kill "$server_pid"
 wait "$server_pid" 2>/dev/null
 succeeds 'offline: created from the cache' "$cima" create --name offline offline.yaml
 check '… says so' says 'Cannot ask whether there is a newer file'
+
+if unshare -n true 2>/dev/null; then
+    succeeds 'offline: without any network interface' unshare -n "$cima" create --name nonet offline.yaml
+    check '… from the cache' says 'Using cache `'
+else
+    echo 'skipped: no network namespaces here'
+fi
 
 # ---- S08: certificates -----------------------------------------------------------------------------------
 if command -v openssl >/dev/null && openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=localhost \

@@ -41,13 +41,16 @@ Test(store, cache_from_environment)
 {
     struct host_facts host = {.home = (char *)"/nowhere"};
     set_env("CIMA_HOME", "/nowhere/home");
-    static const char *const cases[][2] = {
-        {"/x", "/x/cima"}, {NULL, "/nowhere/.cache/cima"}, {"relative", "/nowhere/.cache/cima"}};
+    static const char *const cases[][3] = {
+        {"/x", "/x/cima", "/x/lima/download"},
+        {NULL, "/nowhere/.cache/cima", "/nowhere/.cache/lima/download"},
+        {"relative", "/nowhere/.cache/cima", "/nowhere/.cache/lima/download"}};
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         set_env("XDG_CACHE_HOME", cases[i][0]);
         _cleanup_store_ struct store s = {0};
         cr_assert_eq(store_open(&s, &host, NULL), 0);
         cr_expect_str_eq(s.cache, cases[i][1]);
+        cr_expect_str_eq(s.downloads, cases[i][2], "DL-01: Lima's directory");
     }
 }
 
