@@ -155,6 +155,12 @@ mount_seed() {
         mount -t iso9660 -o ro,exec,uid=0,gid=0,mode=0700,dmode=0700,overriderockperm "$dev" "$mnt"
 }
 
+# `systemctl reboot` would ask logind, and it is too early for the bus.
+restart() {
+    systemctl --no-block --job-mode=replace-irreversibly start reboot.target ||
+        systemctl --force reboot || reboot -f
+}
+
 # Nothing may keep a guest from hearing of what is new.
 back_to_cloud_init() {
     say "$1: this needs cloud-init"
@@ -163,11 +169,10 @@ back_to_cloud_init() {
     echo "$known." >$misses
     if rm -f $switch && [ ! -e $switch ]; then
         sync
-        systemctl reboot
-    else
-        systemctl start cloud-init-local.service cloud-init.service cloud-config.service \
-            cloud-final.service
+        restart && return 0
     fi
+    systemctl start cloud-init-local.service cloud-init.service cloud-config.service \
+        cloud-final.service
 }
 
 boot() {
