@@ -159,9 +159,9 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
         err_set(err, ERR_USAGE, "--start needs an instance, and '%s' is a file", word);
         return err_hint(err, "`cima start %s` makes an instance from it", word);
     }
-    if (!cli_env(cli, err) || (file ? inst_edit_begin_file(word, &e, err) < 0
-                                    : cli_find(cli, word, &inst, err) < 0 ||
-                                          inst_edit_begin(&inst, &e, err) < 0))
+    if (!cli_env(cli, err) ||
+        (file ? inst_edit_begin_file(word, &e, err) < 0
+              : cli_find(cli, word, &inst, err) < 0 || inst_edit_begin(&inst, &e, err) < 0))
         return -1;
     if (edit(cli, &e, &changed, err) < 0)
         return -1;
@@ -169,10 +169,10 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
         log_info("`%s` edited", word);
     else if (changed)
         log_info("Instance `%s` configuration edited", word);
-    if (!start)
-        return 0;
+    if (!start || !changed)
+        return 0; /* who gives up wants nothing to happen */
     cli_warn_root();
-    cli->config_told = changed;
+    cli->config_told = true;
     return cli_start(cli, &inst, cli_timeout(args), false, err);
 }
 
@@ -182,7 +182,7 @@ static const struct cli_positional positional[] = {
 };
 
 static const struct cli_option options[] = {
-    {.name = "start", .kind = VALUE_BOOL, .help = "Start the instance afterwards"},
+    {.name = "start", .kind = VALUE_BOOL, .help = "Start the instance when it was changed"},
     CLI_OPTION_TIMEOUT,
     {.name = NULL},
 };

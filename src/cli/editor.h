@@ -9,7 +9,8 @@
 /* Comment lines (each "#…\n") in front of a text, behind its byte order mark and with its kind of
  * line ends. UTF-16 gets none. */
 void editor_add_hints(const char *text, size_t len, const char *hints, struct sbuf *out);
-/* The text without those lines: each is removed once, wherever it is now; every other byte stays. */
+/* The text without those lines: each is removed once, wherever it is now; every other byte stays.
+ */
 void editor_remove_hints(const char *text, size_t len, const char *hints, struct sbuf *out);
 /* Nothing but blanks and line ends. */
 bool editor_is_blank(const char *text, size_t len);

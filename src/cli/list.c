@@ -112,8 +112,8 @@ static const struct {
      false},
     {"not responding", LOG_WARN,
      "The host agent of `%s` does not respond; `cima restart %s` replaces it", true},
-    {"crashed", LOG_WARN,
-     "The instance `%s` was not shut down properly; `cima start %s` cleans up", true},
+    {"crashed", LOG_WARN, "The instance `%s` was not shut down properly; `cima start %s` cleans up",
+     true},
 };
 
 static bool note_condition(const struct inst_info *i, list_note_fn *fn, void *arg)
@@ -150,10 +150,9 @@ void list_notes(const struct inst_info *i, list_note_fn *fn, void *arg)
     if (!note_condition(i, fn, arg))
         return;
     for (size_t k = 0; k < i->state.errors.n; k++) {
-        _cleanup_free_ char *text =
-            xasprintf("The instance `%s` is %s: %s", i->name,
-                      degraded ? "degraded" : inst_status_to_string(i->state.status),
-                      i->state.errors.v[k]);
+        _cleanup_free_ char *text = xasprintf(
+            "The instance `%s` is %s: %s", i->name,
+            degraded ? "degraded" : inst_status_to_string(i->state.status), i->state.errors.v[k]);
 
         fn(arg, LOG_WARN, text);
     }
@@ -169,10 +168,34 @@ void list_notes(const struct inst_info *i, list_note_fn *fn, void *arg)
 /* ---- fields ---------------------------------------------------------------------------------- */
 
 const char *const list_fields[] = {
-    "Name", "Hostname", "Status", "Dir", "VMType", "Arch", "CPUs", "Memory", "Disk", "Message",
-    "AdditionalDisks", "Networks", "SSHLocalPort", "SSHConfigFile", "HostAgentPID", "DriverPID",
-    "Config", "SSHAddress", "Protected", "LimaVersion", "Param", "AutoStartedIdentifier", "Errors",
-    "HostOS", "HostArch", "LimaHome", "IdentityFile", NULL,
+    "Name",
+    "Hostname",
+    "Status",
+    "Dir",
+    "VMType",
+    "Arch",
+    "CPUs",
+    "Memory",
+    "Disk",
+    "Message",
+    "AdditionalDisks",
+    "Networks",
+    "SSHLocalPort",
+    "SSHConfigFile",
+    "HostAgentPID",
+    "DriverPID",
+    "Config",
+    "SSHAddress",
+    "Protected",
+    "LimaVersion",
+    "Param",
+    "AutoStartedIdentifier",
+    "Errors",
+    "HostOS",
+    "HostArch",
+    "LimaHome",
+    "IdentityFile",
+    NULL,
 };
 
 /* ---- JSON ------------------------------------------------------------------------------------ */

@@ -79,8 +79,9 @@ static void place_field(const struct config_layer *layer, const char *field, str
     _cleanup_diags_ struct diags ignored = DIAGS_INIT;
     _cleanup_yaml_doc_ struct yaml_doc *doc =
         yaml_doc_parse(layer->name, layer->text, layer->len, &ignored);
-    const struct yaml_node *node =
-        doc && yaml_doc_root(doc)->type == YAML_MAP ? yaml_map_get(yaml_doc_root(doc), field) : NULL;
+    const struct yaml_node *node = doc && yaml_doc_root(doc)->type == YAML_MAP
+                                       ? yaml_map_get(yaml_doc_root(doc), field)
+                                       : NULL;
 
     if (node)
         yaml_doc_place(doc, node, d);
@@ -187,7 +188,8 @@ int inst_edit_check(const struct inst_env *env, const struct inst_edit *e,
     if (!e->inst.name)
         loaded = store_load_template(env->store, name, layer, env->host, &config, &warnings, err);
     else
-        loaded = instance_load_text(env->store, &e->inst, layer, env->host, &config, &warnings, err);
+        loaded =
+            instance_load_text(env->store, &e->inst, layer, env->host, &config, &warnings, err);
     if (loaded < 0)
         return -1;
     inst_warnings(r, &warnings);
@@ -211,7 +213,7 @@ static int check_unchanged(const struct inst_edit *e, struct err *err)
     if (text && len == e->len && memcmp(text, e->text, len) == 0)
         return 0;
     err_set(err, ERR_BUSY, "'%s' was %s by somebody else in the meantime", e->path,
-            text                       ? "changed"
+            text                        ? "changed"
             : why.kind == ERR_NOT_FOUND ? "removed"
                                         : "made unreadable");
     return err_hint(err, "look at both texts, and edit again");

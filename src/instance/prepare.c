@@ -79,8 +79,7 @@ int inst_ensure_disk(const struct inst_env *env, const struct instance *i,
     else
         inst_note(r, LOG_INFO, "The instance `%s` has no disk yet; making one from the image",
                   i->name);
-    if (!adopt_image(i, r, &image) &&
-        inst_fetch_image(env, i, cfg, i->dir, r, &image, err) < 0)
+    if (!adopt_image(i, r, &image) && inst_fetch_image(env, i, cfg, i->dir, r, &image, err) < 0)
         return err_wrap(err, "cannot make the disk of instance `%s`", i->name);
     if (inst_make_disk(env, i, cfg, &image, r, err) < 0)
         return err_wrap(err, "cannot make the disk of instance `%s`", i->name);

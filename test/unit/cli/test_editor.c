@@ -20,12 +20,15 @@ static void expect_round_trip(const char *text, size_t len, const char *shown)
 
 Test(editor, hints_go_as_they_came)
 {
-    static const char utf16[] = "\xff\xfe" "a\0\n\0";
+    static const char utf16[] = "\xff\xfe"
+                                "a\0\n\0";
 
     expect_round_trip("a: 1\n", 5, "#> one\n#> two `x`\na: 1\n");
     expect_round_trip("a: 1", 4, "#> one\n#> two `x`\na: 1");
     expect_round_trip("a: 1\r\nb: 2\r\n", 12, "#> one\r\n#> two `x`\r\na: 1\r\nb: 2\r\n");
-    expect_round_trip("\xef\xbb\xbf" "a: 1\n", 8, "\xef\xbb\xbf#> one\n#> two `x`\na: 1\n");
+    expect_round_trip("\xef\xbb\xbf"
+                      "a: 1\n",
+                      8, "\xef\xbb\xbf#> one\n#> two `x`\na: 1\n");
     expect_round_trip("", 0, "#> one\n#> two `x`\n");
     expect_round_trip("\n\n", 2, NULL);
     expect_round_trip("# mine\n#> other\n", 16, NULL);
@@ -85,6 +88,7 @@ Test(editor, command)
     setenv("VISUAL", "", 1); /* as if it were not set */
     setenv("EDITOR", "/nonexistent/editor", 1);
     cr_assert_eq(editor_command(&none, &err), -1);
-    cr_expect_str_eq(err.msg, "the editor '/nonexistent/editor' was not found or can't be executed");
+    cr_expect_str_eq(err.msg,
+                     "the editor '/nonexistent/editor' was not found or can't be executed");
     cr_expect_str_eq(err.hint, "the name comes from $EDITOR");
 }

@@ -83,12 +83,13 @@ Test(list, rows)
     infos[0].state.condition = (char *)"agent lost";
     _cleanup_free_ char *text = table(infos, 2, 0, false);
 
-    cr_expect_str_eq(text, "NAME      STATUS     SSH                VMTYPE    ARCH      CPUS    MEMORY"
-                           "    DISK     DIR\n"
-                           "a         Running    127.0.0.1:60022    qemu      x86_64    2       512MiB"
-                           "    10GiB    ~/.cima/x\n"
-                           "broken    Broken     127.0.0.1:0                            -       -     "
-                           "    -        ~/.cima/x\n");
+    cr_expect_str_eq(text,
+                     "NAME      STATUS     SSH                VMTYPE    ARCH      CPUS    MEMORY"
+                     "    DISK     DIR\n"
+                     "a         Running    127.0.0.1:60022    qemu      x86_64    2       512MiB"
+                     "    10GiB    ~/.cima/x\n"
+                     "broken    Broken     127.0.0.1:0                            -       -     "
+                     "    -        ~/.cima/x\n");
 }
 
 static void add_line(void *arg, enum log_level level, const char *text)
@@ -124,9 +125,10 @@ Test(list, notes)
                  "info: The instance `a` is starting\n");
     expect_notes(INST_BROKEN, "stopping", "driver is not", false,
                  "info: The instance `a` is shutting down\n");
-    expect_notes(INST_BROKEN, "agent lost", "host agent is not", false,
-                 "warning: The instance `a` is Broken: qemu driver is running but host agent is not; "
-                 "`cima start a` gives it a new one\n");
+    expect_notes(
+        INST_BROKEN, "agent lost", "host agent is not", false,
+        "warning: The instance `a` is Broken: qemu driver is running but host agent is not; "
+        "`cima start a` gives it a new one\n");
     expect_notes(INST_RUNNING, "not responding", NULL, false,
                  "warning: The host agent of `a` does not respond; `cima restart a` replaces it\n");
     expect_notes(INST_STOPPED, "crashed", NULL, false,

@@ -162,10 +162,11 @@ Test(protect, refuses)
 
 Test(factory_reset, keeps_the_yaml)
 {
-    static const char *const kept[] = {"lima.yaml", "lima-version", "cima-version", "op.lock",
-                                       "cloud-config.yaml", "notes.yml", "x.lock"};
-    static const char *const gone[] = {"disk", "image", "cima.json", "serial.log", "swtpm",
-                                       "lima.yaml.bak", ".hidden", "cima-reset"};
+    static const char *const kept[] = {"lima.yaml", "lima-version",      "cima-version",
+                                       "op.lock",   "cloud-config.yaml", "notes.yml",
+                                       "x.lock"};
+    static const char *const gone[] = {"disk",  "image",         "cima.json", "serial.log",
+                                       "swtpm", "lima.yaml.bak", ".hidden",   "cima-reset"};
     _cleanup_world_ struct world w;
     _cleanup_instance_ struct instance inst = INSTANCE_INIT;
     _cleanup_err_ struct err err = ERR_INIT;
