@@ -25,6 +25,14 @@ static int write_files(const struct instance *i, const struct inst_template *t, 
 }
 
 /* Everything that can fail: the image, the disk, the plan. */
+/* Between two steps: has the person asked to stop? Then the draft goes at once (F11). */
+static int check_interrupt(const struct inst_report *r, struct err *err)
+{
+    if (r->interrupted && r->interrupted(r->arg))
+        return err_set(err, ERR_INTERRUPTED, "interrupted");
+    return 0;
+}
+
 static int fill_draft(const struct inst_env *env, const struct instance *i,
                       const struct inst_template *t, const struct config_instance *cfg,
                       const struct inst_report *r, struct err *err)
@@ -40,10 +48,13 @@ static int fill_draft(const struct inst_env *env, const struct instance *i,
                                     "look at `images` in %s; relative locations start in "
                                     "'%s'",
                                     t->path, t->base_dir);
-    if (inst_make_disk(env, i, cfg, &image, r, err) < 0)
+    if (check_interrupt(r, err) < 0 || inst_make_disk(env, i, cfg, &image, r, err) < 0 ||
+        check_interrupt(r, err) < 0)
         return -1;
     inst_step(r, "checking that the machine can start");
-    return inst_try_plan(&ctx, &(struct inst_report){0}, err);
+    if (inst_try_plan(&ctx, &(struct inst_report){0}, err) < 0)
+        return -1;
+    return check_interrupt(r, err);
 }
 
 int inst_create(const struct inst_env *env, const char *name, const struct inst_template *t,

@@ -7,8 +7,10 @@
 #include "instance/internal.h"
 #include "service/serial.h"
 #include "ssh/ssh.h"
+#include "sys/proc.h"
 
-enum { TICK_MS = 250, ADOPT_MS = 30 * 1000, READOPT_LOCK_MS = 10 * 1000, ANSWER_MS = 1000 };
+enum { TICK_MS = 250, ADOPT_MS = 30 * 1000, READOPT_LOCK_MS = 10 * 1000, ANSWER_MS = 1000,
+       END_MS = 5000 };
 
 /* ---- following the agent --------------------------------------------------------------------- */
 
@@ -235,19 +237,47 @@ static int spawn_and_follow(const struct inst_env *env, const struct instance *i
     return follow(i, timeout_ms, port_is_enough, r, NULL, err);
 }
 
+static bool agent_has_ended(const struct instance *i, int wait_ms)
+{
+    _cleanup_close_ int pidfd = agent_open(i);
+
+    return pidfd < 0 || pidfd_wait(pidfd, wait_ms) > 0;
+}
+
+/* The machine has ended, by itself or killed: its agent has seen it, or is about to, and ends. */
+static bool ends_without_machine(const struct instance *i, const struct instance_state *st,
+                                 const struct event *e)
+{
+    return !st->driver_pid && !st->agent_foreign &&
+           (e->running || e->exiting || e->stage == STAGE_STOPPING) && agent_has_ended(i, END_MS);
+}
+
 /* An agent that was killed holds its lock for a moment longer: ask it. One that hangs lives. */
 static bool agent_lives(const struct instance *i, const struct inst_report *r)
 {
     _cleanup_err_ struct err err = ERR_INIT;
     uint16_t port;
 
-    if (agent_info(i, ANSWER_MS, &port, &err) == 0)
-        return true;
-    if (err.kind != ERR_TIMEOUT)
+    if (agent_info(i, ANSWER_MS, &port, &err) == 0) {
+        _cleanup_instance_state_ struct instance_state st = {0};
+
+        /* So soon after its machine was killed the agent may not have seen it. */
+        instance_state_read(i, &st);
+        return st.driver_pid > 0;
+    }
+    /* A socket takes connections until the last trace of a killed agent is gone. */
+    if (err.kind != ERR_TIMEOUT || agent_has_ended(i, 0))
         return false;
     inst_note(r, LOG_WARN, "The host agent of `%s` does not respond; `cima restart %s` replaces it",
               i->name, i->name);
     return true;
+}
+
+static int ending_error(const struct instance *i, const struct instance_state *st, struct err *err)
+{
+    err_set(err, ERR_BUSY, "instance `%s` is busy: its host agent (pid %d) is shutting it down",
+            i->name, (int)st->agent_pid);
+    return err_hint(err, "try again in a moment");
 }
 
 /* An agent lives: running already, still starting (we wait with it), or on its way out. */
@@ -258,13 +288,19 @@ static int start_beside_agent(const struct instance *i, const struct instance_st
     _cleanup_event_ struct event e = EVENT_INIT;
     bool known = inst_last_event(i, &e) == 0;
 
-    if (streq0(st->condition, "stopping") || (known && (e.exiting || e.stage == STAGE_STOPPING))) {
-        err_set(err, ERR_BUSY, "instance `%s` is busy: its host agent (pid %d) is shutting it down",
-                i->name, (int)st->agent_pid);
-        return err_hint(err, "try again in a moment");
+    if (known && ends_without_machine(i, st, &e)) {
+        *ret_died = true;
+        return -1;
     }
+    if (streq0(st->condition, "stopping") || (known && (e.exiting || e.stage == STAGE_STOPPING)))
+        return ending_error(i, st, err);
     *ret = INST_START_ALREADY_RUNNING;
-    if (st->agent_foreign || (known && e.running && agent_lives(i, r))) {
+    if (!st->agent_foreign && known && e.running && !agent_lives(i, r)) {
+        /* What it has written is history. */
+        *ret_died = agent_has_ended(i, END_MS);
+        return *ret_died ? -1 : ending_error(i, st, err);
+    }
+    if (st->agent_foreign || (known && e.running)) {
         if (known && e.degraded)
             inst_note(r, LOG_WARN, "The instance `%s` is degraded: %s", i->name,
                       e.errors.n ? e.errors.v[0] : "no reason given");

@@ -626,6 +626,7 @@ static void ssh_event(struct service *base, enum guest_event ev)
 static void ssh_stop(struct service *base)
 {
     struct ssh_service *s = self(base);
+    bool was_up = s->state == SSH_UP;
 
     s->state = SSH_STOPPED;
     s->timer = loop_source_free(s->timer);
@@ -642,7 +643,6 @@ static void ssh_stop(struct service *base)
 static void ssh_free(struct service *base)
 {
     struct ssh_service *s = self(base);
-    bool was_up = s->state == SSH_UP;
 
     if (s->job && s->target.control_path)
         unlink(s->target.control_path);

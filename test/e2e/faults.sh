@@ -187,4 +187,181 @@ while [ $round -lt 15 ] && $good; do
     [ "$code" -eq 0 ] || good=false
 done
 check 'F12 start racing delete -f, 15 times: the directory is whole or gone' $good
+
+# ---- F11: create and delete are killed --------------------------------------------------------------
+# A number from 0 to $1 - 1.
+random() { echo $(($(od -An -N2 -tu2 /dev/urandom) % $1)); }
+doze() { sleep "0.0$(printf %02d "$(random "$1")")"; } # up to $1 milliseconds
+hidden() { find "$home" -mindepth 1 -maxdepth 1 -name '.*'; }
+
+round=0 good=true
+"$cima" delete -f a >/dev/null 2>&1
+while [ $round -lt 25 ] && $good; do
+    round=$((round + 1))
+    rm -rf "$scratch/cache/cima/images" # so that the copy of the image may be hit too
+    "$cima" create "$scratch/a.yaml" >/dev/null 2>&1 &
+    victim=$!
+    doze 40
+    kill -9 $victim 2>/dev/null
+    wait $victim 2>/dev/null
+    run "$cima" list
+    [ "$code" -eq 0 ] || good=false
+    # Killed in time: not there. Else it is whole.
+    if [ -e "$a" ]; then
+        run "$cima" delete a
+    else
+        run "$cima" create "$scratch/a.yaml"
+        [ "$code" -eq 0 ] && [ -z "$(hidden)" ] || good=false
+        run "$cima" delete a
+    fi
+    [ "$code" -eq 0 ] || good=false
+done
+check 'F11 create killed 25 times: all or nothing, the next one sweeps' $good
+check 'F11 … nothing is left in the home' nothing_in_home
+check 'F11 … nor in the cache' is "$(find "$scratch/cache" -name '*tmp*' -o -name '*.part*')" ''
+
+round=0 good=true
+while [ $round -lt 25 ] && $good; do
+    round=$((round + 1))
+    "$cima" create "$scratch/a.yaml" >/dev/null 2>&1 || good=false
+    "$cima" delete a >/dev/null 2>&1 &
+    victim=$!
+    doze 12
+    kill -9 $victim 2>/dev/null
+    wait $victim 2>/dev/null
+    run "$cima" list
+    [ "$code" -eq 0 ] || good=false
+    # Gone, or all of it there.
+    if [ -e "$a" ]; then
+        run "$cima" start a
+        [ "$code" -eq 0 ] || good=false
+        run "$cima" delete -f a
+        [ "$code" -eq 0 ] || good=false
+    fi
+done
+check 'F11 delete killed 25 times: gone or whole' $good
+succeeds 'F11 … create sweeps what is left' "$cima" create "$scratch/a.yaml"
+check 'F11 … nothing hidden is left' is "$(hidden)" ''
+
+# Ctrl-C is polite: what was begun is taken away at once.
+cat >"$scratch/qemu-slow" <<'SH'
+#!/bin/sh
+sleep 2
+exec "$0.real" "$@"
+SH
+chmod +x "$scratch/qemu-slow"
+ln -s "$builddir/qemu-stub" "$scratch/qemu-slow.real"
+printf run >"$scratch/qemu-slow.real.mode"
+stub_yaml "$scratch/c.yaml" </dev/null
+QEMU_SYSTEM_X86_64=$scratch/qemu-slow python3 - "$cima" "$scratch/c.yaml" "$home" <<'PY'
+import glob, os, signal, subprocess, sys, time
+cima, yaml, home = sys.argv[1:]
+p = subprocess.Popen([cima, "create", yaml], stderr=subprocess.PIPE, start_new_session=True)
+for _ in range(1000):
+    if glob.glob(home + "/.c.new-*"):
+        break
+    time.sleep(0.01)
+else:
+    sys.exit("the draft was not seen")
+os.killpg(p.pid, signal.SIGINT)  # as a terminal does
+err = p.communicate(timeout=60)[1].decode()
+if p.returncode == 0 or glob.glob(home + "/.c.*") or os.path.exists(home + "/c"):
+    sys.exit("code %d, left: %s, %s" % (p.returncode, os.listdir(home), err))
+PY
+check 'F11 Ctrl-C in create: nothing is left, at once' is $? 0
+
+# ---- F13: no KVM ------------------------------------------------------------------------------------
+unset CIMA_QEMU_ACCEL
+succeeds 'F13 without KVM: start' "$cima" start a
+check 'F13 … says why, and what that means' sh -c "grep -q 'TCG: .*expect a slow machine' '$scratch/err'"
+check 'F13 … once' is "$(grep -c 'TCG: ' "$scratch/err")" 1
+check 'F13 … by TCG' sh -c "tr '\\0' '\\n' <'/proc/$(driver_pid a)/cmdline' | grep -q '^tcg,'"
+succeeds 'stop' "$cima" stop a
+fails 'F13 KVM is asked for, and not there' 1 env CIMA_QEMU_ACCEL=kvm "$cima" start a
+check 'F13 … says why' says '`CIMA_QEMU_ACCEL` asks for KVM: '
+check 'F13 … and what to do' says "take it out, or say 'tcg' (much slower)"
+check 'F13 … nothing was started' has_status a Stopped
+# As another machine: a CPU that can, and a device that can't.
+if $root && unshare -m true 2>/dev/null; then
+    sed 's/^flags\(.*\): /flags\1: vmx /' /proc/cpuinfo >"$scratch/cpuinfo"
+    in_other_world() { # COMMAND...: with its own /dev and /proc/cpuinfo
+        unshare -m sh -c '
+            mount --bind "$1/cpuinfo" /proc/cpuinfo && mkdir -p "$1/dev" && mount -t tmpfs none "$1/dev" || exit 90
+            for n in null zero full tty urandom random; do : >"$1/dev/$n" && mount --bind "/dev/$n" "$1/dev/$n" || exit 91; done
+            [ "$2" = missing ] || { : >"$1/dev/kvm" && mount --bind "$2" "$1/dev/kvm" || exit 92; }
+            mount --rbind "$1/dev" /dev || exit 93
+            shift 2
+            exec "$@"' sh "$scratch" "$@"
+    }
+    succeeds 'F13 /dev/kvm is missing' in_other_world missing "$cima" start a
+    check 'F13 … named, with what to look at' says 'TCG: /dev/kvm does not exist (is the kvm module loaded?)'
+    succeeds 'stop' "$cima" stop a
+    succeeds 'F13 /dev/kvm is another device' in_other_world /dev/null "$cima" start a
+    check 'F13 … named' says 'TCG: /dev/kvm is no KVM device'
+    succeeds 'stop' "$cima" stop a
+else
+    printf 'skipped: F13 in a mount namespace needs root\n'
+fi
+export CIMA_QEMU_ACCEL=tcg
+
+# ---- F14, F15: QEMU is not what it should be --------------------------------------------------------
+no_qemu() { # NAME FILE TEXT
+    fails "F14 $1" 1 env QEMU_SYSTEM_X86_64="$2" "$cima" start a
+    check "F14 … says: $3" says "$3"
+    check 'F14 … with the next step' says 'hint: '
+    check 'F14 … nothing was started' has_status a Stopped
+}
+echo 'not a program' >"$scratch/text"
+printf '\177ELF\002\001\001\000\000\000\000\000\000\000\000\000\002\000\267\000%044d' 0 >"$scratch/aarch64"
+cp "$scratch/text" "$scratch/no-x"
+printf '#!/bin/sh\necho "QEMU emulator version garbage"\necho "oops" >&2\nexit 3\n' >"$scratch/script"
+chmod +x "$scratch/text" "$scratch/aarch64" "$scratch/script"
+no_qemu 'QEMU is missing' "$scratch/nowhere" "the QEMU binary '$scratch/nowhere' was not found"
+no_qemu 'QEMU is not executable' "$scratch/no-x" "the QEMU binary '$scratch/no-x' can't be executed"
+no_qemu 'QEMU is a text' "$scratch/text" 'exec format error'
+no_qemu 'QEMU is for another architecture' "$scratch/aarch64" 'it is no program for this machine'
+fails 'F14 QEMU is another program' 1 env QEMU_SYSTEM_X86_64="$scratch/script" "$cima" start a
+check 'F14 … says what that said' says oops
+
+qemu_mode reject
+begun=$(date +%s)
+fails 'F15 QEMU refuses an option' 1 "$cima" start a
+check 'F15 … what it says is shown' says '-sandbox: invalid option'
+check 'F15 … with the next step' says 'is it the right version?'
+check 'F15 … soon' [ $(($(date +%s) - begun)) -lt 20 ]
+check 'F15 … stopped' has_status a Stopped
+qemu_mode die
+fails 'F15 QEMU ends after its greeting' 1 "$cima" start a
+check 'F15 … its last words are shown' says 'something dreadful'
+qemu_mode run
+succeeds 'F15 the right one starts' "$cima" start a
+
+# ---- win 2: whatever is killed whenever, start works ------------------------------------------------
+rounds=${CIMA_KILL_ROUNDS:-30}
+round=0 good=true why=
+while [ $round -lt "$rounds" ] && $good; do
+    round=$((round + 1))
+    "$cima" stop -f a >/dev/null 2>&1 || { good=false why='stop -f' && break; }
+    "$cima" start a >"$scratch/one" 2>&1 &
+    starter=$!
+    # In the middle of the start, or after it.
+    [ "$(random 2)" -eq 0 ] && doze 99 || wait $starter
+    case $(random 3) in
+        0) what="hostagent --pidfile $a/ha.pid" ;;
+        1) what="^$scratch/qemu .*$a/" ;;
+        2) what="hostagent --pidfile $a/ha.pid|^$scratch/qemu .*$a/" ;;
+    esac
+    for victim in $(pgrep -f "$what"); do
+        kill -9 "$victim" 2>/dev/null
+        within 10 gone "$victim" # who is killed may take a moment to die
+    done
+    wait $starter 2>/dev/null
+    run "$cima" start a
+    [ "$code" -eq 0 ] && [ "$(machines_of a)" -eq 1 ] || { good=false why="start: $err"; }
+done
+check "win 2: killed at $rounds moments, start works" $good
+$good || printf '     round %s: %s\n' "$round" "$why"
+succeeds 'delete -f' "$cima" delete -f a
+check 'nothing is left' nothing_in_home
+check '… no process' is "$(processes_with "$home/")" 0
 finish
