@@ -45,13 +45,13 @@ static void close_pipe(struct pipe_ends *p)
     cleanup_close_p(&p->write);
 }
 
-int child_io_start(const char *const *argv, int stdin_fd, int out_fd,
+int child_io_start(const char *const *argv, int stdin_fd, int out_fd, int lock_fd,
                    const struct image_report *report, struct child_io *ret, struct err *err)
 {
     _cleanup_(close_pipe) struct pipe_ends in = {-1, -1}, out = {-1, -1};
     _cleanup_free_ char *program = helper_path(argv[0], err);
     _cleanup_strv_ struct strv args = STRV_INIT;
-    const struct spawn_fd extra = {out_fd, 3};
+    const struct spawn_fd extra[] = {{out_fd, 3}, {lock_fd, 4}};
     struct spawn s = SPAWN_INIT;
     struct child child = CHILD_INIT;
     if (!program || make_pipe(&out, err) < 0 || (stdin_fd < 0 && make_socket(&in, err) < 0))
@@ -64,8 +64,8 @@ int child_io_start(const char *const *argv, int stdin_fd, int out_fd,
     s.stdin_fd = stdin_fd < 0 ? in.read : stdin_fd;
     s.stdout_fd = out.write;
     s.stderr_fd = errors;
-    s.fds = &extra;
-    s.n_fds = out_fd < 0 ? 0 : 1;
+    s.fds = extra;
+    s.n_fds = out_fd < 0 ? 0 : lock_fd < 0 ? 1 : 2;
     s.flags = SPAWN_NEW_GROUP | SPAWN_DIE_WITH_PARENT | SPAWN_NO_CORE;
     if (spawn_child(&s, &child, err) < 0)
         return err_wrap(err, "the helper program '%s'", argv[0]);

@@ -22,9 +22,10 @@ struct child_io {
         .in = -1, .out = -1, .errors = -1, .child = CHILD_INIT                                     \
     }
 #define _cleanup_child_io_ _cleanup_(child_io_release)
-/* argv[0] is the helper's name. stdin_fd -1: a pipe, `in`. out_fd (-1: none) becomes its descriptor
- * 3. The helper dies with us, and gets no ^C of the terminal: that is our business. */
-int child_io_start(const char *const *argv, int stdin_fd, int out_fd,
+/* argv[0] is the helper's name. stdin_fd -1: a socket, `in`. out_fd (-1: none) becomes its
+ * descriptor 3; lock_fd (-1: none) only stays open in it: a lock lasts until the helper has ended,
+ * too. The helper dies with us, and gets no ^C of the terminal: that is our business. */
+int child_io_start(const char *const *argv, int stdin_fd, int out_fd, int lock_fd,
                    const struct image_report *report, struct child_io *ret, struct err *err);
 /* Kills it if it still runs. */
 void child_io_release(struct child_io *c);

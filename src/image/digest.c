@@ -87,7 +87,7 @@ int digest_of_fd(int fd, const char *algorithm, const char *name, const struct i
     struct stat st;
     struct hashing h = {r, name, 0, fstat(fd, &st) == 0 ? (uint64_t)st.st_size : 0};
     tell_hashing(&h);
-    if (child_io_start(argv, fd, -1, r, &c, err) < 0 ||
+    if (child_io_start(argv, fd, -1, -1, r, &c, err) < 0 ||
         follow(&c, &h, d.hex, sizeof(d.hex), err) < 0)
         return -1;
     if (strlen(d.hex) != a->bytes * 2)

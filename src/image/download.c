@@ -39,7 +39,8 @@ struct download {
     const struct entry *entry;
     const struct want *want;
     const char *url;
-    int fd; /* of data.part */
+    int lock; /* of the entry: a helper that outlives us for a moment must not meet our successor */
+    int fd;   /* of data.part */
     char *part, *meta_path;
     struct http_answer meta; /* what the server said of the file that data.part begins */
     bool resumed; /* parts of it may be of another file: of an earlier run, unvalidated */
@@ -196,6 +197,7 @@ static enum http_result request(struct download *d, struct err *err)
 {
     const struct http_request q = {.url = d->url,
                                    .fd = d->fd,
+                                   .lock_fd = d->lock,
                                    .offset = part_size(d),
                                    .validator = validator(&d->meta),
                                    .begin = on_answer,
@@ -345,11 +347,11 @@ static bool part_is_useful(const struct download *d, const struct err *err)
            (validator(&d->meta) || d->want->digest);
 }
 
-static int download(struct fetcher *f, const struct entry *e, const struct want *w, const char *url,
-                    struct err *err)
+static int download(struct fetcher *f, const struct entry *e, int lock, const struct want *w,
+                    const char *url, struct err *err)
 {
     _cleanup_(download_release) struct download d = {
-        .f = f, .entry = e, .want = w, .url = url, .fd = -1};
+        .f = f, .entry = e, .want = w, .url = url, .lock = lock, .fd = -1};
     if (strncasecmp(url, "http:", 5) == 0 && !w->digest)
         /* Refusing would break configurations that work with Lima; in a local network they are
          * common. What is fetched over https is never redirected to http. */
@@ -417,9 +419,10 @@ static void tell_attempt(const struct fetcher *f, const struct want *w, const ch
         w->digest ? ":" : "", w->digest ? w->digest->hex : "", url);
 }
 
-/* Under the exclusive lock. asked: of the server, NULL when it was not. */
-static int provide(struct fetcher *f, const struct entry *e, const struct want *w, const char *url,
-                   const struct http_answer *asked, struct image_file *ret, struct err *err)
+/* Under the exclusive lock, which `lock` is. asked: of the server, NULL when it was not. */
+static int provide(struct fetcher *f, const struct entry *e, int lock, const struct want *w,
+                   const char *url, const struct http_answer *asked, struct image_file *ret,
+                   struct err *err)
 {
     _cleanup_image_file_ struct image_file old = IMAGE_FILE_INIT;
     _cleanup_err_ struct err why = ERR_INIT, failed = ERR_INIT;
@@ -437,7 +440,7 @@ static int provide(struct fetcher *f, const struct entry *e, const struct want *
         image_note(f->report, LOG_WARN, "The cached file is not used: %s", line);
     }
     tell_attempt(f, w, url);
-    if (download(f, e, w, url, &failed) < 0) {
+    if (download(f, e, lock, w, url, &failed) < 0) {
         if (r != 1 || failed.kind == ERR_INTERRUPTED) {
             err_move(err, &failed);
             return err_wrap(err, "failed to download `%s`", url);
@@ -494,7 +497,7 @@ int image_cache_url(struct fetcher *f, const char *url, const struct want *w,
     if (r)
         return r == 1 ? 0 : -1;
     _cleanup_close_ int lock = entry_lock(f, &e, true, w, err);
-    if (lock < 0 || provide(f, &e, w, url, was_asked ? &asked : NULL, ret, err) < 0)
+    if (lock < 0 || provide(f, &e, lock, w, url, was_asked ? &asked : NULL, ret, err) < 0)
         return -1;
     fetcher_hold(f, TAKE_FD(lock));
     return 0;

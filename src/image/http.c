@@ -192,7 +192,7 @@ enum http_result http_run(const struct http_request *q, const struct image_repor
     _cleanup_child_io_ struct child_io c = CHILD_IO_INIT;
     _cleanup_(exchange_release) struct exchange x = {.q = q, .report = r, .at = q->offset};
     tell(&x);
-    if (child_io_start(argv, -1, q->head ? -1 : q->fd, r, &c, err) < 0 ||
+    if (child_io_start(argv, -1, q->head ? -1 : q->fd, q->head ? -1 : q->lock_fd, r, &c, err) < 0 ||
         send_request(&c, q, err) < 0)
         return HTTP_FAILED;
     enum http_result result = follow(&x, &c, err);

@@ -20,6 +20,7 @@ struct http_request {
     bool head;
     /* below: of a GET */
     int fd;                /* where the body goes, at its place in the file */
+    int lock_fd;           /* that nobody else may write there; the helper keeps it, too */
     uint64_t offset;       /* ask for the file from here on … */
     const char *validator; /* … if it is still this one (If-Range); NULL: in any case */
     /* The answer is there, no byte is written yet. 0 goes on, 1 gives up because it is another file

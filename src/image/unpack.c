@@ -85,7 +85,7 @@ int image_unpack(int fd, const char *how, int dst_fd, const char *name, uint64_t
     const char *const argv[] = {"cima-unpack", how, limit, room, NULL};
     _cleanup_child_io_ struct child_io c = CHILD_IO_INIT;
     tell_unpacking(&u);
-    if (child_io_start(argv, fd, dst_fd, r, &c, err) < 0)
+    if (child_io_start(argv, fd, dst_fd, -1, r, &c, err) < 0)
         return -1;
     if (follow(&c, &u, err) == 0)
         return 0;

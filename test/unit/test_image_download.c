@@ -318,6 +318,23 @@ Test(download, DL03_without_a_digest_a_newer_file_is_fetched)
     expect_same(&s, newer);
 }
 
+Test(download, DL03_a_newer_file_that_is_no_good_is_not_used)
+{
+    _scene_ struct scene s;
+    scene_start(&s);
+    _cleanup_free_ char *image = put_image(&s, "a.qcow2", 100000, 1);
+    _cleanup_free_ char *junk = path_join(s.www, "b.qcow2");
+    const struct timespec times[2] = {{.tv_sec = 2000000000}, {.tv_sec = 2000000000}};
+    put_file(junk, "half");
+    cr_assert_eq(utimensat(AT_FDCWD, junk, times, 0), 0);
+    prepare_ok(&s, "other:b.qcow2/a.qcow2", NULL);
+    prepare_ok(&s, "other:b.qcow2/a.qcow2", NULL);
+    expect_note(&s, "warning: The newer file is not used: ");
+    expect_note(&s, "has only 4 bytes");
+    expect_note(&s, "Using cache");
+    expect_same(&s, image);
+}
+
 Test(download, works_offline_with_what_is_cached)
 {
     _scene_ struct scene s;
