@@ -378,6 +378,15 @@ cloud_init_is_done() {
 quick_boot() {
     # shellcheck disable=SC2086
     $shell "$seed/util/quick_boot.sh" "$1" >/run/output 2>&1
+    # As systemd does when the machine goes down.
+    stop=$(sed -n 's/^ExecStop=//p' /run/systemd-run-arguments 2>/dev/null)
+    rm -f /run/systemd-run-arguments
+    case $stop in *' switch')
+        check "this boot sees no switch" absent $switch
+        # shellcheck disable=SC2086
+        $shell ${stop#/bin/sh }
+        ;;
+    esac
 }
 
 switch=/etc/cloud/cloud-init.disabled

@@ -5,6 +5,7 @@
 #   quick_boot.sh arm    after cloud-init's end: if it has done its work without errors, and nothing
 #                        in this guest needs it on every boot, the next boots go without it, by its
 #                        own switch /etc/cloud/cloud-init.disabled; a unit of ours runs the rest
+#   quick_boot.sh switch when the machine goes down after that: the switch, which this boot need not see
 #   quick_boot.sh boot   in that unit: runs boot.sh if everything is as it was when cloud-init
 #                        finished; otherwise takes the switch back and restarts the machine, and
 #                        cloud-init sees to what is new
@@ -133,11 +134,20 @@ StandardError=append:/var/log/cloud-init-output.log
 [Install]
 WantedBy=multi-user.target
 TEXT
-    systemctl enable -q $unit || return 1
-    # The switch is the last thing, when all that stands in for cloud-init is on the disk.
+    systemctl enable -q $unit &&
+        systemd-run --quiet --unit=cima-quick-switch.service \
+            --description='Lets the next boot go without cloud-init' \
+            -p Type=oneshot -p RemainAfterExit=yes \
+            -p 'ExecStop=/bin/sh /var/lib/cima/quick-boot switch' true || return 1
+    say "the next boot goes without cloud-init"
+}
+
+# The last thing, when all that stands in for cloud-init is on the disk. A machine that dies before
+# boots with cloud-init.
+make_switch() {
+    [ ! -e $refusal ] && [ ! -e $switch ] || return 0
     sync
     echo "$ours" >$switch.new && mv $switch.new $switch
-    say "the next boot goes without cloud-init"
 }
 
 # ---- boot -----------------------------------------------------------------------------------------
@@ -193,9 +203,10 @@ boot() {
 
 case ${1:-} in
     arm) arm ;;
+    switch) make_switch ;;
     boot) boot ;;
     *)
-        echo 'usage: quick_boot.sh arm|boot' >&2
+        echo 'usage: quick_boot.sh arm|switch|boot' >&2
         exit 2
         ;;
 esac
