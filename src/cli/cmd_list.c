@@ -76,28 +76,18 @@ static bool select_names(const struct strv *all, const struct strv *asked, struc
     return missing;
 }
 
-/* False for one that was deleted since we looked, which is no news. */
-static bool read_info(const struct inst_env *env, const char *name, int *budget_ms,
-                      struct inst_info *ret)
-{
-    _cleanup_instance_ struct instance inst = INSTANCE_INIT;
-
-    if (store_find(env->store, name, &inst, NULL) < 0)
-        return false;
-    inst_info_read(env, &inst, budget_ms, ret);
-    return true;
-}
-
 static void gather(struct list *l, const struct strv *names)
 {
     int budget_ms = ASK_BUDGET_MS;
 
     l->infos = xcalloc(names->n + 1, sizeof(*l->infos));
-    for (size_t i = 0; i < names->n; i++)
-        if (read_info(l->env, names->v[i], &budget_ms, &l->infos[l->n])) {
-            inst_info_forget_config(&l->infos[l->n]);
-            l->n++;
-        }
+    for (size_t i = 0; i < names->n; i++) {
+        _cleanup_instance_ struct instance inst = INSTANCE_INIT;
+
+        /* One that was deleted since we looked is no news. */
+        if (store_find(l->env->store, names->v[i], &inst, NULL) == 0)
+            inst_info_read_row(l->env, &inst, &budget_ms, &l->infos[l->n++]);
+    }
 }
 
 static void print_table(const struct list *l, unsigned columns, bool all_fields)
@@ -116,10 +106,12 @@ static void print_objects(const struct inst_env *env, const struct strv *names, 
     bool first = true;
 
     for (size_t i = 0; i < names->n; i++) {
+        _cleanup_instance_ struct instance inst = INSTANCE_INIT;
         _cleanup_inst_info_ struct inst_info info = {0};
 
-        if (!read_info(env, names->v[i], &budget_ms, &info))
+        if (store_find(env->store, names->v[i], &inst, NULL) < 0)
             continue;
+        inst_info_read(env, &inst, &budget_ms, &info);
         _cleanup_json_ struct json *o = list_json(&info, env);
         if (yaml) {
             _cleanup_sbuf_ struct sbuf out = SBUF_INIT;

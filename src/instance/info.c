@@ -89,11 +89,6 @@ void inst_info_release(struct inst_info *info)
     *info = (struct inst_info){0};
 }
 
-void inst_info_forget_config(struct inst_info *info)
-{
-    config_release(&info->config);
-}
-
 static void set_condition(struct instance_state *st, const char *condition)
 {
     free(st->condition);
@@ -186,19 +181,32 @@ static char *read_version(const struct instance *i)
     return text;
 }
 
+/* State and configuration: what every form of `list` shows. */
+static void read_row(const struct inst_env *env, const struct instance *i, int *budget_ms,
+                     struct inst_info *ret)
+{
+    *ret = (struct inst_info){.name = xstrdup(i->name), .dir = xstrdup(i->dir)};
+    instance_state_read(i, &ret->state);
+    read_config(env, i, ret);
+    if (inst_has_agent(&ret->state))
+        ask_agent(i, budget_ms, ret);
+}
+
+void inst_info_read_row(const struct inst_env *env, const struct instance *i, int *budget_ms,
+                        struct inst_info *ret)
+{
+    read_row(env, i, budget_ms, ret);
+    config_release(&ret->config);
+}
+
 void inst_info_read(const struct inst_env *env, const struct instance *i, int *budget_ms,
                     struct inst_info *ret)
 {
-    struct inst_info info = {.name = xstrdup(i->name), .dir = xstrdup(i->dir)};
     _cleanup_free_ char *protected_path = instance_path(i, INST_PROTECTED);
 
-    instance_state_read(i, &info.state);
-    read_config(env, i, &info);
-    if (inst_has_agent(&info.state))
-        ask_agent(i, budget_ms, &info);
-    info.protected_ = path_exists(protected_path);
-    info.lima_version = read_version(i);
-    if (info.has_config)
-        info.message = inst_message(env, i, &info.config.v, info.state.status, info.ssh_port);
-    *ret = info;
+    read_row(env, i, budget_ms, ret);
+    ret->protected_ = path_exists(protected_path);
+    ret->lima_version = read_version(i);
+    if (ret->has_config)
+        ret->message = inst_message(env, i, &ret->config.v, ret->state.status, ret->ssh_port);
 }

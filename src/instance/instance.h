@@ -140,7 +140,7 @@ struct inst_info {
     char *name, *dir;
     struct instance_state state; /* Broken, with the reason in errors, when the YAML is */
     bool has_config;      /* it could be read, and then: */
-    struct config config; /* may be let go of by inst_info_forget_config */
+    struct config config;
     char *vm_type;
     enum arch arch;
     int64_t cpus;
@@ -157,8 +157,10 @@ void inst_info_release(struct inst_info *info);
  * used is taken off). An agent that does not answer makes the condition "not responding". */
 void inst_info_read(const struct inst_env *env, const struct instance *i, int *budget_ms,
                     struct inst_info *ret);
-/* The whole of it is large, and a table of many instances needs only the values beside it. */
-void inst_info_forget_config(struct inst_info *info);
+/* The same for a row of a table, of which there may be thousands: config (which is large),
+ * protected_, lima_version and message stay empty. */
+void inst_info_read_row(const struct inst_env *env, const struct instance *i, int *budget_ms,
+                        struct inst_info *ret);
 /* `message` of the YAML, its template expanded; "" when there is none. Caller frees. */
 char *inst_message(const struct inst_env *env, const struct instance *i,
                    const struct config_instance *cfg, enum inst_status status, uint16_t ssh_port);

@@ -27,6 +27,35 @@ Test(info, stopped)
     cr_expect_not(info.protected_);
 }
 
+/* A row of the table: the values, and not what they come from. */
+Test(info, row)
+{
+    _cleanup_world_ struct world w;
+    _cleanup_instance_ struct instance inst = INSTANCE_INIT;
+    _cleanup_inst_info_ struct inst_info full = {0}, row = {0}, quick = {0};
+    int budget = 0;
+
+    world_init(&w);
+    world_create(&w, "one", &inst);
+    read_info(&w, &inst, &full);
+    inst_info_read_row(&w.env, &inst, &budget, &row);
+    _cleanup_store_around_ struct store_around *around = store_around_read(&w.store, NULL);
+    cr_assert_not_null(around);
+    w.env.around = around;
+    inst_info_read_row(&w.env, &inst, &budget, &quick);
+    const struct inst_info *rows[] = {&row, &quick};
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        cr_expect_eq(rows[i]->state.status, INST_STOPPED);
+        cr_expect(rows[i]->has_config);
+        cr_expect_str_eq(rows[i]->vm_type, full.vm_type);
+        cr_expect_eq(rows[i]->arch, ARCH_X86_64);
+        cr_expect_eq(rows[i]->cpus, full.cpus);
+        cr_expect_eq(rows[i]->memory, full.memory);
+        cr_expect_eq(rows[i]->disk, full.disk);
+        cr_expect_null(rows[i]->config.arena);
+    }
+}
+
 Test(info, running)
 {
     _cleanup_world_ struct world w;
