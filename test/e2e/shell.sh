@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Row `shell` on the mini guest: words, environment, directories, exit codes, terminals, the second
 # name `lima`, and a machine that is not there or not up.
-# shellcheck disable=SC2016,SC2317 # the guest's shell expands them; functions are called by name
+# shellcheck disable=SC1003,SC2016,SC2317 # the guest's shell expands them; functions are called by name
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 need_guest
