@@ -117,3 +117,28 @@ Test(stage, every_stage_has_a_name)
         cr_assert_eq((int)back, i);
     }
 }
+
+Test(event, HA_14_a_port_forward)
+{
+    struct event e = EVENT_INIT, back = EVENT_INIT;
+    struct err err = ERR_INIT;
+
+    e.running = true;
+    e.forward = (struct event_forward){.type = (char *)"failed",
+                                       .protocol = (char *)"tcp",
+                                       .guest_addr = (char *)"127.0.0.1:80",
+                                       .host_addr = (char *)"127.0.0.1:8080",
+                                       .error = (char *)"it is busy"};
+    _cleanup_free_ char *json = event_to_json(&e);
+    cr_assert(strstr(json, "\"portForward\":{\"type\":\"failed\",\"protocol\":\"tcp\","
+                           "\"guestAddr\":\"127.0.0.1:80\",\"hostAddr\":\"127.0.0.1:8080\","
+                           "\"error\":\"it is busy\"}"), "%s", json);
+    cr_assert_eq(event_parse(json, strlen(json), &back, &err), 0);
+    cr_assert(back.running, "a forward's event repeats the status");
+    cr_assert_str_eq(back.forward.error, "it is busy");
+    event_release(&back);
+    /* None when there is none. */
+    e.forward = (struct event_forward){0};
+    _cleanup_free_ char *without = event_to_json(&e);
+    cr_assert_null(strstr(without, "portForward"));
+}
