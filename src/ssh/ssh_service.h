@@ -14,6 +14,9 @@
  *           guest for the end of the boot scripts and then prints their report: an event stream.
  *           The session stays as long as the master; when we die, its stdin ends, and so does it
  *   up      nothing is done here until the master ends
+ *
+ * Others learn by GUEST_LINK_UP, GUEST_BOOTED and GUEST_LINK_DOWN. At the end of the instance a
+ * master that is up only loses its own session: it leaves with the last of the others.
  */
 #ifndef CIMA_SSH_SSH_SERVICE_H
 #define CIMA_SSH_SSH_SERVICE_H
