@@ -7,11 +7,11 @@
 #include <sys/socket.h>
 
 /* A new connection every interval, in the place of an older one: every second one in the first
- * place, every fourth in the second, and so on, so that they live for 2, 4, 8 and twice for 16
+ * place, every fourth in the second, and so on, so that they live for 2, 4 and twice for 8
  * intervals. The short ones find a guest that has just begun to listen, the long ones bear with one
  * that takes seconds for a greeting. More of them at a time would be too many for a server that has
- * just come up (sshd drops some from its 10th on). */
-#define TRIES 5
+ * just come up (dropbear drops those of one address from the 6th on, sshd some from the 10th). */
+#define TRIES 4
 #define GREETING_MAX 80
 
 static const struct {

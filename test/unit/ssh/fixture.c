@@ -91,9 +91,10 @@ static void on_connection(void *arg, int fd, unsigned events)
 static void greet_slowly(struct fixture *f)
 {
     static const char ssh[] = "SSH-2.0-slow\r\n";
+    int64_t greet_ms = f->greet_ms ? f->greet_ms : 700;
 
     for (unsigned i = 0; f->greeting == GREET_SLOWLY && i < f->n_held; i++)
-        if (f->held_since[i] && monotonic_ms() - f->held_since[i] > 700) {
+        if (f->held_since[i] && monotonic_ms() - f->held_since[i] > greet_ms) {
             f->held_since[i] = 0;
             fd_write_all(f->held[i], ssh, strlen(ssh));
         }

@@ -21,6 +21,7 @@ struct fixture {
     int64_t held_since[64];
     unsigned n_held;
     enum greeting greeting;
+    int64_t greet_ms; /* GREET_SLOWLY; 0: 700 */
     enum stage reached;
     unsigned holds;
     unsigned n_degraded;
