@@ -157,11 +157,18 @@ const char *child_io_value(const char *line, const char *word)
     return strncmp(line, word, n) == 0 && line[n] == ' ' ? line + n + 1 : NULL;
 }
 
+static void name_subject(const char *subject, struct err *err)
+{
+    if (subject)
+        err_wrap(err, "'%s'", subject);
+}
+
 bool child_io_failed(const char *line, const char *subject, enum err_kind kind, struct err *err)
 {
     const char *text = child_io_value(line, "fail");
     if (text) {
-        err_set(err, kind, "'%s': %s", subject, text);
+        err_set(err, kind, "%s", text);
+        name_subject(subject, err);
         return true;
     }
     text = child_io_value(line, "errno");
@@ -170,7 +177,8 @@ bool child_io_failed(const char *line, const char *subject, enum err_kind kind, 
     char *rest;
     long number = strtol(text, &rest, 10);
     errno = number > 0 && number < 4096 ? (int)number : EIO;
-    err_set_errno(err, ERR_IO, "'%s':%s", subject, rest);
+    err_set_errno(err, ERR_IO, "%s", rest + (*rest == ' '));
+    name_subject(subject, err);
     return true;
 }
 

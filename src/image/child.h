@@ -38,7 +38,7 @@ char *child_io_line(struct child_io *c, void (*tick)(void *arg), void *arg, stru
 /* The value when the line is "WORD VALUE", else NULL. */
 const char *child_io_value(const char *line, const char *word);
 /* Fills err from a line "fail TEXT" or "errno N TEXT"; false when it is none of them. subject is
- * what it is about: "'x': TEXT". */
+ * what it is about (may be NULL): "'x': TEXT". */
 bool child_io_failed(const char *line, const char *subject, enum err_kind kind, struct err *err);
 /* Its output has ended without a word of an end: it was killed, or couldn't be loaded. Returns -1.
  */

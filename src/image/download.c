@@ -155,8 +155,7 @@ static int check_room(const struct download *d, const struct http_answer *a, str
     if (need <= room)
         return 0;
     _cleanup_free_ char *n = format_size(need), *r = format_size(room);
-    err_set(err, ERR_IO, "'%s': %s are still to come, but only %s are free in '%s'", d->url, n, r,
-            d->entry->dir);
+    err_set(err, ERR_IO, "%s are still to come, but only %s are free in '%s'", n, r, d->entry->dir);
     return err_hint(err, "make room (`cima prune` empties the cache), or set XDG_CACHE_HOME to a "
                          "directory on another file system");
 }
@@ -166,7 +165,7 @@ static int on_answer(void *arg, const struct http_answer *a, struct err *err)
 {
     struct download *d = arg;
     if (a->html && d->want->purpose != IMAGE_FOR_INITRD) {
-        err_set(err, ERR_NET, "'%s': the server sent a web page, not the %s", d->url,
+        err_set(err, ERR_NET, "the server sent a web page, not the %s",
                 image_purpose_to_string(d->want->purpose));
         return err_hint(err, "open the address in a browser; does the network want a login first?");
     }
@@ -206,7 +205,7 @@ static enum http_result request(struct download *d, struct err *err)
     uint64_t size = part_size(d);
     if (r != HTTP_DONE || !d->meta.total || size == d->meta.total)
         return r;
-    err_set(err, ERR_NET, "'%s': %llu bytes came, the server had announced %llu", d->url,
+    err_set(err, ERR_NET, "%llu bytes came, the server had announced %llu",
             (unsigned long long)size, (unsigned long long)d->meta.total);
     return size < d->meta.total ? HTTP_AGAIN : HTTP_CHANGED;
 }
@@ -230,7 +229,7 @@ static int try_again(const struct download *d, unsigned tries, struct err *why, 
     if (tries >= http_limits.tries)
         return err_move(err, why);
     _cleanup_free_ char *line = err_message(why);
-    image_note(d->f->report, LOG_WARN, "%s; trying again", line);
+    image_note(d->f->report, LOG_WARN, "'%s': %s; trying again", d->url, line);
     return wait_a_moment(d, ms, err);
 }
 
@@ -268,14 +267,14 @@ static int check_part(const struct download *d, struct err *err)
     const struct want *w = d->want;
     struct digest got;
     if (part_size(d) == 0)
-        return err_set(err, ERR_NET, "'%s': the server sent an empty file", d->url);
+        return err_set(err, ERR_NET, "the server sent an empty file");
     if (!w->digest)
         return 0;
     if (digest_of_fd(d->fd, w->digest->algorithm, d->url, d->f->report, &got, err) < 0)
         return -1;
     if (streq(got.hex, w->digest->hex))
         return 0;
-    err_set(err, ERR_IO, "'%s': expected digest `%s:%s`, got `%s:%s`", d->url, w->digest->algorithm,
+    err_set(err, ERR_IO, "expected digest `%s:%s`, got `%s:%s`", w->digest->algorithm,
             w->digest->hex, got.algorithm, got.hex);
     return err_hint(err, "the file on the server is damaged or another version: look for its "
                          "present digest, or use another mirror");

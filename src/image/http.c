@@ -72,9 +72,9 @@ static int parse_answer(struct exchange *x, const char *v, struct err *err)
     return 0;
 }
 
-static enum http_result changed(const struct exchange *x, struct err *err)
+static enum http_result changed(struct err *err)
 {
-    err_set(err, ERR_NET, "'%s': the file on the server has changed", x->q->url);
+    err_set(err, ERR_NET, "the file on the server has changed");
     return HTTP_CHANGED;
 }
 
@@ -86,7 +86,7 @@ static enum http_result begin(struct exchange *x, const struct child_io *c, cons
     if (r == 0 && x->q->begin)
         r = x->q->begin(x->q->arg, &x->answer, err);
     if (r > 0)
-        return changed(x, err);
+        return changed(err);
     if (r < 0 || (!x->q->head && child_io_send(c, "go\n", 3, err) < 0))
         return HTTP_FAILED;
     tell(x);
@@ -117,11 +117,11 @@ static enum http_result refused(const struct exchange *x, const char *status, st
     unsigned long code = strtoul(status, NULL, 10);
     _cleanup_sbuf_ struct sbuf body = SBUF_INIT;
     if (code == 416 && x->q->offset)
-        return changed(x, err);
+        return changed(err);
     if (x->body)
         sbuf_add_printable(&body, x->body, strlen(x->body));
     err_set(err, code == 404 || code == 410 ? ERR_NOT_FOUND : ERR_NET,
-            "'%s': unexpected HTTP status %s, body=\"%s\"", x->q->url, status, sbuf_str(&body));
+            "unexpected HTTP status %s, body=\"%s\"", status, sbuf_str(&body));
     if (code == 404 || code == 410)
         err_hint(err, "the server has no such file (any more): look for its new address");
     else if (code == 401 || code == 403 || code == 407)
@@ -131,7 +131,7 @@ static enum http_result refused(const struct exchange *x, const char *status, st
 
 static enum http_result broken(const struct exchange *x, const char *text, struct err *err)
 {
-    err_set(err, ERR_NET, "'%s': %s", x->q->url, text);
+    err_set(err, ERR_NET, "%s", text);
     if (!x->answered)
         err_hint(err, "check the address, the network and the proxy (http_proxy, https_proxy, "
                       "no_proxy)");
@@ -144,11 +144,11 @@ static enum http_result cut_off(struct exchange *x, const char *v, struct err *e
     char *rest;
     x->at = strtoull(v, &rest, 10);
     if (x->answer.total)
-        err_set(err, ERR_NET, "'%s': the transfer ended after %llu of %llu bytes:%s", x->q->url,
+        err_set(err, ERR_NET, "the transfer ended after %llu of %llu bytes:%s",
                 (unsigned long long)x->at, (unsigned long long)x->answer.total, rest);
     else
-        err_set(err, ERR_NET, "'%s': the transfer ended after %llu bytes:%s", x->q->url,
-                (unsigned long long)x->at, rest);
+        err_set(err, ERR_NET, "the transfer ended after %llu bytes:%s", (unsigned long long)x->at,
+                rest);
     err_hint(err, "what has come so far is kept: the same command goes on from there");
     return HTTP_AGAIN;
 }
@@ -169,14 +169,14 @@ static enum http_result follow(struct exchange *x, struct child_io *c, struct er
         } else if (child_io_value(line, "done")) {
             return HTTP_DONE;
         } else if (child_io_value(line, "changed")) {
-            return changed(x, err);
+            return changed(err);
         } else if ((v = child_io_value(line, "status"))) {
             return refused(x, v, err);
         } else if ((v = child_io_value(line, "partial"))) {
             return cut_off(x, v, err);
         } else if ((v = child_io_value(line, "again"))) {
             return broken(x, v, err);
-        } else if (child_io_failed(line, x->q->url, ERR_NET, err)) {
+        } else if (child_io_failed(line, NULL, ERR_NET, err)) {
             return HTTP_FAILED;
         }
     }

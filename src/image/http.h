@@ -36,8 +36,8 @@ enum http_result {
     HTTP_FAILED,  /* failed (err) */
 };
 
-/* Progress is told with `url` as the location. err is not NULL. *ret_answer is set whenever there
- * was a successful one. */
+/* Progress is told with `url` as the location; errors do not name it. err is not NULL. *ret_answer
+ * is set whenever there was a successful one. */
 enum http_result http_run(const struct http_request *q, const struct image_report *r,
                           struct http_answer *ret_answer, struct err *err);
 
