@@ -92,12 +92,10 @@ boot_cloud_init() {
             *'"errors": []'* | *'"recoverable_errors": {}'*) continue ;;
             *'"errors": '*) boot_state=error ;;
             *'"recoverable_errors": '*) boot_state=${boot_state:-degraded} ;;
-            *']'* | *'}'*)
-                boot_inside=
-                continue
-                ;;
             *)
-                [ -z "$boot_inside" ] || echo "${boot_line#"${boot_line%%[! ]*}"}"
+                boot_line=${boot_line#"${boot_line%%[! ]*}"}
+                case $boot_line in ']'* | '}'*) boot_inside= ;; esac
+                [ -z "$boot_inside" ] || echo "$boot_line"
                 continue
                 ;;
         esac
@@ -106,18 +104,21 @@ boot_cloud_init() {
     if [ -n "$boot_state" ]; then
         echo "cloud-init $boot_state" >>$boot_report
         tail -c 1000000 $boot_log 2>/dev/null |
-            grep -aE 'WARNING|ERROR|CRITICAL|Traceback|Error: ' >>"$boot_tmp/cloud-init"
+            grep -aE 'WARNING|ERROR|CRITICAL' >>"$boot_tmp/cloud-init"
         boot_lines "$boot_tmp/cloud-init"
     fi
     rm -f "$boot_tmp/cloud-init"
 }
 
 # Scripts of the instance are written for a system that is up, as it is at the end of cloud-init.
+# A unit that does nothing waits for those that are being started. To start them here would run
+# once more what has failed.
 boot_wait_for_system() {
     [ -n "$boot_awaited" ] || return 0
     boot_info "Waiting for the system to be up"
     # shellcheck disable=SC2086 # words
-    systemctl start $boot_awaited || :
+    systemd-run --quiet --unit=cima-boot-wait.service -p Type=oneshot -p DefaultDependencies=no \
+        -p After=multi-user.target -p Conflicts=shutdown.target $boot_awaited true || :
     boot_awaited=
 }
 
@@ -396,8 +397,8 @@ boot_main() {
         return $boot_status
     fi
     case $boot_how in
-        early) boot_awaited='cloud-config.service multi-user.target' ;;
-        quick) boot_awaited='network-online.target multi-user.target' ;;
+        early) boot_awaited='-p After=cloud-config.service' ;;
+        quick) boot_awaited='-p After=network-online.target -p Wants=network-online.target' ;;
     esac
     echo $$ >/run/cima-boot-running
     [ ! -e /run/lima-boot-done ] || rm -f /run/lima-boot-done

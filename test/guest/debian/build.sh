@@ -15,7 +15,7 @@ root_mib=1900
 packages='systemd systemd-sysv systemd-resolved udev dbus dbus-user-session libpam-systemd
 openssh-server openssh-sftp-server cloud-init cloud-guest-utils fdisk netplan.io sudo sshfs fuse3
 python3 locales e2fsprogs ca-certificates iproute2 iputils-ping kmod procps less curl zstd
-initramfs-tools systemd-boot-efi'
+initramfs-tools systemd-boot-efi netbase tzdata'
 
 usage() {
     cat <<'TEXT'
@@ -144,7 +144,8 @@ guest_apt() {
 mkdir -p "$cache/apt/lists/partial" "$cache/apt/archives/partial"
 # shellcheck disable=SC2086 # words
 if guest_apt apt-get -qq update >"$work/log" 2>&1 &&
-    guest_apt apt-get -qq install --print-uris $kernel $packages >"$work/uris" 2>>"$work/log"; then
+    guest_apt apt-get -qq install --print-uris '?essential' '?priority(required)' $kernel \
+        $packages >"$work/uris" 2>>"$work/log"; then
     sed -n "s/^'[^']*' \([^ ]*\) \([0-9]*\) \([A-Za-z0-9]*:[0-9a-f]*\)$/\1 \2 \3/p" "$work/uris" |
         sort >"$work/packages"
     [ -s "$work/packages" ] || fail 'apt-get has named no packages'
@@ -170,7 +171,7 @@ mode=auto
 # Everything that needs the owners of the files happens in a hook, because only there is the
 # builder root, be it in a name space. What it makes comes back through descriptor 8.
 # shellcheck disable=SC2016,SC2086 # $1 is the hook's; words
-mmdebstrap --quiet --mode=$mode --variant=important --format=null --architectures="$arch" \
+mmdebstrap --quiet --mode=$mode --variant=minbase --format=null --architectures="$arch" \
     --include="$(echo $kernel $packages | tr ' ' ',')" \
     --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Retries "2"' \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \

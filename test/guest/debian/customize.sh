@@ -48,15 +48,17 @@ cp "$root/usr/lib/systemd/boot/efi/systemd-boot$efi.efi" "$parts/boot.efi"
 
 # ---- the file system ---------------------------------------------------------------------------------
 
-# In a mount name space of its own, because the builder has mounted /proc and the like.
-# shellcheck disable=SC2016 # for that shell
-unshare -m sh -c '
-    cut -d " " -f 2 /proc/self/mounts | sort -r | while read -r point; do
-        case $point in "$1"/*) umount "$point" ;; esac
-    done
-    find "$1/proc" "$1/sys" "$1/dev" "$1/run" "$1/tmp" -xdev -mindepth 1 -delete
-    mke2fs -q -t ext4 -d "$1" -L debian-root -m 1 -E root_owner=0:0,lazy_itable_init=1 \
-        "$2/root" "${3}M" >/dev/null
-' - "$root" "$parts" "$size"
+# From a copy, because the builder has mounted /proc and the like in the original.
+tree=$parts/tree
+mkdir "$tree"
+tar --one-file-system --warning=no-xdev --xattrs --xattrs-include='*' --exclude=./dev \
+    --exclude=./proc --exclude=./sys --exclude=./run --exclude=./tmp -C "$root" -cf "$parts/tar" .
+tar --xattrs --xattrs-include='*' -C "$tree" -xpf "$parts/tar"
+rm "$parts/tar"
+mkdir "$tree/dev" "$tree/proc" "$tree/sys" "$tree/run" "$tree/tmp"
+chmod 1777 "$tree/tmp"
+mke2fs -q -t ext4 -d "$tree" -L debian-root -m 1 -E root_owner=0:0,lazy_itable_init=1 \
+    "$parts/root" "${size}M" >/dev/null
+rm -rf "$tree"
 chmod 0644 "$parts"/*
 tar -cSf - -C "$parts" root vmlinuz initrd.img boot.efi >&8
