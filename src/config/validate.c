@@ -155,5 +155,6 @@ void config_validate(const struct config *c, const struct config_context *ctx, s
     run(&rules_instance, &k);
     run(&rules_lists, &k);
     run(&rules_forwards, &k);
+    run(&rules_text, &k);
     config_origin_place(c, d, first);
 }

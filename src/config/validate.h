@@ -23,7 +23,7 @@ struct rules {
     const struct rule *v;
     size_t n;
 };
-extern const struct rules rules_instance, rules_lists, rules_forwards;
+extern const struct rules rules_instance, rules_lists, rules_forwards, rules_text;
 
 /* One problem; `path` as in the YAML. The returned diagnostic is for a hint. */
 #define problem(k, path, ...) config_error((k)->d, (path), __VA_ARGS__)

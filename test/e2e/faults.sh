@@ -182,7 +182,7 @@ while [ $round -lt 15 ] && $good; do
     round=$((round + 1))
     race 'F12 start and delete' 'start a' 'delete -f a' || good=false
     run "$cima" delete -f a
-    [ "$code" -eq 0 ] && [ "$(machines_of a)" -eq 0 ] && within 10 nothing_in_home || good=false
+    { [ "$code" -eq 0 ] && [ "$(machines_of a)" -eq 0 ] && within 10 nothing_in_home; } || good=false
     run "$cima" create "$scratch/a.yaml"
     [ "$code" -eq 0 ] || good=false
 done
@@ -211,7 +211,7 @@ while [ $round -lt 25 ] && $good; do
         run "$cima" delete a
     else
         run "$cima" create "$scratch/a.yaml"
-        [ "$code" -eq 0 ] && [ -z "$(hidden)" ] || good=false
+        { [ "$code" -eq 0 ] && [ -z "$(hidden)" ]; } || good=false
         run "$cima" delete a
     fi
     [ "$code" -eq 0 ] || good=false
@@ -341,11 +341,11 @@ rounds=${CIMA_KILL_ROUNDS:-30}
 round=0 good=true why=
 while [ $round -lt "$rounds" ] && $good; do
     round=$((round + 1))
-    "$cima" stop -f a >/dev/null 2>&1 || { good=false why='stop -f' && break; }
+    "$cima" stop -f a >/dev/null 2>&1 || { good=false why='stop -f'; }
     "$cima" start a >"$scratch/one" 2>&1 &
     starter=$!
     # In the middle of the start, or after it.
-    [ "$(random 2)" -eq 0 ] && doze 99 || wait $starter
+    if [ "$(random 2)" -eq 0 ]; then doze 99; else wait $starter; fi
     case $(random 3) in
         0) what="hostagent --pidfile $a/ha.pid" ;;
         1) what="^$scratch/qemu .*$a/" ;;
@@ -357,7 +357,7 @@ while [ $round -lt "$rounds" ] && $good; do
     done
     wait $starter 2>/dev/null
     run "$cima" start a
-    [ "$code" -eq 0 ] && [ "$(machines_of a)" -eq 1 ] || { good=false why="start: $err"; }
+    { [ "$code" -eq 0 ] && [ "$(machines_of a)" -eq 1 ]; } || { good=false why="start: $err"; }
 done
 check "win 2: killed at $rounds moments, start works" $good
 $good || printf '     round %s: %s\n' "$round" "$why"

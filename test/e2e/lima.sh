@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
+# shellcheck disable=SC2154 # variables of lib.sh
 # A home and instance directories as limactl leaves them. Sourced after lib.sh.
 command -v python3 >/dev/null || skip 'python3 is not installed'
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
+# shellcheck disable=SC2154 # variables of lib.sh
 # Machines that cost nothing: the stubs of QEMU and ssh in place of the real programs. Everything
 # else (cima, its host agent, locks, files, qemu-img) is real. Sourced after lib.sh.
 
