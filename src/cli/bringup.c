@@ -223,6 +223,7 @@ int cli_create(struct cli *cli, const char *name, const struct inst_template *t,
 
     report.interrupted = interrupted;
     report.tick = on_stop_tick;
+    report.config_told = cli->config_told;
     catch_sigint(&old);
     if (cli->live)
         progress_begin(name, 0);

@@ -10,7 +10,7 @@ struct cli {
     bool tty;  /* --tty, else standard output is a terminal: questions, columns cut to its width */
     bool live; /* a live progress line is welcome: not with --tty=false, --yes, JSON logs */
     bool debug;
-    bool config_told; /* warnings of the configuration were shown a moment ago */
+    bool config_told; /* warnings of the configuration are shown by somebody else */
     /* below: only through cli_env */
     bool ready;
     struct host_facts host;

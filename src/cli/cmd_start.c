@@ -22,6 +22,7 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
     if (!env || cli_target_find(env, args_pos(args, 0), args_str(args, "name"), &t, err) < 0)
         return -1;
     cli_warn_root();
+    cli->config_told = args_flag(args, "foreground"); /* by the agent, in this terminal */
     if (t.is_template && cli_create(cli, t.name, &t.template_, &t.inst, err) < 0)
         return err->kind == ERR_EXISTS ? err_hint(err,
                                                   "to start it: `cima start %s`; to make "

@@ -74,7 +74,8 @@ int inst_create(const struct inst_env *env, const char *name, const struct inst_
         return err_hint(err, "`cima start %s` starts it; or choose another name with --name", name);
     }
     int loaded = store_load_template(env->store, name, &layer, env->host, &config, &warnings, err);
-    inst_warnings(r, &warnings);
+    if (!r->config_told)
+        inst_warnings(r, &warnings);
     if (loaded < 0 && !err->hint)
         err_hint(err, "mend the file; `cima validate %s` checks it",
                  streq(t->path, "<stdin>") ? "-" : t->path);

@@ -37,7 +37,7 @@ struct inst_report {
     /* Has the person asked to stop waiting? */
     bool (*interrupted)(void *arg);
     void *arg;
-    bool config_told; /* the warnings of the configuration were told a moment ago */
+    bool config_told; /* the warnings of the configuration are told by somebody else */
 };
 
 void inst_note(const struct inst_report *r, enum log_level level, const char *fmt, ...)

@@ -339,6 +339,14 @@ succeeds 'stop' "$cima" stop slip
 succeeds 'start NAME' "$cima" start slip
 check '… warns again' is "$(printf '%s\n' "$err" | grep -c cpuz)" 1
 succeeds 'stop' "$cima" stop slip
+cp slip.yaml slop.yaml
+"$cima" start --foreground slop.yaml >out 2>err </dev/null &
+front=$!
+check 'start --foreground FILE' within 30 has_status slop Running
+"$cima" stop slop >/dev/null 2>&1
+wait "$front"
+check '… warns once' is "$(grep -c cpuz err)" 1
+"$cima" delete slop >/dev/null 2>&1
 stub_yaml docs.yaml </dev/null
 printf -- '---\ncpus: 4\n' >>docs.yaml
 succeeds 'validate of two documents' "$cima" validate docs.yaml

@@ -75,6 +75,19 @@ succeeds 'restart' "$cima" restart life
 check 'it runs after the restart' has_status life Running
 succeeds 'stop -f' "$cima" stop -f life
 check 'it is stopped after stop -f' has_status life Stopped
+
+# A larger disk and another number of CPUs, by edit; then a disk as on the first day.
+size_and_cpus='cat /sys/class/block/vda/size; nproc'
+succeeds 'edit' env EDITOR="sed -i 's/^disk:.*/disk: 2GiB/; s/^cpus:.*/cpus: 1/'" "$cima" edit life
+succeeds 'start after edit' "$cima" start life
+check '… the disk grows' says "Resize instance life's disk from 1GiB to 2GiB"
+succeeds '… the guest sees it' "$cima" shell life sh -c "$size_and_cpus; cat \"\$HOME/note\""
+check '… and has kept its files' is "$out" "$(printf '4194304\n1\nkept')"
+succeeds 'factory-reset of a running one' "$cima" factory-reset life
+succeeds 'start after it' "$cima" start life
+succeeds '… with a fresh disk' "$cima" shell life sh -c "$size_and_cpus; cat \"\$HOME/note\" 2>/dev/null || echo none"
+check '… of the size of the YAML' is "$out" "$(printf '4194304\n1\nnone')"
+succeeds 'stop -f' "$cima" stop -f life
 succeeds 'delete' "$cima" delete life
 check 'the directory is gone' absent "$CIMA_HOME/life"
 succeeds 'list of nothing' "$cima" list
