@@ -17,6 +17,9 @@ ours='made by /var/lib/cima/quick-boot'
 refusal=/etc/cima-no-quick-boot
 state=/var/lib/cima/quick-state
 misses=/var/lib/cima/quick-misses
+network=/var/lib/cima/quick-network
+newline='
+'
 unit=cima-quick-boot.service
 
 say() {
@@ -52,6 +55,16 @@ fingerprint() {
         read -r blocks <"$size" && echo "$name $blocks"
     done
     return 0
+}
+
+# The network devices that are up, by name and address.
+network_now() {
+    for dir in /sys/class/net/*; do
+        [ -e "$dir/device" ] || continue
+        operstate=
+        read -r address <"$dir/address" && read -r operstate <"$dir/operstate"
+        [ "$operstate" != up ] || echo "${dir##*/} $address"
+    done
 }
 
 # ---- arm ------------------------------------------------------------------------------------------
@@ -110,7 +123,7 @@ arm() {
         say "cloud-init stays: there was something new on each of the last starts"
         return 0
     fi
-    mv $state.new $state &&
+    mv $state.new $state && network_now >$network &&
         cp "$0" /var/lib/cima/quick-boot.new &&
         mv /var/lib/cima/quick-boot.new /var/lib/cima/quick-boot || return 1
     cat >/etc/systemd/system/$unit <<TEXT || return 1
@@ -185,6 +198,22 @@ back_to_cloud_init() {
         cloud-final.service
 }
 
+# A network that does not come up without cloud-init would leave nobody a way in.
+watch_network() {
+    tries=0
+    while [ $tries -lt 120 ]; do
+        now=$newline$(network_now)$newline
+        missing=
+        while read -r line; do
+            case $now in *"$newline$line$newline"*) ;; *) missing=$line ;; esac
+        done <$network
+        [ -n "$missing" ] || return 0
+        tries=$((tries + 1))
+        sleep 2
+    done
+    back_to_cloud_init "the network is not what it was (no $missing)"
+}
+
 boot() {
     switch_is_ours || return 0
     if [ -e $refusal ]; then
@@ -195,6 +224,7 @@ boot() {
         back_to_cloud_init "something has changed"
     else
         [ ! -e $misses ] || rm -f $misses
+        watch_network &
         LIMA_CIDATA_MNT=$mnt
         export LIMA_CIDATA_MNT
         exec sh "$mnt/boot.sh" quick
