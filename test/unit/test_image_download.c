@@ -779,7 +779,7 @@ Test(download, F11_interrupted_download_goes_on)
     prepare_ok(&s, "slow:4000000/a.qcow2", NULL);
     expect_same(&s, image);
     requests(&s, "/slow", &sent);
-    cr_log_info("%llu bytes sent for %lld", (unsigned long long)sent, (long long)st.st_size);
+    cr_expect_leq(sent, (uint64_t)st.st_size / 4 * 5, "it did not start over");
 }
 
 /* kill -9 at ten moments: at most 105 % of the bytes come over the wire. What a killed client had
@@ -812,7 +812,6 @@ Test(download, F11_killed_ten_times)
     /* The server notices a dead peer when it writes. */
     usleep(300000);
     unsigned n = requests(&s, "GET /slow", &sent);
-    cr_log_info("%u requests, %.1f %%", n, 100.0 * (double)sent / (double)st.st_size);
     cr_expect_geq(n, 8, "it was killed in the middle");
     cr_expect_leq(sent, (uint64_t)st.st_size / 20 * 21);
 }
