@@ -108,6 +108,29 @@ check '… replaces the agent' says 'does not respond; replacing it'
 check '… shuts the guest down properly' sh -c "! grep -q 'by force' '$scratch/err'"
 check 'nothing is left running' is "$(processes_with "$CIMA_HOME/mini/")" 0
 
+# ---- F25: a provision script that hangs -----------------------------------------------------------
+
+mini_yaml "$scratch/slow.yaml" </dev/null
+cat >>"$scratch/slow.yaml" <<'YAML'
+provision:
+- script: |
+    #!/bin/sh
+    sleep 1000
+YAML
+"$cima" start "$scratch/slow.yaml" >"$scratch/start.out" 2>"$scratch/start.err" &
+start=$!
+tells_script() { grep -q "script 'provision.system/00000000' runs in the guest" "$CIMA_HOME/slow/ha.stdout.log" 2>/dev/null; }
+check 'F25 the events name the script that runs' within 120 tells_script
+kill -INT $start
+wait $start
+check 'Ctrl-C ends the waiting' is $? 1
+check '… and the start goes on' grep -q 'interrupted: instance `slow` goes on starting in the background' "$scratch/start.err"
+fails 'F25 start gives up after its --timeout' 1 "$cima" start --timeout 2s slow
+check '… and names the script' says "now: script 'provision.system/00000000' runs in the guest"
+succeeds 'shell works meanwhile' "$cima" shell slow true
+succeeds 'stop while it starts' "$cima" stop --timeout 60s slow
+check 'nothing is left running' is "$(processes_with "$CIMA_HOME/slow/")" 0
+
 # ---- F21: the port belongs to somebody else -------------------------------------------------------
 
 python3 -c '
