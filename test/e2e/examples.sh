@@ -10,13 +10,21 @@ for f in "$srcdir"/instances-example/*.yaml; do
 done
 
 # shellcheck disable=SC2016 # no command: the fences of Markdown
-sed -n '/^```yaml$/,/^```$/p' "$srcdir/README.md" | sed '/^```/d' >"$scratch/readme.yaml"
-check 'README.md has a YAML' test -s "$scratch/readme.yaml"
-succeeds 'it is valid' "$cima" validate "$scratch/readme.yaml"
-check 'it has no unknown field' sh -c "! grep -q 'unknown field' '$scratch/err'"
+awk -v dir="$scratch" '/^```yaml$/ { n++; out = dir "/readme-" n ".yaml"; next }
+    /^```$/ { out = ""; next }
+    out { print >out }' "$srcdir/README.md"
+check 'README.md has a YAML' test -s "$scratch/readme-1.yaml"
+for f in "$scratch"/readme-*.yaml; do
+    succeeds "$(basename "$f") is valid" "$cima" validate "$f"
+    check '… without an unknown field' sh -c "! grep -q 'unknown field' '$scratch/err'"
+done
 
 # Every command that README.md shows exists.
-grep -oE '^ {4}(\$ )?cima [a-z]+' "$srcdir/README.md" | sed 's/.*cima //' | sort -u >"$scratch/commands"
+{
+    grep -oE '(^ {4}(\$ )?|`)cima [a-z]+' "$srcdir/README.md" | sed 's/.*cima //'
+    sed -n '/^## Commands/,/^## /s/^| \(`[^|]*\) |.*/\1/p' "$srcdir/README.md" |
+        grep -oE '`[a-z-]+' | tr -d '`'
+} | sort -u >"$scratch/commands"
 while read -r command; do
     succeeds "cima $command --help" "$cima" "$command" --help
 done <"$scratch/commands"
