@@ -170,7 +170,7 @@ static void print(struct cli *cli, const struct args *args, const struct inst_en
 static int run(struct cli *cli, const struct args *args, struct err *err)
 {
     _cleanup_strv_ struct strv all = STRV_INIT, names = STRV_INIT;
-    enum list_format format;
+    enum list_format format = LIST_TABLE;
 
     if (args_flag(args, "list-fields"))
         return print_fields(args, err);

@@ -13,6 +13,15 @@ static bool has_file(const struct instance *i, enum inst_file f)
     return path_exists(path);
 }
 
+/* Also a link that leads nowhere: to a disk on a drive that is not mounted now. */
+static bool has_entry(const struct instance *i, enum inst_file f)
+{
+    _cleanup_free_ char *path = instance_path(i, f);
+    struct stat st;
+
+    return lstat(path, &st) == 0;
+}
+
 int inst_make_disk(const struct inst_env *env, const struct instance *i,
                    const struct config_instance *cfg, const struct image_result *image,
                    const struct inst_report *r, struct err *err)
@@ -70,7 +79,7 @@ int inst_ensure_disk(const struct inst_env *env, const struct instance *i,
     struct image_result image;
 
     /* The disk of an older Lima is somebody's data, too. */
-    if (has_file(i, INST_DISK) || has_file(i, INST_OLD_DIFF))
+    if (has_entry(i, INST_DISK) || has_entry(i, INST_OLD_DIFF))
         return 0;
     /* The facts go with a factory reset: where they are, somebody has removed the disk by hand. */
     if (has_file(i, INST_FACTS))

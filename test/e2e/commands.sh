@@ -268,6 +268,11 @@ rm "$home/one/disk"
 succeeds 'start without a disk, which was removed' "$cima" start one
 check '… warns' says 'The disk of `one` is gone; making a new one from the image'
 succeeds 'stop' "$cima" stop one
+mv "$home/one/disk" away && ln -s "$PWD/drive/disk" "$home/one/disk"
+fails 'start with a disk that is a link to nowhere' 1 "$cima" start one
+check '… asks for its drive' says 'is its drive mounted?'
+check '… the link stays' test -L "$home/one/disk"
+rm "$home/one/disk" && mv away "$home/one/disk"
 rm "$home/one/disk" "$home/one/image"
 mv stub.img stub.away && rm -rf "$XDG_CACHE_HOME"
 fails 'start without disk and image' 1 "$cima" start one

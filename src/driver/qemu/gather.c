@@ -217,6 +217,8 @@ static int look_at_disk(const struct driver_ctx *ctx, struct qemu_facts *f, stru
         bool missing = errno == ENOENT;
 
         err_set_errno(err, missing ? ERR_STATE : ERR_IO, "opening the disk '%s' failed", path);
+        if (missing && lstat(path, &st) == 0)
+            return err_hint(err, "it is a link to a file that is not there: is its drive mounted?");
         return missing ? err_hint(err, "the instance is damaged: delete and create it again") : -1;
     }
     if (!f->disk_format) {
