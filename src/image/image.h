@@ -27,7 +27,7 @@ int image_inspect_fd(int fd, const char *name, struct image_info *ret, struct er
  */
 int image_check_adoptable(int fd, const char *name, struct image_info *ret, struct err *err);
 
-/* Writes an empty qcow2 of `size` bytes (a multiple of 512) into the empty file fd and syncs it.
+/* Writes an empty qcow2 of `size` bytes (a multiple of 512) into the empty file fd, unsynced.
  * backing: its backing file as the header names it, and that file's format; NULL: none. */
 int qcow2_create(int fd, uint64_t size, const char *backing, const char *backing_format,
                  struct err *err);

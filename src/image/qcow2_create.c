@@ -120,9 +120,7 @@ int qcow2_create(int fd, uint64_t size, const char *backing, const char *backing
         return err_set_errno(err, ERR_IO, "cannot make the disk");
     if (backing && write_backing(fd, &h, backing, backing_format, err) < 0)
         return -1;
-    if (write_refcounts(fd, clusters, err) < 0 || write_at(fd, &h, sizeof(h), 0, err) < 0)
+    if (write_refcounts(fd, clusters, err) < 0)
         return -1;
-    if (fsync(fd) < 0)
-        return err_set_errno(err, ERR_IO, "cannot write the disk");
-    return 0;
+    return write_at(fd, &h, sizeof(h), 0, err);
 }

@@ -51,7 +51,7 @@ int inst_edit_begin(const struct instance *i, struct inst_edit *ret, struct err 
 
     if (check_not_running(i, err) < 0 || read_text(path, &e, err) < 0)
         return -1;
-    e.inst = (struct instance){xstrdup(i->name), xstrdup(i->dir)};
+    e.inst = (struct instance){.name = xstrdup(i->name), .dir = xstrdup(i->dir)};
     e.name = xstrdup(i->name);
     *ret = e;
     e = (struct inst_edit)INST_EDIT_INIT;

@@ -162,7 +162,7 @@ static int begin_locked(const struct store *s, const char *name, const char *fin
     if (fd < 0)
         return -1;
     *ret = (struct instance_draft){.name = xstrdup(name),
-                                   .inst = {xstrdup(name), dir},
+                                   .inst = {xstrdup(name), dir, true},
                                    .final_dir = xstrdup(final_dir),
                                    .lock_fd = fd};
     return 0;
@@ -247,7 +247,7 @@ int store_create_commit(struct instance_draft *d, struct instance *ret, struct e
     /* The instance is there; a failing fsync of the home would only be about a power cut now. */
     _cleanup_free_ char *home = path_dirname(d->final_dir);
     (void)dir_sync(home, NULL);
-    *ret = (struct instance){TAKE_PTR(d->name), TAKE_PTR(d->final_dir)};
+    *ret = (struct instance){.name = TAKE_PTR(d->name), .dir = TAKE_PTR(d->final_dir)};
     instance_release(&d->inst);
     store_create_abort(d);
     return 0;

@@ -225,6 +225,6 @@ int store_find(const struct store *s, const char *name, struct instance *ret, st
     if (!S_ISDIR(st.st_mode))
         return err_set(err, ERR_NOT_FOUND, "instance `%s` does not exist: '%s' is not a directory",
                        name, dir);
-    *ret = (struct instance){xstrdup(name), TAKE_PTR(dir)};
+    *ret = (struct instance){.name = xstrdup(name), .dir = TAKE_PTR(dir)};
     return 0;
 }

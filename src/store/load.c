@@ -186,5 +186,7 @@ int instance_facts_write(const struct instance *i, const struct json *facts, str
 {
     _cleanup_free_ char *path = instance_path(i, INST_FACTS), *text = json_dump_indent(facts, 2);
     _cleanup_free_ char *lines = xasprintf("%s\n", text);
-    return file_write_atomic(path, lines, strlen(lines), 0600, err);
+    int (*write)(const char *, const void *, size_t, mode_t, struct err *) =
+        i->draft ? file_write_unsynced : file_write_atomic;
+    return write(path, lines, strlen(lines), 0600, err);
 }

@@ -49,9 +49,10 @@ enum inst_file {
 struct instance {
     char *name;
     char *dir;
+    bool draft; /* nobody sees it yet: its commit brings its files to the disk, all at once */
 };
 
-#define INSTANCE_INIT {NULL, NULL}
+#define INSTANCE_INIT {NULL, NULL, false}
 #define _cleanup_instance_ _cleanup_(instance_release)
 void instance_release(struct instance *i);
 /* Checks the name; looks whether the directory is there: ERR_NOT_FOUND ("instance %#q does not

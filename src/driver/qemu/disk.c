@@ -62,7 +62,10 @@ static int create_qcow2(const struct instance *inst, const char *backing_format,
     _cleanup_close_ int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return err_set_errno(err, ERR_IO, "making '%s' failed", temp);
-    return finish(temp, disk, qcow2_create(fd, bytes, backing, backing_format, err), err);
+    int r = qcow2_create(fd, bytes, backing, backing_format, err);
+    if (r == 0 && !inst->draft && fsync(fd) < 0)
+        r = err_set_errno(err, ERR_IO, "writing '%s' failed", temp);
+    return finish(temp, disk, r, err);
 }
 
 static int create_for_iso(const struct instance *inst, uint64_t bytes, struct err *err)

@@ -337,7 +337,7 @@ Test(start, F03_F04_sweeps_and_says_so)
 
     world_init(&w);
     world_create(&w, "one", &inst);
-    _cleanup_instance_ struct instance elsewhere = {xstrdup("x"), xstrdup(w.dir)};
+    _cleanup_instance_ struct instance elsewhere = {.name = xstrdup("x"), .dir = xstrdup(w.dir)};
     pid_t bystander = live_command(&elsewhere);
     _cleanup_free_ char *ha = instance_path(&inst, INST_HA_PID);
     _cleanup_free_ char *qemu = instance_path(&inst, INST_QEMU_PID);

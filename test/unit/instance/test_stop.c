@@ -207,7 +207,7 @@ Test(stop, F04_force_spares_strangers)
 
     world_init(&w);
     world_create(&w, "one", &inst);
-    _cleanup_instance_ struct instance elsewhere = {xstrdup("x"), xstrdup(w.dir)};
+    _cleanup_instance_ struct instance elsewhere = {.name = xstrdup("x"), .dir = xstrdup(w.dir)};
     pid_t bystander = live_command(&elsewhere);
     _cleanup_free_ char *qemu = instance_path(&inst, INST_QEMU_PID);
     _cleanup_free_ char *text = xasprintf("%d\n", (int)bystander);
