@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hostagent/hostagent.h"
 #include "base/log.h"
+#include "base/parse.h"
 #include "cli/cli.h"
 
 static int run(struct cli *cli, const struct args *args, struct err *err)
@@ -14,6 +15,8 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
 
     if (!env || store_find(env->store, args_pos(args, 0), &inst, err) < 0)
         return -1;
+    if (args_has(args, "patience"))
+        (void)parse_duration_ms(args_str(args, "patience"), &options.patience_ms); /* was checked */
     cli_warn_root();
     return hostagent_run(env->store, &inst, env->host, &options, err);
 }
@@ -30,6 +33,11 @@ static const struct cli_option options[] = {
      .metavar = "FILE",
      .default_text = "ha.pid of the instance",
      .help = "Where to write the process id"},
+    {.name = "patience",
+     .kind = VALUE_DURATION,
+     .metavar = "TIME",
+     .default_text = "10m0s",
+     .help = "How long a requirement of the guest may take"},
     {.name = "socket",
      .kind = VALUE_FILE,
      .metavar = "FILE",

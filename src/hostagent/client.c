@@ -60,8 +60,8 @@ static int open_log(const struct instance *i, enum inst_file file, struct err *e
     return fd;
 }
 
-static int spawn_agent(const char *self, const struct instance *i, bool debug, struct child *ret,
-                       struct err *err)
+static int spawn_agent(const char *self, const struct instance *i, bool debug, int64_t patience_ms,
+                       struct child *ret, struct err *err)
 {
     _cleanup_close_ int out = open_log(i, INST_HA_STDOUT, err);
     if (out < 0)
@@ -76,7 +76,10 @@ static int spawn_agent(const char *self, const struct instance *i, bool debug, s
     strv_push(&argv, self);
     if (debug)
         strv_push(&argv, "--debug");
-    strv_pushl(&argv, "hostagent", "--pidfile", pidfile, "--socket", socket, i->name, NULL);
+    strv_pushl(&argv, "hostagent", "--pidfile", pidfile, "--socket", socket, NULL);
+    if (patience_ms > SERVICE_PATIENCE_MS)
+        strv_pushf(&argv, "--patience=%llds", (long long)(patience_ms / 1000));
+    strv_push(&argv, i->name);
     struct spawn s = SPAWN_INIT;
     s.argv = (const char *const *)strv_argv(&argv);
     s.stdout_fd = out;
@@ -114,7 +117,8 @@ static int wait_first_event(const struct instance *i, struct event_log *log, int
     }
 }
 
-int agent_spawn(const char *self, const struct instance *i, bool debug, struct err *err)
+int agent_spawn(const char *self, const struct instance *i, bool debug, int64_t patience_ms,
+                struct err *err)
 {
     _cleanup_free_ char *lock = instance_path(i, INST_HA_LOCK);
     _cleanup_child_ struct child c = CHILD_INIT;
@@ -124,7 +128,7 @@ int agent_spawn(const char *self, const struct instance *i, bool debug, struct e
     if (lock_probe(lock, &holder) > 0)
         return err_set(err, ERR_BUSY, "instance `%s` has a host agent already (pid %d)", i->name,
                        (int)holder);
-    if (spawn_agent(self, i, debug, &c, err))
+    if (spawn_agent(self, i, debug, patience_ms, &c, err))
         return err_wrap(err, "starting the host agent");
     int r = event_log_open(&log, i, err) ? -1 : wait_first_event(i, &log, c.pidfd, err);
     if (r > 0)

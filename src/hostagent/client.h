@@ -9,8 +9,11 @@
 
 /* Starts `cima hostagent NAME` detached (session of its own) with its logs truncated (0600), and
  * returns when it has written its first event, which is after it has its lock; or with its own error
- * when it ended before. ERR_BUSY when there is an agent already. `self`: path of the cima program. */
-int agent_spawn(const char *self, const struct instance *i, bool debug, struct err *err);
+ * when it ended before. ERR_BUSY when there is an agent already. `self`: path of the cima program.
+ * patience_ms: how long the caller is going to wait; no requirement of the guest is given up
+ * earlier, nor before SERVICE_PATIENCE_MS. */
+int agent_spawn(const char *self, const struct instance *i, bool debug, int64_t patience_ms,
+                struct err *err);
 /* Follows ha.stdout.log from its beginning by inotify until fn returns non-zero (passed on), the agent
  * dies (-1, with the error of its last event, else ERR_STATE with what ha.stderr.log says) or the
  * deadline passes (-1, ERR_TIMEOUT; negative: none). tick is called every tick_ms for a progress

@@ -12,9 +12,9 @@ struct hostagent_options {
     const char *pidfile;  /* default <dir>/ha.pid */
     const char *socket;   /* default <dir>/ha.sock */
     bool foreground;      /* log lines keep their format, SIGHUP ends it; events go to ha.stdout.log */
+    int64_t patience_ms;  /* for each requirement; 0: SERVICE_PATIENCE_MS */
     /* For tests. */
     const struct driver *driver; /* NULL: by vmType */
-    int64_t patience_ms;         /* for each requirement; 0: SERVICE_PATIENCE_MS */
 };
 
 /* Runs until the machine has ended or a signal asked for the end. Events go to stdout (in the

@@ -232,7 +232,7 @@ static int spawn_and_follow(const struct inst_env *env, const struct instance *i
                             struct err *err)
 {
     inst_step(r, "starting the host agent");
-    if (agent_spawn(env->self, i, env->debug, err) < 0)
+    if (agent_spawn(env->self, i, env->debug, timeout_ms, err) < 0)
         return -1;
     return follow(i, timeout_ms, port_is_enough, r, NULL, err);
 }

@@ -144,7 +144,7 @@ void home_start(struct home *h, struct event *ret)
 {
     struct err err = ERR_INIT;
 
-    cr_assert_eq(agent_spawn(h->self, &h->inst, false, &err), 0, "%s", err.msg);
+    cr_assert_eq(agent_spawn(h->self, &h->inst, false, 0, &err), 0, "%s", err.msg);
     home_wait_up(h, ret);
     cr_assert(ret->running, "%s", ret->error ? ret->error->msg : "no error");
 }

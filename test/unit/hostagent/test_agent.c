@@ -71,7 +71,7 @@ Test(agent, HA_14_events_tell_every_stage)
     struct err err = ERR_INIT;
     unsigned stages = 0;
 
-    cr_assert_eq(agent_spawn(h.self, &h.inst, true, &err), 0, "%s", err.msg);
+    cr_assert_eq(agent_spawn(h.self, &h.inst, true, 0, &err), 0, "%s", err.msg);
     cr_assert_eq(agent_follow(&h.inst, 20000, collect_stages, NULL, 0, &stages, &err), 1);
     cr_assert_eq(stages, (1U << (STAGE_RUNNING + 1)) - 1);
 }
@@ -101,11 +101,26 @@ Test(agent, F21_events_tell_that_our_key_is_refused)
     struct err err = ERR_INIT;
 
     home_write(&h, "mode", "denied\n");
-    cr_assert_eq(agent_spawn(h.self, &h.inst, false, &err), 0, "%s", err.msg);
+    cr_assert_eq(agent_spawn(h.self, &h.inst, false, 0, &err), 0, "%s", err.msg);
     expect_waiting("the monitor of the machine");
     expect_waiting("the guest refuses our key or has no user 'lima' yet");
     home_write(&h, "mode", "any-boot\n");
     cr_assert_eq(agent_follow(&h.inst, 20000, until_running, NULL, 0, NULL, &err), 1, "%s", err.msg);
+}
+
+Test(agent, a_person_who_waits_longer_is_not_given_up_on)
+{
+    struct instance_state st = {0};
+    struct err err = ERR_INIT;
+
+    cr_assert_eq(agent_spawn(h.self, &h.inst, false, 45 * 60 * 1000, &err), 0, "%s", err.msg);
+    instance_state_read(&h.inst, &st);
+    _cleanup_free_ char *path = xasprintf("/proc/%d/cmdline", (int)st.agent_pid);
+    size_t len = 0;
+    _cleanup_free_ char *cmdline = file_read(path, 65536, &len, &err);
+    cr_assert_not_null(cmdline, "%s", err.msg);
+    cr_assert_not_null(memmem(cmdline, len, "--patience=2700s", strlen("--patience=2700s")));
+    instance_state_release(&st);
 }
 
 Test(agent, F22_events_tell_which_requirement_is_not_met)
@@ -116,7 +131,7 @@ Test(agent, F22_events_tell_which_requirement_is_not_met)
     _cleanup_free_ char *done = path_join(h.dir, "guest/run/lima-boot-done");
     unlink(ready);
     unlink(done);
-    cr_assert_eq(agent_spawn(h.self, &h.inst, false, &err), 0, "%s", err.msg);
+    cr_assert_eq(agent_spawn(h.self, &h.inst, false, 0, &err), 0, "%s", err.msg);
     expect_waiting("/run/lima-ssh-ready");
     home_write(&h, "guest/run/lima-ssh-ready", "any\n");
     expect_waiting("/run/lima-boot-done");
@@ -134,7 +149,7 @@ Test(agent, HA_11_a_second_one_is_refused)
 
     home_start(&h, &up);
     _cleanup_free_ char *before = home_read(&h, INST_HA_STDOUT);
-    cr_assert_eq(agent_spawn(h.self, &h.inst, false, &err), -1);
+    cr_assert_eq(agent_spawn(h.self, &h.inst, false, 0, &err), -1);
     cr_assert_eq(err.kind, ERR_BUSY);
     _cleanup_free_ char *after = home_read(&h, INST_HA_STDOUT);
     cr_assert_str_eq(before, after, "the log of the first one is untouched");
@@ -235,7 +250,7 @@ Test(agent, F06_a_directory_in_place_of_the_socket_is_kept_and_named)
     _cleanup_free_ char *path = instance_path(&h.inst, INST_HA_SOCK);
 
     cr_assert_eq(mkdir(path, 0700), 0);
-    cr_assert_eq(agent_spawn(h.self, &h.inst, false, &err), -1);
+    cr_assert_eq(agent_spawn(h.self, &h.inst, false, 0, &err), -1);
     cr_assert(strstr(err.msg, "ha.sock"), "%s", err.msg);
     struct stat st;
     cr_assert(lstat(path, &st) == 0 && S_ISDIR(st.st_mode));
@@ -262,7 +277,7 @@ Test(agent, F07_poweroff_before_it_is_ready_is_an_error)
     struct err err = ERR_INIT;
 
     home_write(&h, "mode", "denied\n");
-    cr_assert_eq(agent_spawn(h.self, &h.inst, false, &err), 0);
+    cr_assert_eq(agent_spawn(h.self, &h.inst, false, 0, &err), 0);
     home_wait_machine(&h);
     home_kill(home_machine(&h), SIGUSR1);
     home_wait_up(&h, &e);
@@ -277,7 +292,7 @@ Test(agent, F07_panic_ends_the_wait_and_keeps_the_machine)
 
     home_write(&h, "mode", "denied\n");
     home_write(&h, "x/serial.log", "Kernel panic - not syncing\n");
-    cr_assert_eq(agent_spawn(h.self, &h.inst, false, &err), 0);
+    cr_assert_eq(agent_spawn(h.self, &h.inst, false, 0, &err), 0);
     home_wait_machine(&h);
     home_vm_event(&h, "panic");
     home_wait_up(&h, &e);
@@ -325,7 +340,7 @@ Test(agent, a_plan_that_fails_is_the_very_same_error)
 
     setenv("FAKE_DRIVER", "plan", 1);
     /* It may end before or after its first event is seen. */
-    if (agent_spawn(h.self, &h.inst, false, &err) == 0)
+    if (agent_spawn(h.self, &h.inst, false, 0, &err) == 0)
         home_wait_up(&h, &e);
     else
         home_last_event(&h, &e);
@@ -343,7 +358,7 @@ Test(agent, F15_a_machine_that_ends_at_once)
 
     setenv("FAKE_DRIVER", "die", 1);
     int64_t before = monotonic_ms();
-    cr_assert_eq(agent_spawn(h.self, &h.inst, false, &err), 0, "%s", err.msg);
+    cr_assert_eq(agent_spawn(h.self, &h.inst, false, 0, &err), 0, "%s", err.msg);
     home_wait_up(&h, &e);
     cr_assert(e.exiting && e.error);
     cr_assert(strstr(e.error->msg, "exited with status 1"), "%s", e.error->msg);
@@ -356,7 +371,7 @@ Test(agent, F12_stopped_while_it_starts)
     struct err err = ERR_INIT;
 
     home_write(&h, "mode", "denied\n");
-    cr_assert_eq(agent_spawn(h.self, &h.inst, false, &err), 0);
+    cr_assert_eq(agent_spawn(h.self, &h.inst, false, 0, &err), 0);
     home_wait_machine(&h);
     pid_t machine = home_machine(&h);
     home_stop(&h);
@@ -386,7 +401,7 @@ Test(agent, broken_yaml_is_told_with_its_place)
     struct err err = ERR_INIT;
 
     home_write(&h, "x/lima.yaml", "images:\n- location: /x\ncpus: many\n");
-    if (agent_spawn(h.self, &h.inst, false, &err) == 0)
+    if (agent_spawn(h.self, &h.inst, false, 0, &err) == 0)
         home_wait_up(&h, &e);
     else
         home_last_event(&h, &e);

@@ -35,7 +35,7 @@ Test(client, spawn_of_a_missing_program)
 {
     _cleanup_err_ struct err err = ERR_INIT;
 
-    cr_assert_eq(agent_spawn("/nonexistent/cima", &h.inst, false, &err), -1);
+    cr_assert_eq(agent_spawn("/nonexistent/cima", &h.inst, false, 0, &err), -1);
     cr_assert_eq(err.kind, ERR_NOT_FOUND);
 }
 
@@ -44,7 +44,7 @@ Test(client, HA_04_an_early_death_shows_its_last_words)
     _cleanup_err_ struct err err = ERR_INIT;
 
     setenv("FAKE_AGENT", "silent", 1);
-    cr_assert_eq(agent_spawn(h.self, &h.inst, false, &err), -1);
+    cr_assert_eq(agent_spawn(h.self, &h.inst, false, 0, &err), -1);
     cr_assert(strstr(err.msg, "host agent process has exited"), "%s", err.msg);
     cr_assert_str_eq(err.detail, "no words of any format");
     cr_assert(strstr(err.hint, "ha.stderr.log"));
@@ -59,7 +59,7 @@ Test(client, logs_are_private_whoever_made_them)
     home_write(&h, "x/ha.stderr.log", "old");
     chmod(path, 0644);
     setenv("FAKE_AGENT", "silent", 1);
-    agent_spawn(h.self, &h.inst, false, &err);
+    agent_spawn(h.self, &h.inst, false, 0, &err);
     cr_assert_eq(stat(path, &st), 0);
     cr_assert_eq(st.st_mode & 0777, 0600);
 }

@@ -109,8 +109,10 @@ int ssh_check_program(struct err *err)
 
 /* ---- the commands' side of the host agent ---------------------------------------------------- */
 
-int agent_spawn(const char *self, const struct instance *i, bool debug, struct err *err)
+int agent_spawn(const char *self, const struct instance *i, bool debug, int64_t patience_ms,
+                struct err *err)
 {
+    (void)patience_ms;
     (void)self;
     (void)i;
     (void)debug;
