@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The cache of downloads, by-url-sha256/<SHA-256 of the URL>/, which is Lima's (DL-01): besides
- * what every entry has (entry.c) url, time, type    the URL; Last-Modified and Content-Type of the
- * server data.part          what has come so far of a download, and data.part.meta: of which file
- * it is A download is only ever written to data.part, under the exclusive lock, and gets its name
- * when it is complete and checked: what was killed goes on there. */
+/* The cache of downloads, by-url-sha256/<SHA-256 of the URL>/, which is Lima's (DL-01). Besides
+ * what every entry has (entry.c) there are
+ *   url, time, type    the URL; Last-Modified and Content-Type of the server
+ *   data.etag          the server's ETag
+ *   data.part          what has come so far of a download
+ *   data.part.meta     of which file that is the beginning
+ *
+ * A download is only ever written to data.part, under the exclusive lock, and gets its name when it
+ * is complete and checked: what was killed goes on there. */
 #include "image/internal.h"
 #include "base/mem.h"
 #include "base/parse.h"
@@ -106,6 +110,13 @@ static const char *validator(const struct http_answer *a)
     return a->etag && !str_starts(a->etag, "W/") ? a->etag : a->modified;
 }
 
+/* A part goes on only when the server can tell whether it is still the same file, or a digest will
+ * tell us in the end. */
+static bool can_go_on(const struct download *d)
+{
+    return validator(&d->meta) || d->want->digest;
+}
+
 static int start_over(struct download *d, struct err *err)
 {
     (void)unlink(d->meta_path);
@@ -122,8 +133,6 @@ static void drop_part(const struct download *d)
     (void)unlink(d->meta_path);
 }
 
-/* A part goes on only when the server can tell whether it is still the same file, or a digest will
- * tell us in the end. */
 static int open_part(struct download *d, struct err *err)
 {
     d->part = xasprintf("%s.part", d->entry->data);
@@ -131,7 +140,7 @@ static int open_part(struct download *d, struct err *err)
     d->fd = open(d->part, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (d->fd < 0 || fchmod(d->fd, 0600) < 0)
         return err_set_errno(err, ERR_IO, "cannot make '%s'", d->part);
-    bool known = read_meta(d) && (validator(&d->meta) || d->want->digest);
+    bool known = read_meta(d) && can_go_on(d);
     uint64_t size = part_size(d);
     if (!known || !size || (d->meta.total && size > d->meta.total))
         return start_over(d, err);
@@ -253,8 +262,10 @@ static int transfer(struct download *d, struct err *err)
                 return -1;
             break;
         case HTTP_AGAIN:
-            tries = part_size(d) >= before + PROGRESS_MIN ? 1 : tries + 1;
+            tries = can_go_on(d) && part_size(d) >= before + PROGRESS_MIN ? 1 : tries + 1;
             if (try_again(d, tries, &why, err) < 0)
+                return -1;
+            if (!can_go_on(d) && start_over(d, err) < 0)
                 return -1;
             break;
         }
@@ -343,7 +354,7 @@ static int publish(struct download *d, struct err *err)
 static bool part_is_useful(const struct download *d, const struct err *err)
 {
     return part_size(d) && (err->kind == ERR_INTERRUPTED || err->kind == ERR_NET) &&
-           (validator(&d->meta) || d->want->digest);
+           can_go_on(d);
 }
 
 static int download(struct fetcher *f, const struct entry *e, int lock, const struct want *w,
@@ -363,6 +374,8 @@ static int download(struct fetcher *f, const struct entry *e, int lock, const st
     if (fetch_part(&d, err) < 0) {
         if (!part_is_useful(&d, err))
             drop_part(&d);
+        else if (!err->hint)
+            err_hint(err, "what has come so far is kept: the same command goes on from there");
         return -1;
     }
     return publish(&d, err);

@@ -149,7 +149,6 @@ static enum http_result cut_off(struct exchange *x, const char *v, struct err *e
     else
         err_set(err, ERR_NET, "the transfer ended after %llu bytes:%s", (unsigned long long)x->at,
                 rest);
-    err_hint(err, "what has come so far is kept: the same command goes on from there");
     return HTTP_AGAIN;
 }
 

@@ -25,6 +25,5 @@ int image_go_on(const struct image_report *r, struct err *err)
 {
     if (!r->interrupted || !r->interrupted(r->arg))
         return 0;
-    err_set(err, ERR_INTERRUPTED, "interrupted");
-    return err_hint(err, "what has been downloaded is kept: the same command goes on from there");
+    return err_set(err, ERR_INTERRUPTED, "interrupted");
 }

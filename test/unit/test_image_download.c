@@ -522,6 +522,18 @@ Test(download, F37_same_size_without_validators_starts_over)
     expect_same(&s, other);
 }
 
+Test(download, F37_retry_without_validators_starts_over)
+{
+    _scene_ struct scene s;
+    scene_start(&s);
+    free(put_image(&s, "a.qcow2", 2u << 20, 1));
+    _cleanup_free_ char *other = put_image(&s, "b.qcow2", 2u << 20, 7);
+    /* The file changes between the first try and the second: no mix of the two. */
+    prepare_ok(&s, "novalidator/dropfirst:1000000/other:b.qcow2/a.qcow2", NULL);
+    expect_same(&s, other);
+    expect_requests(&s, "bytes=1000000-", NULL, 0);
+}
+
 Test(download, F37_stall)
 {
     _scene_ struct scene s;
