@@ -13,6 +13,8 @@
 
 /* A machine that a killed agent has just started. */
 enum { BIRTH_MS = 5000 };
+/* What a guest can make go wrong again and again may not fill our memory. */
+enum { ERRORS_MAX = 64 };
 
 /* ---- status and errors ------------------------------------------------------------------------- */
 
@@ -48,6 +50,10 @@ void agent_degrade(struct hostagent *a, struct err *err)
     log_error("%s", text);
     a->host.troubled = true;
     a->status.degraded = true;
+    if (a->status.errors.n >= ERRORS_MAX || strv_contains(&a->status.errors, text)) {
+        err_clear(err);
+        return;
+    }
     strv_push(&a->status.errors, text);
     if (a->status.error) {
         err_clear(err);
