@@ -23,6 +23,9 @@
 #define STUCK_MS (20 * 1000)
 #define RETRY_FIRST_MS 200
 #define RETRY_LAST_MS 5000
+/* What a guest may tell through one connection: each of it is an event or a line in a log. */
+#define SCRIPTS_MAX 1000
+#define TROUBLES_MAX 5
 
 enum ssh_state { SSH_OFF, SSH_BANNER, SSH_LOGIN, SSH_MASTER, SSH_UP, SSH_STOPPED };
 
@@ -61,6 +64,8 @@ struct ssh_service {
     bool login_needed;        /* the guest has booted (again): all requirements are to be checked */
     bool reset;               /* it boots again: the job that ends now is no failure */
     bool in_report, boot_done;
+    bool boot_told;           /* through this connection */
+    unsigned n_scripts, n_troubles;
     struct report report;
     bool in_trouble;
     struct report trouble;    /* what cloud-init said when our scripts did not come (REMOTE_TROUBLE) */
@@ -167,6 +172,8 @@ static void wait_for(struct ssh_service *s, enum requirement r)
 static bool on_trouble_line(struct ssh_service *s, const char *line, size_t len)
 {
     if (line_is(line, len, REMOTE_TROUBLE)) {
+        if (s->n_troubles++ >= TROUBLES_MAX)
+            return true;
         report_release(&s->trouble);
         s->in_trouble = true;
         return true;
@@ -284,7 +291,8 @@ static int start_job(struct ssh_service *s, const struct strv *options, enum ssh
     struct job_spec full = *spec;
     struct err err = ERR_INIT;
 
-    s->in_trouble = false;
+    s->in_trouble = s->boot_told = false;
+    s->n_scripts = s->n_troubles = 0;
     if (ssh_base_argv(&s->target, master, &argv, &err) == 0) {
         strv_extend(&argv, options);
         strv_pushl(&argv, "-o", "KexAlgorithms=" KEX, NULL);
@@ -359,6 +367,7 @@ static void check_report(struct ssh_service *s)
 static void on_boot_done(struct ssh_service *s)
 {
     s->in_report = false;
+    s->boot_told = true;
     satisfied(s, REQ_BOOT);
     check_report(s);
     s->base.host->tell(s->base.host, GUEST_BOOTED);
@@ -386,6 +395,8 @@ static void show_script(struct ssh_service *s, const char *name, size_t len)
 {
     _cleanup_sbuf_ struct sbuf shown = SBUF_INIT;
 
+    if (s->n_scripts++ >= SCRIPTS_MAX)
+        return;
     sbuf_add_printable(&shown, name, len < SCRIPT_NAME_MAX ? len : SCRIPT_NAME_MAX);
     _cleanup_free_ char *text = xasprintf("script '%s' runs in the guest", sbuf_str(&shown));
     service_waiting(&s->base, text);
@@ -405,7 +416,7 @@ static void on_master_line(void *arg, const char *line, size_t len)
         report_line(&s->report, line, len);
     else if (s->waiting == REQ_BOOT && len > strlen(REMOTE_NOW) && str_starts(line, REMOTE_NOW))
         show_script(s, line + strlen(REMOTE_NOW), len - strlen(REMOTE_NOW));
-    else if (s->state == SSH_UP && line_is(line, len, REMOTE_BOOT_DONE)) {
+    else if (s->state == SSH_UP && !s->boot_told && line_is(line, len, REMOTE_BOOT_DONE)) {
         report_release(&s->report);
         s->in_report = true;
     }

@@ -108,6 +108,23 @@ Test(ssh_service, F25_the_report_is_read)
     cr_assert(strstr(f.degraded.hint, "left running"), "%s", f.degraded.hint);
 }
 
+static bool until_booted(struct fixture *fx)
+{
+    return fx->told[GUEST_BOOTED] > 0;
+}
+
+/* A report that goes on as if the guest had booted again and again. */
+Test(ssh_service, S_a_boot_counts_once_per_connection)
+{
+    guest_is_ready();
+    fixture_write(&f, "guest/run/cima-boot-report",
+                  "end 0\ncima:report-end\ncima:boot-done\ncima:report-end\ncima:boot-done\n");
+    fixture_start(&f, &ssh_service);
+    fixture_until(&f, until_booted);
+    fixture_sleep(&f, 300);
+    cr_assert_eq(f.told[GUEST_BOOTED], 1);
+}
+
 /* cloud-init is over, and nothing in the guest will start the boot scripts any more. */
 Test(ssh_service, F22_boot_scripts_that_never_come)
 {
