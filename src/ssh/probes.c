@@ -11,6 +11,7 @@
 
 #define RETRY_FIRST_MS 200
 #define RETRY_LAST_MS 3000
+#define LAST_TRY_MS 30000
 
 struct probe_service {
     struct service base;
@@ -55,10 +56,12 @@ static void next_probe(struct probe_service *s)
     s->deadline = loop_source_free(s->deadline);
     s->timer = loop_source_free(s->timer);
     s->at++;
-    if (s->at < s->base.host->cfg->probes_count)
+    if (s->at < s->base.host->cfg->probes_count) {
         begin_probe(s);
-    else
-        s->base.host->release(s->base.host, STAGE_RUNNING);
+        return;
+    }
+    service_waiting(&s->base, NULL);
+    s->base.host->release(s->base.host, STAGE_RUNNING);
 }
 
 static void fail_probe(struct probe_service *s, const char *reason, const char *errors)
@@ -132,6 +135,18 @@ static void on_ended(void *arg, int wait_status, const char *errors)
     }
 }
 
+static void on_deadline(void *arg);
+
+/* The time was over between two tries: one more, with a limit of its own. */
+static void last_try(struct probe_service *s)
+{
+    int64_t patience = s->base.host->patience_ms;
+
+    s->deadline = loop_add_timer(s->base.host->loop,
+                                 patience < LAST_TRY_MS ? patience : LAST_TRY_MS, on_deadline, s);
+    on_retry(s);
+}
+
 static void on_deadline(void *arg)
 {
     struct probe_service *s = arg;
@@ -142,7 +157,7 @@ static void on_deadline(void *arg)
     if (s->job)
         job_terminate(s->job);
     else
-        on_retry(s); /* between two tries: one more, the last */
+        last_try(s);
 }
 
 /* A line that the script does not hold, for the here-document that it travels in. */
@@ -193,6 +208,8 @@ static void begin_probe(struct probe_service *s)
         next_probe(s);
         return;
     }
+    _cleanup_free_ char *waiting = xasprintf("probe '%s' has not succeeded yet", description(p));
+    service_waiting(&s->base, waiting);
     s->retry_ms = RETRY_FIRST_MS;
     s->timed_out = s->cut_short = false;
     s->deadline = loop_add_timer(h->loop, h->patience_ms, on_deadline, s);

@@ -87,6 +87,16 @@ Test(probes, a_hanging_one_is_ended)
     cr_assert(strstr(f.degraded.msg, "it does not end"), "%s", f.degraded.msg);
 }
 
+/* The time is over while nothing runs: the last try has an end, too. */
+Test(probes, a_last_try_that_hangs_is_ended)
+{
+    probes[0].script = "#!/bin/sh\n[ -e /run/tried ] && sleep 600\n: >/run/tried\nexit 3\n";
+    f.host.patience_ms = 150;
+    fixture_start(&f, &probe_service);
+    fixture_until(&f, until_released);
+    cr_assert_eq(f.n_degraded, 1);
+}
+
 Test(probes, once_only_when_something_has_failed_already)
 {
     probes[0].script = "#!/bin/sh\nexit 1\n";
