@@ -41,6 +41,7 @@ struct forward_service {
     struct item *items; /* plan.n of them */
     enum link_state link;
     bool held;          /* STAGE_RUNNING waits for the first round */
+    bool boot_done;     /* nothing but the likes of us is waited for */
     bool guest_cleared; /* dead sockets of reverse rules were removed from the guest */
     struct job *job;
     struct loop_source *limit, *retry, *deferred;
@@ -387,6 +388,8 @@ static void link_down(struct forward_service *s)
     quieten(s);
     for (size_t i = 0; i < s->plan.n; i++)
         s->items[i].state = ITEM_WANTED;
+    if (s->boot_done)
+        release_hold(s); /* nobody knows when there will be another master */
 }
 
 /* ---- as a service ------------------------------------------------------------------------------ */
@@ -450,8 +453,11 @@ static void forward_stage(struct service *base, enum stage stage)
 {
     struct forward_service *s = self(base);
 
+    if (stage != STAGE_BOOT_DONE)
+        return;
+    s->boot_done = true;
     /* The start is over, and there is no master: nobody waits for us. */
-    if (stage == STAGE_BOOT_DONE && s->link != LINK_UP)
+    if (s->link != LINK_UP)
         release_hold(s);
 }
 

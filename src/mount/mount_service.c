@@ -51,6 +51,7 @@ struct mount_service {
     bool ninep_checked, ninep_in_kernel;
     bool ready;            /* the guest has booted, and there is a master */
     bool held, stopped;
+    bool boot_done;        /* nothing but the likes of us is waited for */
     struct job *job;       /* the check, or the unmounting */
     struct loop_source *limit, *deferred;
 };
@@ -118,12 +119,23 @@ static void fail(struct mount *m, struct err *err)
     begin_wanted(m->service);
 }
 
+static void add_error(struct mount *m, const char *line)
+{
+    struct strv *e = &m->errors;
+
+    if (e->n == ERROR_LINES) {
+        free(e->v[0]);
+        memmove(e->v, e->v + 1, --e->n * sizeof(*e->v));
+    }
+    strv_push(e, line);
+}
+
 static void on_limit(void *arg)
 {
     struct mount *m = arg;
 
     m->timer = loop_source_free(m->timer);
-    strv_push(&m->errors, "the mount does not answer");
+    add_error(m, "the mount does not answer");
     sftp_pair_terminate(m->pair);
 }
 
@@ -157,8 +169,7 @@ static void on_line(void *arg, const char *line, size_t len)
         m->no_sshfs = true;
     } else if (s.len) {
         log_debug("mount of %s: %s", m->local, s.buf);
-        if (m->errors.n < ERROR_LINES)
-            strv_push(&m->errors, s.buf);
+        add_error(m, s.buf);
     }
     sbuf_release(&s);
 }
@@ -269,6 +280,8 @@ static void lost_or_failed(struct mount *m, const char *problem)
     if (!m->service->ready || m->restart) {
         m->restart = false;
         m->nonempty = false;
+        free(m->first_problem);
+        m->first_problem = NULL;
         if (m->state != MOUNT_OFF)
             m->state = MOUNT_WANTED;
         begin_wanted(m->service);
@@ -472,6 +485,8 @@ static void not_ready(struct mount_service *s)
     s->deferred = loop_source_free(s->deferred);
     s->limit = loop_source_free(s->limit);
     s->job = job_free(s->job);
+    if (s->boot_done)
+        release_hold(s); /* nobody knows when there will be another master */
 }
 
 static void boots_again(struct mount_service *s)
@@ -530,8 +545,11 @@ static void mount_stage(struct service *base, enum stage stage)
 {
     struct mount_service *s = self(base);
 
+    if (stage != STAGE_BOOT_DONE)
+        return;
+    s->boot_done = true;
     /* The start is over without a word of the boot scripts: nobody waits for us. */
-    if (stage == STAGE_BOOT_DONE && !s->ready)
+    if (!s->ready)
         release_hold(s);
 }
 

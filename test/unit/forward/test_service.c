@@ -192,6 +192,16 @@ Test(forward, no_master_no_waiting)
     cr_assert_eq(f.holds, 0);
 }
 
+Test(forward, a_master_that_is_lost_in_the_end_is_not_waited_for)
+{
+    add("8080", free_port());
+    start();
+    f.svc->type->stage(f.svc, STAGE_BOOT_DONE);
+    cr_assert_eq(f.holds, 1);
+    f.svc->type->event(f.svc, GUEST_LINK_DOWN);
+    cr_assert_eq(f.holds, 0);
+}
+
 Test(forward, HA_51_stop_cancels)
 {
     add("8080", free_port());

@@ -277,6 +277,16 @@ Test(mount, a_host_without_sftp_server)
     cr_assert_eq(tries(), 0);
 }
 
+Test(mount, a_master_that_is_lost_in_the_end_is_not_waited_for)
+{
+    add("src", "dst");
+    start();
+    f.svc->type->stage(f.svc, STAGE_BOOT_DONE);
+    cr_assert_eq(f.holds, 1);
+    f.svc->type->event(f.svc, GUEST_LINK_DOWN);
+    cr_assert_eq(f.holds, 0);
+}
+
 Test(mount, no_boot_no_waiting)
 {
     add("src", "dst");
