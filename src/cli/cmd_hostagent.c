@@ -27,17 +27,17 @@ static const struct cli_positional positional[] = {
 };
 
 static const struct cli_option options[] = {
+    {.name = "patience",
+     .kind = VALUE_DURATION,
+     .metavar = "TIME",
+     .default_text = "10m0s",
+     .help = "How long a requirement of the guest may take"},
     {.name = "pidfile",
      .short_name = 'p',
      .kind = VALUE_FILE,
      .metavar = "FILE",
      .default_text = "ha.pid of the instance",
      .help = "Where to write the process id"},
-    {.name = "patience",
-     .kind = VALUE_DURATION,
-     .metavar = "TIME",
-     .default_text = "10m0s",
-     .help = "How long a requirement of the guest may take"},
     {.name = "socket",
      .kind = VALUE_FILE,
      .metavar = "FILE",
