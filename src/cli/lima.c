@@ -56,7 +56,7 @@ static const struct cli_option *find_option(const struct cli_option *options, co
 }
 
 /* The words that an option of `shell` takes at argv[at]; 0: it is none, the command starts here. */
-static int option_words(int argc, char *const *argv, int at)
+static int option_words(char *const *argv, int at)
 {
     const struct command *shell = command_find("shell");
     const char *word = argv[at];
@@ -69,7 +69,7 @@ static int option_words(int argc, char *const *argv, int at)
         o = find_option(global_options, word + 2, len);
     if (!o)
         return 0;
-    return o->kind == VALUE_BOOL || word[2 + len] || at + 1 == argc ? 1 : 2;
+    return o->kind == VALUE_BOOL || word[2 + len] ? 1 : 2;
 }
 
 void lima_argv(int argc, char *const *argv, const char *instance, const char *shell,
@@ -89,8 +89,12 @@ void lima_argv(int argc, char *const *argv, const char *instance, const char *sh
     if (!str_empty(workdir))
         strv_pushf(ret, "--workdir=%s", workdir);
     while (at < argc) {
-        int n = option_words(argc, argv, at);
+        int n = option_words(argv, at);
 
+        if (n > argc - at) {
+            strv_push(ret, argv[at]); /* no value for it: `shell` says so */
+            return;
+        }
         for (int i = 0; i < n; i++)
             strv_push(ret, argv[at++]);
         if (n == 0)

@@ -120,6 +120,8 @@ Test(lima, options_of_shell_in_front)
     /* No option of ours: the command begins. */
     expect_argv("--unknown x", NULL, NULL, NULL, "lima shell -- default -- --unknown x");
     expect_argv("-c ls", NULL, NULL, NULL, "lima shell -- default -- -c ls");
+    /* Without its value it is an error of `shell`, and does not take the "--" for it. */
+    expect_argv("--start --workdir", NULL, NULL, NULL, "lima shell --start --workdir");
 }
 
 Test(lima, version_and_help)
