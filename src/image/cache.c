@@ -152,7 +152,11 @@ static int copy_to(const struct image_file *from, const char *to, struct err *er
     _cleanup_close_ int dst = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (dst < 0 || fchmod(dst, 0600) < 0)
         return err_set_errno(err, ERR_IO, "cannot make '%s'", to);
-    if (fd_copy_content(from->fd, dst, err) == 0)
+    int r = fd_copy_content(from->fd, dst, err);
+    /* The disk that will be made on it is on the file system at once, too. */
+    if (r == 0 && fsync(dst) < 0)
+        r = err_set_errno(err, ERR_IO, "cannot write '%s' to disk", to);
+    if (r == 0)
         return 0;
     (void)unlink(to);
     return err_wrap(err, "copying '%s' to '%s'", from->path, to);

@@ -62,10 +62,10 @@ int entry_open(const char *base, const char *key, bool limas, struct entry *ret,
 
 /* ---- locks ---------------------------------------------------------------------------------- */
 
-static bool is_still(int fd, const char *path)
+bool entry_is_at(int fd, const char *dir)
 {
     struct stat ours, there;
-    return fstat(fd, &ours) == 0 && lstat(path, &there) == 0 && ours.st_dev == there.st_dev &&
+    return fstat(fd, &ours) == 0 && lstat(dir, &there) == 0 && ours.st_dev == there.st_dev &&
            ours.st_ino == there.st_ino;
 }
 
@@ -110,7 +110,7 @@ int entry_lock(struct fetcher *f, const struct entry *e, bool exclusive, const s
         if (wait_lock(f, e, fd, exclusive ? LOCK_EX : LOCK_SH, w, err) < 0)
             return -1;
         /* Pruned while we waited: another directory has the name now, or none. */
-        if (is_still(fd, e->dir))
+        if (entry_is_at(fd, e->dir))
             return TAKE_FD(fd);
     }
 }

@@ -134,6 +134,9 @@ static void prune_entry(const char *dir, bool kept, struct image_pruned *ret)
         strv_push_consume(&ret->busy, url ? url : xstrdup(dir));
         return;
     }
+    /* Removed by another prune meanwhile: whoever made it anew has a lock on another directory. */
+    if (fd >= 0 && !entry_is_at(fd, dir))
+        return;
     if (!kept) {
         /* A stray file has no lock. */
         remove_path(dir, ret);

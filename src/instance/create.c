@@ -24,7 +24,6 @@ static int write_files(const struct instance *i, const struct inst_template *t, 
     return write_text(i, INST_CIMA_VERSION, PACKAGE_VERSION, strlen(PACKAGE_VERSION), err);
 }
 
-/* Everything that can fail: the image, the disk, the plan. */
 /* Between two steps: has the person asked to stop? Then the draft goes at once (F11). */
 static int check_interrupt(const struct inst_report *r, struct err *err)
 {
@@ -33,6 +32,7 @@ static int check_interrupt(const struct inst_report *r, struct err *err)
     return 0;
 }
 
+/* Everything that can fail: the image, the disk, the plan. */
 static int fill_draft(const struct inst_env *env, const struct instance *i,
                       const struct inst_template *t, const struct config_instance *cfg,
                       const struct inst_report *r, struct err *err)

@@ -307,6 +307,41 @@ Test(driver, disk_missing)
     tear_down(&f);
 }
 
+/* Nobody can fetch it again. */
+Test(driver, disk_damaged)
+{
+    struct fixture f;
+    _cleanup_free_ char *disk = NULL;
+
+    set_up(&f, "firmware: {legacyBIOS: true}", "run");
+    make_disk(&f, "x");
+    disk = instance_path(&f.inst, INST_DISK);
+    cr_assert_eq(truncate(disk, 60), 0);
+    plan_fails(&f, ERR_IO, "qemu-img check");
+    tear_down(&f);
+}
+
+Test(driver, a_new_image_without_kernel_needs_none)
+{
+    struct fixture f;
+    _cleanup_json_ struct json *facts = json_object_new();
+    struct image_result r = {.info = {.format = IMAGE_RAW, .virtual_size = 1 << 20},
+                             .has_kernel = true};
+    _cleanup_err_ struct err err = ERR_INIT;
+    _cleanup_free_ char *disk = NULL;
+
+    set_up(&f, "firmware: {legacyBIOS: true}", "run");
+    write_file(f.inst.dir, "image", "x", 0600);
+    cr_assert_eq(f.driver->create_disk(&f.ctx, &r, facts, &err), 0, "%s", err.msg);
+    cr_assert_eq(instance_facts_write(&f.inst, facts, &err), 0);
+    plan_fails(&f, ERR_STATE, "the kernel of the instance is missing");
+    disk = instance_path(&f.inst, INST_DISK);
+    cr_assert_eq(unlink(disk), 0);
+    make_disk(&f, "x");
+    cr_assert_eq(f.driver->plan(&f.ctx, &f.plan, &f.notes, &err), 0, "%s", err.msg);
+    tear_down(&f);
+}
+
 Test(driver, not_supported_yet)
 {
     struct fixture f;

@@ -2,7 +2,6 @@
 #include "driver/qemu/foreign.h"
 #include "base/fs.h"
 #include "base/mem.h"
-#include "image/image.h"
 #include <errno.h>
 #include <fcntl.h>
 
@@ -127,12 +126,23 @@ static int check_backing(const struct instance *inst, int fd, const char *path, 
     return check_base(inst, base, path, format, err);
 }
 
+int qemu_disk_inspect(int fd, const char *path, struct image_info *ret, struct err *err)
+{
+    if (image_inspect_fd(fd, path, ret, err) == 0)
+        return 0;
+    if (err && err->kind == ERR_IO && !err->saved_errno)
+        err_hint(err, "copy the file first; `qemu-img check '%s'` tells what is wrong and can "
+                      "repair some of it (-r)",
+                 path);
+    return -1;
+}
+
 const char *qemu_disk_foreign_format(const struct instance *inst, int fd, const char *path,
                                      struct err *err)
 {
     struct image_info info;
 
-    if (image_inspect_fd(fd, path, &info, err) < 0)
+    if (qemu_disk_inspect(fd, path, &info, err) < 0)
         return NULL;
     if (info.has_external_data || (info.has_backing && info.format != IMAGE_QCOW2)) {
         err_set(err, ERR_PERMISSION, "the disk '%s' refers to another file; it was not made here",

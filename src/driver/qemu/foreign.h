@@ -4,7 +4,7 @@
 #ifndef CIMA_DRIVER_QEMU_FOREIGN_H
 #define CIMA_DRIVER_QEMU_FOREIGN_H
 
-#include "store/store.h"
+#include "image/image.h"
 
 /* The disk's file: `disk`, or `diffdisk` where that is all there is (SD-65). Caller frees. */
 char *qemu_disk_path(const struct instance *inst);
@@ -12,6 +12,8 @@ char *qemu_disk_path(const struct instance *inst);
 bool qemu_disk_is_old(const struct instance *inst);
 /* `basedisk` is an installation ISO, which is to get the name `iso`. */
 bool qemu_iso_is_old(const struct instance *inst);
+/* image_inspect_fd of a disk, which nobody can fetch again when it is damaged. */
+int qemu_disk_inspect(int fd, const char *path, struct image_info *ret, struct err *err);
 /* Format of a disk that nothing is known of, from the open file (S02: only before its content is in
  * the guest's hands here). One that refers to another file is refused (S01), but for a qcow2 on the
  * image in its own directory, which is complete in itself. Static text; NULL with err. */

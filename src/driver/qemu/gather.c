@@ -231,7 +231,7 @@ static int look_at_disk(const struct driver_ctx *ctx, struct qemu_facts *f, stru
     if (streq(f->disk_format, "raw")) {
         f->in.disk_size = (uint64_t)st.st_size;
     } else {
-        if (image_inspect_fd(fd, path, &info, err) < 0)
+        if (qemu_disk_inspect(fd, path, &info, err) < 0)
             return -1;
         f->in.disk_size = info.virtual_size;
     }

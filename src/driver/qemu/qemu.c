@@ -16,6 +16,14 @@ struct driver_plan {
     struct json *frozen; /* to be kept in cima.json at the start; NULL: it is there already */
 };
 
+/* What is kept as being there must be there at every start; another image may have been without. */
+static void keep_file(struct json *frozen, const char *fact, bool there)
+{
+    json_del(frozen, fact);
+    if (there)
+        json_set_bool(frozen, fact, true);
+}
+
 static int create_disk(const struct driver_ctx *ctx, const struct image_result *image,
                        struct json *facts, struct err *err)
 {
@@ -37,11 +45,8 @@ static int create_disk(const struct driver_ctx *ctx, const struct image_result *
             json_set_int(f.frozen, "diskMinimum", (int64_t)minimum);
         qemu_keep_disk_asked(ctx, &f);
     }
-    /* What is kept as being there must be there at every start. */
-    if (image->has_kernel)
-        json_set_bool(f.frozen, "kernel", true);
-    if (image->has_initrd)
-        json_set_bool(f.frozen, "initrd", true);
+    keep_file(f.frozen, "kernel", image->has_kernel);
+    keep_file(f.frozen, "initrd", image->has_initrd);
     json_set(facts, "qemu", TAKE_PTR(f.frozen));
     return 0;
 }
