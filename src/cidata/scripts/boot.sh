@@ -322,6 +322,21 @@ boot_open_report() {
     fi
 }
 
+# sshfs also stands in for 9p where the kernel has none; 05-lima-mounts has tried to load it.
+boot_needs_sshfs() {
+    [ "${LIMA_CIDATA_MOUNTS:-0}" != 0 ] || return 1
+    case ${LIMA_CIDATA_MOUNTTYPE:-} in
+        reverse-sshfs) ;;
+        9p)
+            while read -r boot_line; do
+                case $boot_line in *9p) return 1 ;; esac
+            done </proc/filesystems
+            ;;
+        *) return 1 ;;
+    esac
+    ! command -v sshfs >/dev/null 2>&1
+}
+
 # Does this boot need that boot script? Saves the cost of finding out inside of it.
 boot_needs() {
     case $1 in
@@ -341,10 +356,7 @@ boot_needs() {
             return 1
             ;;
         boot.Linux/30-install-packages.sh)
-            [ ! -d "$boot_mnt/provision.dependency" ] || return 0
-            [ "${LIMA_CIDATA_MOUNTS:-0}" != 0 ] &&
-                [ "${LIMA_CIDATA_MOUNTTYPE:-}" = reverse-sshfs ] &&
-                ! command -v sshfs >/dev/null 2>&1
+            [ -d "$boot_mnt/provision.dependency" ] || boot_needs_sshfs
             ;;
     esac
 }

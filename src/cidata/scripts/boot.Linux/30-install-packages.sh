@@ -11,10 +11,7 @@ done
 case ${LIMA_CIDATA_SKIP_DEFAULT_DEPENDENCY_RESOLUTION:-} in
     1 | [Tt]rue) exit 0 ;;
 esac
-if [ "${LIMA_CIDATA_MOUNTS:-0}" = 0 ] || [ "${LIMA_CIDATA_MOUNTTYPE:-}" != reverse-sshfs ] ||
-    command -v sshfs >/dev/null 2>&1; then
-    exit 0
-fi
+boot_needs_sshfs || exit 0
 echo "installing sshfs"
 if command -v apt-get >/dev/null 2>&1; then
     export DEBIAN_FRONTEND=noninteractive

@@ -198,7 +198,8 @@ back_to_cloud_init() {
         cloud-final.service
 }
 
-# A network that does not come up without cloud-init would leave nobody a way in.
+# A network that does not come up without cloud-init would leave nobody a way in. Where a part of it
+# is up, somebody may be at work: no restart then, cloud-init looks after the rest in the next boot.
 watch_network() {
     tries=0
     while [ $tries -lt 120 ]; do
@@ -211,7 +212,12 @@ watch_network() {
         tries=$((tries + 1))
         sleep 2
     done
-    back_to_cloud_init "the network is not what it was (no $missing)"
+    if [ -n "$(network_now)" ]; then
+        say "the network is not what it was (no $missing): the next boot goes with cloud-init"
+        rm -f $switch
+    else
+        back_to_cloud_init "no network"
+    fi
 }
 
 boot() {
