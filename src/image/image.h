@@ -60,7 +60,8 @@ struct image_progress {
     uint64_t done, total; /* bytes; total 0: not known */
 };
 
-/* How a fetch talks to its caller. Every function may be NULL. */
+/* How a fetch talks to its caller. Every function may be NULL. None is called while a local file is
+ * copied into the cache: there is one IMAGE_COPYING at its beginning. */
 struct image_report {
     void (*note)(void *arg, enum log_level level, const char *text);
     /* At each change of phase, and several times a second while bytes move. */

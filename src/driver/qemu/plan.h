@@ -31,7 +31,7 @@ struct qemu_plan_input {
     const char *disk_format; /* of `disk`; frozen at creation or inspected */
     uint64_t disk_size;      /* its virtual size; 0: not known, is left alone */
     uint64_t disk_minimum;   /* size of the image it was made of; 0: not known */
-    uint64_t disk_asked;     /* what the YAML asked for at the last start; 0: not known */
+    uint64_t disk_asked;     /* the most that the YAML has asked for; 0: not known */
     bool has_iso, has_kernel, has_initrd, has_vars;
     bool old_disk, old_iso;  /* under the names of an older Lima: get the ones of today */
     const char *kernel_cmdline;           /* NULL: none */
