@@ -48,6 +48,7 @@ struct download {
     char *part, *meta_path;
     struct http_answer meta; /* what the server said of the file that data.part begins */
     bool resumed; /* parts of it may be of another file: of an earlier run, unvalidated */
+    bool no_room; /* for the rest of it */
 };
 
 static void download_release(struct download *d)
@@ -155,7 +156,7 @@ static bool differ(const char *a, const char *b)
     return a && b && !streq(a, b);
 }
 
-static int check_room(const struct download *d, const struct http_answer *a, struct err *err)
+static int check_room(struct download *d, const struct http_answer *a, struct err *err)
 {
     struct statvfs v;
     if (fstatvfs(d->fd, &v) < 0 || a->total <= a->start)
@@ -164,6 +165,7 @@ static int check_room(const struct download *d, const struct http_answer *a, str
     if (need <= room)
         return 0;
     _cleanup_free_ char *n = format_size(need), *r = format_size(room);
+    d->no_room = true;
     err_set(err, ERR_IO, "%s are still to come, but only %s are free in '%s'", n, r, d->entry->dir);
     return err_hint(err, "make room (`cima prune` empties the cache), or set XDG_CACHE_HOME to a "
                          "directory on another file system");
@@ -350,11 +352,12 @@ static int publish(struct download *d, struct err *err)
     return 0;
 }
 
-/* Worth keeping for the next try: the connection broke, or we were stopped. */
+/* Worth keeping for the next try: the connection broke, we were stopped, or there is no room for the
+ * rest. */
 static bool part_is_useful(const struct download *d, const struct err *err)
 {
-    return part_size(d) && (err->kind == ERR_INTERRUPTED || err->kind == ERR_NET) &&
-           can_go_on(d);
+    return part_size(d) && can_go_on(d) &&
+           (err->kind == ERR_INTERRUPTED || err->kind == ERR_NET || d->no_room);
 }
 
 static int download(struct fetcher *f, const struct entry *e, int lock, const struct want *w,
