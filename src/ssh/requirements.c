@@ -27,7 +27,8 @@ static const char stuck_function[] =
 /* wait_for FILE: until its first line is $iid (or, without one, until it is there). Only the sleep
  * forks, which is what costs in an emulated guest; it starts short because most waits are short. A
  * sleep that knows no fractions fails at once, then it is whole seconds. The guest is stuck when it
- * has been so five times, with some seconds between; the wait goes on. */
+ * has been so five times, with some seconds between; the wait goes on. It ends with the process of
+ * sshd that we are a child of: sshd itself ends nothing when a connection breaks. */
 static const char wait_function[] = "wait_for() {\n"
                                     " n=0 nap=0.1 s=0\n"
                                     " while :; do\n"
@@ -47,6 +48,7 @@ static const char wait_function[] = "wait_for() {\n"
                                     "    if stuck; then s=$((s + 1)); else s=0; fi\n"
                                     "    [ $s -ne 5 ] || trouble finished ;;\n"
                                     "  esac\n"
+                                    "  [ -z \"$up\" ] || [ -d $up ] || exit 1\n"
                                     "  sleep $nap </dev/null 2>/dev/null || sleep 1 </dev/null\n"
                                     " done\n"
                                     "}\n";
@@ -63,7 +65,7 @@ static const char watch_cloud_init[] =
 
 static void add_wait_for(struct sbuf *s, const char *iid)
 {
-    sbuf_addstr(s, "iid=");
+    sbuf_addstr(s, "up=/proc/$PPID\n[ -d $up ] || up=\niid=");
     sbuf_add_shell_quoted(s, iid ? iid : "");
     sbuf_addch(s, '\n');
     sbuf_addstr(s, trouble_function);

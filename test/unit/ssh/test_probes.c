@@ -6,6 +6,7 @@
 #include "ssh/requirements.h"
 #include "sys/spawn.h"
 #include <criterion/criterion.h>
+#include <fcntl.h>
 
 static struct fixture f;
 static struct config_probe probes[2];
@@ -130,6 +131,24 @@ static int run_script(const char *script)
     s.flags = SPAWN_SEARCH_PATH;
     cr_assert_eq(run_capture(&s, text, 4096, 10000, &r, &err), 0, "%s", err.msg);
     return wait_status_exit_code(r.status);
+}
+
+/* The outer shell is gone after a second; the inner one must see it, or its output stays open. */
+Test(wait_script, ends_with_the_connection)
+{
+    char path[] = "/tmp/cima-wait.XXXXXX";
+    _cleanup_free_ char *script = remote_login_script("an-id-that-never-comes", false);
+    _cleanup_close_ int fd = mkostemp(path, O_CLOEXEC);
+    const char *const argv[] = {"sh", "-c", "sh -s <\"$0\" & sleep 1", path, NULL};
+    _cleanup_run_result_ struct run_result r = {0};
+    struct spawn s = SPAWN_INIT;
+    struct err err = ERR_INIT;
+
+    cr_assert_eq(fd_write_all(fd, script, strlen(script)), 0);
+    s.argv = argv;
+    s.flags = SPAWN_SEARCH_PATH;
+    cr_assert_eq(run_capture(&s, NULL, 4096, 30000, &r, &err), 0, "%s", err.msg);
+    unlink(path);
 }
 
 Test(user_script, every_interpreter_gets_its_script)
