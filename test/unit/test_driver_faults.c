@@ -283,3 +283,22 @@ Test(driver_faults, F01_a_machine_that_is_being_born_is_in_the_way)
     cr_assert_eq(f.exited, 1);
     tear_down(&f);
 }
+
+Test(driver_faults, F03_something_that_a_machine_has_left_behind)
+{
+    _cleanup_err_ struct err err = ERR_INIT;
+    struct fixture f;
+    struct vm *vm = NULL;
+
+    set_up(&f, BIOS, "run");
+    make_disk(&f, "x");
+    _cleanup_free_ char *path = instance_path(&f.inst, INST_QEMU_LOCK);
+    _cleanup_close_ int lock = lock_take(path, 0, &err);
+    cr_assert_geq(lock, 0, "%s", err.msg);
+    cr_assert_eq(f.driver->plan(&f.ctx, &f.plan, &f.notes, &err), 0, "%s", err.msg);
+    cr_assert_eq(f.driver->start(&f.ctx, f.plan, f.loop, &callbacks, &f, &vm, &err), -1);
+    cr_assert_eq(err.kind, ERR_BUSY, "%s", err.msg);
+    cr_assert(strstr(err.msg, "has left behind still holds '"), "%s", err.msg);
+    cr_assert(strstr(err.hint, "fuser -v"), "%s", err.hint);
+    tear_down(&f);
+}

@@ -189,6 +189,12 @@ static int lock_machine(const struct instance *inst, struct err *err)
         int fd = lock_take(path, 0, &why);
         if (fd < 0 && why.kind == ERR_BUSY && deadline_left(until) > 0)
             continue; /* one that is being born, or that has just ended */
+        if (fd < 0 && why.kind == ERR_BUSY) {
+            /* Not QEMU, which would hold its pid file too: a process that it has left behind. */
+            err_set(err, ERR_BUSY, "a process that an earlier machine of '%s' has left behind "
+                                   "still holds '%s'", inst->name, path);
+            return err_hint(err, "`fuser -v %s` shows which; end it and start again", path);
+        }
         if (fd < 0)
             return err_move(err, &why);
         /* One that is not of ours holds the lock of its pid file alone. */
