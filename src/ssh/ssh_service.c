@@ -71,6 +71,7 @@ struct ssh_service {
     struct report trouble;    /* what cloud-init said when our scripts did not come (REMOTE_TROUBLE) */
     char *problem;            /* what the last try failed with */
     char *errors;             /* and the last lines of its stderr */
+    bool no_banner;           /* the problem is that nobody has greeted */
 };
 
 static void wait_for_banner(struct ssh_service *s);
@@ -577,9 +578,13 @@ static void on_banner(void *arg, enum banner_result result, const char *text)
 
     if (result != BANNER_OK) {
         set_problem_consume(s, ssh_banner_problem(&s->target, result, text), "");
+        s->no_banner = true;
         return;
     }
     s->banner = NULL;
+    if (s->no_banner) /* what a login has said before stays until the next one says something */
+        set_problem_consume(s, xstrdup("the ssh server greets, the login is not through yet"), "");
+    s->no_banner = false;
     h->reached(h, STAGE_SSH_BANNER);
     if (s->state != SSH_BANNER)
         return; /* the line has stopped us */
