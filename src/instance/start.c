@@ -227,6 +227,13 @@ static void sweep(const struct instance *i, const struct inst_report *r)
 
 /* ---- start ----------------------------------------------------------------------------------- */
 
+static bool agent_has_ended(const struct instance *i, int wait_ms)
+{
+    _cleanup_close_ int pidfd = agent_open(i);
+
+    return pidfd < 0 || pidfd_wait(pidfd, wait_ms) > 0;
+}
+
 static int spawn_and_follow(const struct inst_env *env, const struct instance *i,
                             int64_t timeout_ms, bool port_is_enough, const struct inst_report *r,
                             struct err *err)
@@ -234,14 +241,13 @@ static int spawn_and_follow(const struct inst_env *env, const struct instance *i
     inst_step(r, "starting the host agent");
     if (agent_spawn(env->self, i, env->debug, timeout_ms, err) < 0)
         return -1;
-    return follow(i, timeout_ms, port_is_enough, r, NULL, err);
-}
-
-static bool agent_has_ended(const struct instance *i, int wait_ms)
-{
-    _cleanup_close_ int pidfd = agent_open(i);
-
-    return pidfd < 0 || pidfd_wait(pidfd, wait_ms) > 0;
+    if (follow(i, timeout_ms, port_is_enough, r, NULL, err) == 0)
+        return 0;
+    /* One that has said its last word is gone a moment later: nobody is to find it after us. */
+    _cleanup_event_ struct event e = EVENT_INIT;
+    if (inst_last_event(i, &e) == 0 && e.exiting)
+        (void)agent_has_ended(i, END_MS);
+    return -1;
 }
 
 /* The machine has ended, by itself or killed: its agent has seen it, or is about to, and ends. */

@@ -59,7 +59,7 @@ kill_all() {
 }
 check 'F03 all is killed' kill_all
 check 'F03 the files are still there' test -e "$a/ha.pid" -a -e "$a/qemu.pid" -a -e "$a/ha.sock" -a -e "$a/qmp.sock"
-check 'F03 stopped' has_status a Stopped
+check 'F03 stopped' within 20 has_status a Stopped
 succeeds 'F03 start succeeds' "$cima" start a
 check 'F03 … and says that it cleaned up' says 'was not shut down properly; cleaned up its stale state'
 check 'F03 one machine, one agent' is "$(machines_of a) $(agents_of a)" '1 1'
@@ -76,7 +76,7 @@ foreign() {
     check "F04 all is killed ($who)" kill_all
     echo "$bystander" >"$a/ha.pid"
     echo "$bystander" >"$a/qemu.pid"
-    check "F04 stopped, whoever has the pids ($who)" has_status a Stopped
+    check "F04 stopped, whoever has the pids ($who)" within 20 has_status a Stopped
     fails "F04 stop finds nothing ($who)" 1 "$cima" stop a
     check 'F04 … and says so' says 'expected status `Running`, got `Stopped`'
     succeeds "F04 stop -f is fine ($who)" "$cima" stop -f a
@@ -109,7 +109,7 @@ other_boot="$bystander $start_time 00000000-0000-4000-8000-000000000000"
 for f in ha.lock op.lock qemu.lock; do echo "$other_boot" >"$a/$f"; done
 echo "$bystander" | tee "$a/ha.pid" >"$a/qemu.pid"
 printf '{"iid":"iid-0","driver":"%s"}' "$other_boot" >"$a/cima-boot.json"
-check 'F05 stopped' has_status a Stopped
+check 'F05 stopped' within 20 has_status a Stopped
 succeeds 'F05 start succeeds' "$cima" start a
 check 'F05 … and says that it cleaned up' says 'was not shut down properly; cleaned up its stale state'
 check 'F05 the bystander lives' alive "$bystander"
@@ -280,7 +280,7 @@ succeeds 'stop' "$cima" stop a
 fails 'F13 KVM is asked for, and not there' 1 env CIMA_QEMU_ACCEL=kvm "$cima" start a
 check 'F13 … says why' says '`CIMA_QEMU_ACCEL` asks for KVM: '
 check 'F13 … and what to do' says "take it out, or say 'tcg' (much slower)"
-check 'F13 … nothing was started' has_status a Stopped
+check 'F13 … nothing was started' within 20 has_status a Stopped
 # As another machine: a CPU that can, and a device that can't.
 if $root && unshare -m true 2>/dev/null; then
     sed 's/^flags\(.*\): /flags\1: vmx /' /proc/cpuinfo >"$scratch/cpuinfo"
@@ -309,7 +309,7 @@ no_qemu() { # NAME FILE TEXT
     fails "F14 $1" 1 env QEMU_SYSTEM_X86_64="$2" "$cima" start a
     check "F14 … says: $3" says "$3"
     check 'F14 … with the next step' says 'hint: '
-    check 'F14 … nothing was started' has_status a Stopped
+    check 'F14 … nothing was started' within 20 has_status a Stopped
 }
 echo 'not a program' >"$scratch/text"
 printf '\177ELF\002\001\001\000\000\000\000\000\000\000\000\000\002\000\267\000%044d' 0 >"$scratch/aarch64"
@@ -329,7 +329,7 @@ fails 'F15 QEMU refuses an option' 1 "$cima" start a
 check 'F15 … what it says is shown' says '-sandbox: invalid option'
 check 'F15 … with the next step' says 'is it the right version?'
 check 'F15 … soon' [ $(($(date +%s) - begun)) -lt 20 ]
-check 'F15 … stopped' has_status a Stopped
+check 'F15 … stopped' within 20 has_status a Stopped
 qemu_mode die
 fails 'F15 QEMU ends after its greeting' 1 "$cima" start a
 check 'F15 … its last words are shown' says 'something dreadful'

@@ -58,7 +58,7 @@ code = subprocess.run([sys.argv[1], "stop", "box"], stdin=subprocess.DEVNULL, st
 sys.exit(0 if code == 0 else 1)
 PY
 check 'F47 stop with nobody behind standard error' is $? 0
-check 'it is stopped' has_status box Stopped
+check 'it is stopped' within 20 has_status box Stopped
 succeeds 'delete' "$cima" delete box
 
 # ---- F12, F20, F21, F22: a guest that never comes, stop while it starts -----------------------------
@@ -94,7 +94,7 @@ wait $start
 check 'F12 the start that waited fails' is $? 1
 check '… and says why' grep -q 'was stopped while it was starting\|exiting' "$scratch/start.err"
 check 'nothing is left running' is "$(processes_with "$CIMA_HOME/empty/")" 0
-check 'it is stopped' has_status empty Stopped
+check 'it is stopped' within 20 has_status empty Stopped
 
 # ---- F08: an agent that does not respond ----------------------------------------------------------
 
@@ -149,5 +149,5 @@ succeeds 'create with a fixed ssh port' "$cima" create "$scratch/taken.yaml"
 fails 'F21 a port that another program has' 1 "$cima" start --timeout 60s taken
 check '… is named' says "$port"
 kill $listener
-check '… and nothing runs' has_status taken Stopped
+check '… and nothing runs' within 20 has_status taken Stopped
 finish

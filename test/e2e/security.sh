@@ -198,7 +198,7 @@ seed_refuses() { # TEXT YAML
     "$cima" create "$scratch/s.yaml" >/dev/null 2>&1
     fails "S11 $2" 1 "$cima" start s
     check 'S11 … says why' says "$1"
-    check 'S11 … nothing runs' has_status s Stopped
+    check 'S11 … nothing runs' within 20 has_status s Stopped
     "$cima" delete -f s >/dev/null 2>&1
 }
 seed_refuses "can't be the name of a variable" 'env: {"A B": x}'
