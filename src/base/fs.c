@@ -94,6 +94,14 @@ char *path_normalise(const char *base, const char *path)
     return sbuf_detach(&out);
 }
 
+bool fd_is_at(int fd, const char *path)
+{
+    struct stat ours, there;
+
+    return fstat(fd, &ours) == 0 && lstat(path, &there) == 0 && ours.st_dev == there.st_dev &&
+           ours.st_ino == there.st_ino;
+}
+
 bool path_exists(const char *path)
 {
     struct stat st;
@@ -162,6 +170,26 @@ int fd_write_all(int fd, const void *data, size_t len)
             return -1;
         p += n;
         len -= (size_t)n;
+    }
+    return 0;
+}
+
+int fd_pwrite_all(int fd, const void *data, size_t len, off_t at)
+{
+    const char *p = data;
+
+    while (len) {
+        ssize_t n = pwrite(fd, p, len, at);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n == 0)
+            errno = EIO;
+        if (n <= 0)
+            return -1;
+        p += n;
+        len -= (size_t)n;
+        at += n;
     }
     return 0;
 }
@@ -249,15 +277,8 @@ static int copy_by_hand(int src_fd, int dst_fd, off_t at, off_t end)
             errno = EIO; /* became shorter under our hands */
         if (n <= 0)
             return -1;
-        for (ssize_t done = 0; done < n;) {
-            ssize_t w = pwrite(dst_fd, block + done, (size_t)(n - done), at + done);
-
-            if (w < 0 && errno == EINTR)
-                continue;
-            if (w < 0)
-                return -1;
-            done += w;
-        }
+        if (fd_pwrite_all(dst_fd, block, (size_t)n, at) < 0)
+            return -1;
         at += n;
     }
     return 0;

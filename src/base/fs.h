@@ -14,6 +14,8 @@ const char *path_basename(const char *path);
 char *path_dirname(const char *path);
 /* Absolute and without ".", ".." and double slashes, by text only. Relative to base. */
 char *path_normalise(const char *base, const char *path);
+/* Is fd the file of that name now? A lock on one that was replaced or removed is worth nothing. */
+bool fd_is_at(int fd, const char *path);
 /* Follows symbolic links. False also when it can't be seen. */
 bool path_exists(const char *path);
 
@@ -32,6 +34,8 @@ int file_write_unsynced(const char *path, const void *data, size_t len, mode_t m
                         struct err *err);
 /* Writes all, with EINTR and short writes handled. -1 and errno. */
 int fd_write_all(int fd, const void *data, size_t len);
+/* The same at an offset of a file. */
+int fd_pwrite_all(int fd, const void *data, size_t len, off_t at);
 /* Copies the content (reflink, else copy_file_range with holes kept, else read/write). Both are
  * regular files; dst_fd is empty. */
 int fd_copy_content(int src_fd, int dst_fd, struct err *err);

@@ -83,7 +83,7 @@ static int add_patterns(const char *variable, const char *list, struct strv *ret
 }
 
 /* NAME=value with a name that every shell accepts: the length of the name, else 0. */
-static size_t name_length(const char *entry)
+size_t shellenv_name(const char *entry)
 {
     size_t n = strspn(entry, NAME_CHARS);
 
@@ -104,7 +104,7 @@ int shellenv_filter(char *const *env, const char *block, const char *allow, stru
         add_patterns("LIMA_SHELLENV_ALLOW", allow ? allow + allow_more : "", &allowed, err) < 0)
         return -1;
     for (; *env; env++) {
-        size_t n = name_length(*env);
+        size_t n = shellenv_name(*env);
         bool wanted = matches_any(&allowed, *env, n);
 
         if (!wanted && (!allowed.n || allow_more))

@@ -18,4 +18,7 @@ extern const char *const shellenv_block_default[];
 int shellenv_filter(char *const *env, const char *block, const char *allow, struct strv *ret,
                     struct err *err);
 
+/* Length of the name in "NAME=value"; 0 when it is no identifier or there is no `=`. */
+size_t shellenv_name(const char *entry);
+
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/shellwords.h"
+#include "cli/shellenv.h"
 #include "base/mem.h"
 #include "base/sbuf.h"
 
@@ -37,14 +38,6 @@ char *shell_guest_dir(const struct config_instance *cfg, const char *dir)
     return xasprintf("%s%s", streq(point, "/") && *rest ? "" : point, rest);
 }
 
-/* NAME=value with a name that a shell accepts: length of the name, else 0. */
-static size_t assignment_name(const char *word)
-{
-    size_t n = strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
-
-    return n && word[n] == '=' && (*word < '0' || *word > '9') ? n : 0;
-}
-
 /* Leading assignments stay what they are. zsh takes `=word` for the path of a program. */
 static char *quote_words(const struct shell_request *r)
 {
@@ -52,7 +45,7 @@ static char *quote_words(const struct shell_request *r)
     bool assignments = true;
 
     for (size_t i = 0; i < r->n_argv; i++) {
-        size_t name = assignments ? assignment_name(r->argv[i]) : 0;
+        size_t name = assignments ? shellenv_name(r->argv[i]) : 0;
 
         if (i)
             sbuf_addch(&s, ' ');

@@ -2,9 +2,8 @@
 #include "forward/agent_service.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "service/job.h"
 #include "ssh/failure.h"
-#include "ssh/ssh.h"
+#include "ssh/ssh_job.h"
 
 #define LINKED "cima:linked"
 
@@ -59,23 +58,18 @@ static void on_ended(void *arg, int wait_status, const char *errors)
 static void on_deferred(void *arg)
 {
     struct ssh_agent_service *s = arg;
-    _cleanup_strv_ struct strv argv = STRV_INIT;
     struct err err = ERR_INIT;
 
     s->deferred = loop_source_free(s->deferred);
-    if (ssh_base_argv(&s->target, SSH_MASTER_USE, &argv, &err) == 0) {
-        strv_pushl(&argv, s->target.host, "sh", "-s", NULL);
-        s->job = job_start(s->base.host->loop,
-                           &(struct job_spec){.argv = (const char *const *)strv_argv(&argv),
-                                              .input = link_script,
+    s->job = ssh_job_start(s->base.host->loop, &s->target, SSH_MASTER_USE, NULL,
+                           &(struct job_spec){.input = link_script,
                                               .keep_stdin_open = true,
                                               .line = on_line,
                                               .ended = on_ended,
                                               .arg = s},
                            &err);
-        if (s->job)
-            return;
-    }
+    if (s->job)
+        return;
     _cleanup_free_ char *text = err_line(&err);
     log_warn("field `ssh.forwardAgent`: %s", text);
     err_clear(&err);

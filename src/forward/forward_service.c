@@ -5,8 +5,7 @@
 #include "forward/listen.h"
 #include "forward/rules.h"
 #include "json/json.h"
-#include "service/job.h"
-#include "ssh/ssh.h"
+#include "ssh/ssh_job.h"
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -127,20 +126,8 @@ static void on_limit(void *arg)
 static int start_job(struct forward_service *s, const struct strv *options, const char *input,
                      void (*ended)(void *, int, const char *), struct err *err)
 {
-    _cleanup_strv_ struct strv argv = STRV_INIT;
-
-    if (ssh_base_argv(&s->target, SSH_MASTER_USE, &argv, err))
-        return -1;
-    strv_extend(&argv, options);
-    strv_push(&argv, s->target.host);
-    if (input)
-        strv_pushl(&argv, "sh", "-s", NULL);
-    s->job = job_start(s->base.host->loop,
-                       &(struct job_spec){.argv = (const char *const *)strv_argv(&argv),
-                                          .input = input,
-                                          .ended = ended,
-                                          .arg = s},
-                       err);
+    s->job = ssh_job_start(s->base.host->loop, &s->target, SSH_MASTER_USE, options,
+                           &(struct job_spec){.input = input, .ended = ended, .arg = s}, err);
     if (!s->job)
         return -1;
     loop_source_free(s->limit);

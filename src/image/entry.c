@@ -62,13 +62,6 @@ int entry_open(const char *base, const char *key, bool limas, struct entry *ret,
 
 /* ---- locks ---------------------------------------------------------------------------------- */
 
-bool entry_is_at(int fd, const char *dir)
-{
-    struct stat ours, there;
-    return fstat(fd, &ours) == 0 && lstat(dir, &there) == 0 && ours.st_dev == there.st_dev &&
-           ours.st_ino == there.st_ino;
-}
-
 /* Whoever has the lock downloads most of the time: what has come so far tells that it goes on. */
 static void tell_waiting(const struct fetcher *f, const struct entry *e, const struct want *w)
 {
@@ -110,7 +103,7 @@ int entry_lock(struct fetcher *f, const struct entry *e, bool exclusive, const s
         if (wait_lock(f, e, fd, exclusive ? LOCK_EX : LOCK_SH, w, err) < 0)
             return -1;
         /* Pruned while we waited: another directory has the name now, or none. */
-        if (entry_is_at(fd, e->dir))
+        if (fd_is_at(fd, e->dir))
             return TAKE_FD(fd);
     }
 }

@@ -5,7 +5,7 @@
  * Standard input: lines "url URL", "method GET|HEAD", "offset N", "validator TEXT", "connect-ms N",
  * "stall-s N", "total-ms N", then an empty one. Standard output (helperio.h), besides what every
  * helper says:
- *   etag TEXT, modified TEXT, type TEXT, from URL     of the final answer, when it has them
+ *   etag TEXT, modified TEXT, type TEXT               of the final answer, when it has them
  *   looks html                                        the body begins as a web page does
  *   answer STATUS START TOTAL                         the body is the file from START on; TOTAL -1:
  *                                                     its length is not known
@@ -15,6 +15,7 @@
  *   again TEXT                                        failed in a way that another try may mend
  *   partial N TEXT                                    the same, with the file there up to N */
 #include "image/helperio.h"
+#include "base/fs.h"
 #include "base/mem.h"
 #include "base/parse.h"
 #include <curl/curl.h>
@@ -194,17 +195,14 @@ static int end(struct transfer *t)
     return -1;
 }
 
-static void tell_header(struct transfer *t)
+static void tell_header(const struct transfer *t)
 {
-    char *from = NULL;
     if (t->etag)
         (void)say("etag %s", t->etag);
     if (t->modified)
         (void)say("modified %s", t->modified);
     if (t->type)
         (void)say("type %s", t->type);
-    if (curl_easy_getinfo(t->curl, CURLINFO_EFFECTIVE_URL, &from) == CURLE_OK && from)
-        (void)say("from %s", from);
 }
 
 static int answer(struct transfer *t, const char *data, size_t len)
@@ -237,18 +235,11 @@ static int answer(struct transfer *t, const char *data, size_t len)
 
 static int write_out(struct transfer *t, const char *p, size_t len)
 {
-    while (len) {
-        ssize_t n = pwrite(OUT_FD, p, len, (off_t)t->at);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            (void)say_errno("cannot write what was downloaded");
-            return end(t);
-        }
-        p += n;
-        len -= (size_t)n;
-        t->at += (size_t)n;
+    if (fd_pwrite_all(OUT_FD, p, len, (off_t)t->at) < 0) {
+        (void)say_errno("cannot write what was downloaded");
+        return end(t);
     }
+    t->at += len;
     say_at(t->at);
     return 0;
 }

@@ -151,8 +151,6 @@ int entry_open(const char *base, const char *key, bool limas, struct entry *ret,
  * the entry, shared for who uses it. Tells IMAGE_WAITING while another process has it. */
 int entry_lock(struct fetcher *f, const struct entry *e, bool exclusive, const struct want *w,
                struct err *err);
-/* Has the directory that fd is still that name? A lock on it is worth nothing once it was pruned. */
-bool entry_is_at(int fd, const char *dir);
 /* Is there data, as wanted and good? Under the entry's lock; with the exclusive one compressed data
  * is unpacked where that was not done yet. 1 yes; 0 no, err says why; -1 no, and another copy
  * would not be better (or we are to stop). err is not NULL. */

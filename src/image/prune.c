@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image/internal.h"
+#include "base/fs.h"
 #include "base/mem.h"
 #include <dirent.h>
 #include <errno.h>
@@ -135,7 +136,7 @@ static void prune_entry(const char *dir, bool kept, struct image_pruned *ret)
         return;
     }
     /* Removed by another prune meanwhile: whoever made it anew has a lock on another directory. */
-    if (fd >= 0 && !entry_is_at(fd, dir))
+    if (fd >= 0 && !fd_is_at(fd, dir))
         return;
     if (!kept) {
         /* A stray file has no lock. */

@@ -11,7 +11,6 @@
 #include "image/image.h"
 #include "base/fs.h"
 #include <endian.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <unistd.h>
 
@@ -52,16 +51,8 @@ struct extension {
 
 static int write_at(int fd, const void *data, size_t len, uint64_t at, struct err *err)
 {
-    for (const char *p = data; len;) {
-        ssize_t n = pwrite(fd, p, len, (off_t)at);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return err_set_errno(err, ERR_IO, "cannot write the disk");
-        p += n;
-        len -= (size_t)n;
-        at += (uint64_t)n;
-    }
+    if (fd_pwrite_all(fd, data, len, (off_t)at) < 0)
+        return err_set_errno(err, ERR_IO, "cannot write the disk");
     return 0;
 }
 

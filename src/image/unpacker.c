@@ -4,6 +4,7 @@
  * them that are no holes, whatever the input promises. Ends with "done SIZE" (helperio.h); "at"
  * counts bytes of the input. */
 #include "image/helperio.h"
+#include "base/fs.h"
 #include "base/mem.h"
 #include "base/parse.h"
 #include <archive.h>
@@ -43,17 +44,9 @@ static int put(const uint8_t *p, size_t len, uint64_t at)
     if (len > room)
         return say_errno("cannot write what comes out of it");
     room -= len;
-    while (len) {
-        ssize_t n = pwrite(OUT_FD, p, len, (off_t)at);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return say_errno("cannot write what comes out of it");
-        p += n;
-        len -= (size_t)n;
-        at += (size_t)n;
-    }
-    return 0;
+    return fd_pwrite_all(OUT_FD, p, len, (off_t)at) < 0
+               ? say_errno("cannot write what comes out of it")
+               : 0;
 }
 
 /* In pieces of the file's blocks, so that runs of zeros leave holes. */

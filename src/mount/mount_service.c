@@ -5,8 +5,8 @@
 #include "mount/remote.h"
 #include "mount/sftp_pair.h"
 #include "mount/sshfs.h"
-#include "service/job.h"
 #include "ssh/failure.h"
+#include "ssh/ssh_job.h"
 #include <signal.h>
 
 #define RETRY_FIRST_MS 500
@@ -416,16 +416,11 @@ static void points_of(const struct mount_service *s, bool only_up, struct strv *
 static int start_script(struct mount_service *s, const char *script, const struct job_spec *spec,
                         struct err *err)
 {
-    _cleanup_strv_ struct strv argv = STRV_INIT;
     struct job_spec full = *spec;
 
-    if (ssh_base_argv(&s->target, SSH_MASTER_USE, &argv, err))
-        return -1;
-    strv_pushl(&argv, s->target.host, "sh", "-s", NULL);
-    full.argv = (const char *const *)strv_argv(&argv);
     full.input = script;
     full.arg = s;
-    s->job = job_start(s->base.host->loop, &full, err);
+    s->job = ssh_job_start(s->base.host->loop, &s->target, SSH_MASTER_USE, NULL, &full, err);
     return s->job ? 0 : -1;
 }
 
@@ -521,7 +516,7 @@ static struct service *mount_create(struct service_host *h)
     for (unsigned i = 0; i < s->n; i++) {
         s->mounts[i] = (struct mount){.service = s,
                                       .m = &h->cfg->mounts[i],
-                                      .local = sshfs_local_path(&h->cfg->mounts[i], h->facts),
+                                      .local = xstrdup(h->cfg->mounts[i].location),
                                       .state = ninep ? MOUNT_OFF : MOUNT_WANTED,
                                       .retry_ms = RETRY_FIRST_MS};
         if (!ninep && streq0(h->cfg->mounts[i].sshfs.sftp_driver, "builtin"))

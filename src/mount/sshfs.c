@@ -5,15 +5,6 @@
 #include "mount/remote.h"
 #include <errno.h>
 
-char *sshfs_local_path(const struct config_mount *m, const struct host_facts *host)
-{
-    const char *location = m->location ? m->location : "";
-
-    if (streq(location, "~"))
-        return xstrdup(host->home);
-    return str_starts(location, "~/") ? path_join(host->home, location + 2) : xstrdup(location);
-}
-
 int sshfs_prepare(const char *local, struct err *err)
 {
     struct stat st;

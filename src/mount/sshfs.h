@@ -7,8 +7,6 @@
 #include "config/config.h"
 #include "ssh/ssh.h"
 
-/* Where the directory is on the host: '~' is the user's home. Caller frees. */
-char *sshfs_local_path(const struct config_mount *m, const struct host_facts *host);
 /* The directory is there, or is made (0755); else ERR_NOT_FOUND, ERR_IO, ERR_CONFIG. */
 int sshfs_prepare(const char *local, struct err *err);
 /* "slave,ro,allow_other,…" of HA-70. Caller frees. */

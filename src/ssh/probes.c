@@ -2,10 +2,9 @@
 #include "ssh/probes.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "service/job.h"
 #include "ssh/failure.h"
 #include "ssh/requirements.h"
-#include "ssh/ssh.h"
+#include "ssh/ssh_job.h"
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -178,21 +177,12 @@ static void try_probe(struct probe_service *s)
     const struct config_probe *p = current(s);
     _cleanup_free_ char *delimiter = delimiter_for(p->script);
     _cleanup_free_ char *script = remote_user_script(p->script, delimiter);
-    _cleanup_strv_ struct strv argv = STRV_INIT;
     struct err err = ERR_INIT;
 
-    if (ssh_base_argv(&s->target, SSH_MASTER_USE, &argv, &err) == 0) {
-        strv_pushl(&argv, s->target.host, "sh", "-s", NULL);
-        struct job_spec spec = {
-            .argv = (const char *const *)strv_argv(&argv),
-            .input = script,
-            .ended = on_ended,
-            .arg = s,
-        };
-        s->job = job_start(s->base.host->loop, &spec, &err);
-        if (s->job)
-            return;
-    }
+    s->job = ssh_job_start(s->base.host->loop, &s->target, SSH_MASTER_USE, NULL,
+                           &(struct job_spec){.input = script, .ended = on_ended, .arg = s}, &err);
+    if (s->job)
+        return;
     s->base.host->degraded(s->base.host, probe_service.name, &err);
     next_probe(s);
 }

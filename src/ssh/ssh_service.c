@@ -2,13 +2,12 @@
 #include "ssh/ssh_service.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "service/job.h"
 #include "service/serial.h"
 #include "ssh/banner.h"
 #include "ssh/failure.h"
 #include "ssh/report.h"
 #include "ssh/requirements.h"
-#include "ssh/ssh.h"
+#include "ssh/ssh_job.h"
 #include "sys/sock.h"
 #include <errno.h>
 #include <sys/stat.h>
@@ -288,25 +287,19 @@ static void begin(struct ssh_service *s)
 static int start_job(struct ssh_service *s, const struct strv *options, enum ssh_master master,
                      const struct job_spec *spec)
 {
-    _cleanup_strv_ struct strv argv = STRV_INIT;
+    _cleanup_strv_ struct strv all = STRV_INIT;
     struct job_spec full = *spec;
     struct err err = ERR_INIT;
 
     s->in_trouble = s->boot_told = false;
     s->n_scripts = s->n_troubles = 0;
-    if (ssh_base_argv(&s->target, master, &argv, &err) == 0) {
-        strv_extend(&argv, options);
-        strv_pushl(&argv, "-o", "KexAlgorithms=" KEX, NULL);
-        strv_push(&argv, s->target.host);
-        if (spec->input)
-            strv_pushl(&argv, "sh", "-s", NULL);
-        full.argv = (const char *const *)strv_argv(&argv);
-        full.line_cap = LINE_CAP;
-        full.arg = s;
-        s->job = job_start(s->base.host->loop, &full, &err);
-        if (s->job)
-            return 0;
-    }
+    strv_extend(&all, options);
+    strv_pushl(&all, "-o", "KexAlgorithms=" KEX, NULL);
+    full.line_cap = LINE_CAP;
+    full.arg = s;
+    s->job = ssh_job_start(s->base.host->loop, &s->target, master, &all, &full, &err);
+    if (s->job)
+        return 0;
     give_up(s, &err);
     return -1;
 }

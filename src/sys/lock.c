@@ -79,15 +79,6 @@ static int flock_within(int fd, int operation, int wait_ms)
     }
 }
 
-/* Is fd still the file of that name? Not so when the directory was deleted while we waited. */
-static bool still_at(int fd, const char *path)
-{
-    struct stat ours, there;
-
-    return fstat(fd, &ours) == 0 && lstat(path, &there) == 0 && ours.st_dev == there.st_dev &&
-           ours.st_ino == there.st_ino;
-}
-
 static int take(const char *path, int operation, int wait_ms, struct err *err)
 {
     int64_t deadline = deadline_in(wait_ms);
@@ -108,7 +99,7 @@ static int take(const char *path, int operation, int wait_ms, struct err *err)
                                (int)holder.pid);
             return err_set(err, ERR_BUSY, "'%s' is locked by another process", path);
         }
-        if (!still_at(fd, path))
+        if (!fd_is_at(fd, path))
             continue;
         if (operation == LOCK_EX)
             write_holder(fd);

@@ -178,15 +178,6 @@ Test(mount, S09_S11_every_character_of_a_path)
     cr_assert_eq(tries(), 1);
 }
 
-Test(mount, home_is_the_users)
-{
-    add("x", "dst")->location = (char *)"~/dir";
-    start();
-    fixture_until(&f, until_released);
-    _cleanup_free_ char *want = path_join(f.dir, "dir");
-    assert_sshfs(0, want, points[0], "slave,ro,allow_other");
-}
-
 Test(mount, F45_a_missing_source_is_made)
 {
     add("deep/er", "dst");
