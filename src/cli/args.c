@@ -85,16 +85,12 @@ const char *args_pos(const struct args *a, size_t i)
 
 /* ---- errors ---------------------------------------------------------------------------------- */
 
-static const char *command_words(const struct args *a)
-{
-    return a->command ? a->command->name : NULL;
-}
-
 static int hint_help(const struct args *a, struct err *err)
 {
-    const char *name = command_words(a);
+    _cleanup_free_ char *words = a->command ? command_words(a->command) : NULL;
 
-    return name ? err_hint(err, "see `cima %s --help`", name) : err_hint(err, "see `cima --help`");
+    return words ? err_hint(err, "see `cima %s --help`", words)
+                 : err_hint(err, "see `cima --help`");
 }
 
 static int unknown_long(const struct args *a, const char *name, size_t len, struct err *err)
@@ -115,26 +111,34 @@ static int unknown_long(const struct args *a, const char *name, size_t len, stru
     return hint_help(a, err);
 }
 
-int args_unknown_command(const char *word, struct err *err)
+/* The name or alias of a list that the word may be a misspelling of, or NULL. */
+static const char *nearest_command(const struct command *const *list, const char *word)
 {
     const char *names[128];
     size_t n = 0;
 
-    for (size_t i = 0; commands[i]; i++) {
-        if (commands[i]->flags & COMMAND_HIDDEN)
+    for (; *list; list++) {
+        if ((*list)->flags & COMMAND_HIDDEN)
             continue;
         assert(n + 8 < ARRAY_SIZE(names));
-        names[n++] = commands[i]->name;
-        for (const char *const *alias = commands[i]->aliases; alias && *alias; alias++)
+        names[n++] = (*list)->name;
+        for (const char *const *alias = (*list)->aliases; alias && *alias; alias++)
             names[n++] = *alias;
     }
-    err_set(err, ERR_USAGE, "unknown command \"%s\" for \"cima\"", word);
-    const char *nearest = str_nearest(word, names, n);
+    return str_nearest(word, names, n);
+}
+
+int args_unknown_command(const struct command *parent, const char *word, struct err *err)
+{
+    const char *nearest = nearest_command(parent ? parent->sub : commands, word);
+    _cleanup_free_ char *before = parent ? xasprintf("cima %s", parent->name) : xstrdup("cima");
+
+    err_set(err, ERR_USAGE, "unknown command \"%s\" for \"%s\"", word, before);
     if (nearest)
-        return err_hint(err, "did you mean `cima %s`?", nearest);
-    if (str_ends(word, ".yaml") || str_ends(word, ".yml"))
+        return err_hint(err, "did you mean `%s %s`?", before, nearest);
+    if (!parent && (str_ends(word, ".yaml") || str_ends(word, ".yml")))
         return err_hint(err, "to start a machine from a file: `cima start %s`", word);
-    return err_hint(err, "`cima --help` lists the commands");
+    return err_hint(err, "`%s --help` lists the commands", before);
 }
 
 /* "-f, --force" or "--name", for messages. */
@@ -273,14 +277,17 @@ static int parse_short(struct args *a, int argc, char *const *argv, int *at, str
 /* A word that is no option: the command, then what belongs to it. */
 static int take_word(struct args *a, const char *word, struct err *err)
 {
-    if (a->command) {
+    const struct command *c;
+
+    if (a->command && !a->command->sub) {
         strv_push(&a->positional, word);
         return 0;
     }
-    a->command = command_find(word);
-    if (!a->command)
-        return args_unknown_command(word, err);
-    add_options(a, a->command->options);
+    c = command_find(a->command ? a->command->sub : commands, word);
+    if (!c)
+        return args_unknown_command(a->command, word, err);
+    a->command = c;
+    add_options(a, c->options);
     return 0;
 }
 
@@ -340,15 +347,15 @@ static int check_positional(const struct args *a, struct err *err)
     }
     if (n >= min && (unlimited || n <= max))
         return 0;
+    _cleanup_free_ char *words = command_words(a->command);
     if (min == max && !unlimited)
-        err_set(err, ERR_USAGE, "`cima %s` accepts %zu arg(s), received %zu", a->command->name, min,
-                n);
+        err_set(err, ERR_USAGE, "`cima %s` accepts %zu arg(s), received %zu", words, min, n);
     else if (n < min)
-        err_set(err, ERR_USAGE, "`cima %s` requires at least %zu arg(s), only received %zu",
-                a->command->name, min, n);
+        err_set(err, ERR_USAGE, "`cima %s` requires at least %zu arg(s), only received %zu", words,
+                min, n);
     else
-        err_set(err, ERR_USAGE, "`cima %s` accepts at most %zu arg(s), received %zu",
-                a->command->name, max, n);
+        err_set(err, ERR_USAGE, "`cima %s` accepts at most %zu arg(s), received %zu", words, max,
+                n);
     _cleanup_free_ char *usage = help_usage_line(a->command);
     err_detail(err, usage);
     return hint_help(a, err);

@@ -30,8 +30,9 @@ void args_release(struct args *a);
 /* Everything that can be wrong with a command line is ERR_USAGE. */
 int args_parse(int argc, char *const *argv, struct args *ret, struct err *err);
 
-/* ERR_USAGE for a word that is no command, with the nearest one as hint. Returns -1. */
-int args_unknown_command(const char *word, struct err *err);
+/* ERR_USAGE for a word that is no command of parent (NULL: no command at all), with the nearest one
+ * as hint. Returns -1. */
+int args_unknown_command(const struct command *parent, const char *word, struct err *err);
 
 /* The name must be an option of the command or a global one (asserted). */
 bool args_has(const struct args *a, const char *name);

@@ -6,12 +6,19 @@
 static int run(struct cli *cli, const struct args *args, struct err *err)
 {
     _cleanup_sbuf_ struct sbuf out = SBUF_INIT;
-    const char *name = args_pos(args, 0);
-    const struct command *c = name ? command_find(name) : NULL;
+    const struct command *c = NULL;
 
     (void)cli;
-    if (name && !c)
-        return args_unknown_command(name, err);
+    for (size_t i = 0; i < args->positional.n; i++) {
+        const char *name = args->positional.v[i];
+        const struct command *next = command_find(c ? c->sub : commands, name);
+
+        if (!next)
+            return args_unknown_command(c, name, err);
+        c = next;
+        if (!c->sub)
+            break;
+    }
     if (c)
         help_command(c, &out);
     else
@@ -21,7 +28,7 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
 }
 
 static const struct cli_positional positional[] = {
-    {"COMMAND", VALUE_COMMAND, 0, 1},
+    {"COMMAND", VALUE_COMMAND, 0, 2},
     {NULL, VALUE_TEXT, 0, 0},
 };
 
@@ -30,7 +37,8 @@ const struct command cmd_help = {
     .group = GROUP_ADVANCED,
     .summary = "Show help about a command",
     .description = "Show help about a command, or about all of them.",
-    .examples = "cima help start\n",
+    .examples = "cima help start\n"
+                "cima help template copy\n",
     .positional = positional,
     .run = run,
 };

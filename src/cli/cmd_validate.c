@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/validate.h"
 #include "base/log.h"
-#include "cli/cli.h"
 
 /* A name for what the file would become; only {{.Name}} and the MAC addresses depend on it. */
 static const char *name_for(const struct inst_env *env, const struct inst_template *t)
@@ -8,10 +8,11 @@ static const char *name_for(const struct inst_env *env, const struct inst_templa
     return t->name && store_check_name(env->store, t->name, NULL) == 0 ? t->name : "validate";
 }
 
-static int load(const struct inst_env *env, const struct inst_template *t, struct config *ret,
-                struct err *err)
+int cli_load_template(struct cli *cli, const struct inst_template *t, struct config *ret,
+                      struct err *err)
 {
     _cleanup_diags_ struct diags warnings = DIAGS_INIT;
+    const struct inst_env *env = &cli->env;
     struct config_layer layer = {t->path, t->text, t->len};
     int r =
         store_load_template(env->store, name_for(env, t), &layer, env->host, ret, &warnings, err);
@@ -27,7 +28,7 @@ static int validate_one(struct cli *cli, const char *path, bool fill, struct err
 
     if (inst_template_read(path, &t, err) < 0)
         return -1;
-    if (load(&cli->env, &t, &config, err) < 0)
+    if (cli_load_template(cli, &t, &config, err) < 0)
         return err_wrap(err, "failed to validate YAML file `%s`", t.path);
     if (fill) {
         _cleanup_free_ char *yaml = config_to_yaml(&config.v);

@@ -67,13 +67,18 @@ struct command {
     const struct cli_option *options;        /* ends with a NULL name; NULL: none */
     unsigned flags;
     int (*run)(struct cli *cli, const struct args *args, struct err *err);
+    /* A command of commands ("template copy"): they are named instead of run. NULL: none. */
+    const struct command *const *sub; /* sorted by name, ends with NULL */
+    const struct command *parent;     /* of one of them */
 };
 
 /* Sorted by name, ends with NULL. */
 extern const struct command *const commands[];
 /* Options that every command takes; ends with a NULL name. */
 extern const struct cli_option global_options[];
-/* By name or alias; NULL when there is none. */
-const struct command *command_find(const char *name);
+/* By name or alias, among `list` (ends with NULL); NULL when there is none. */
+const struct command *command_find(const struct command *const *list, const char *name);
+/* As it is typed: "template copy". Caller frees. */
+char *command_words(const struct command *c);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/command.h"
+#include "base/mem.h"
 
 static const char *const value_kind_names[] = {
     [VALUE_BOOL] = "bool",         [VALUE_TEXT] = "text",
@@ -15,7 +16,7 @@ ENUM_STRINGS_DEFINE(value_kind, VALUE_KIND_COUNT)
 #define COMMANDS(row)                                                                              \
     row(create) row(delete) row(edit) row(factory_reset) row(help) row(hostagent) row(info)        \
         row(list) row(protect) row(prune) row(restart) row(shell) row(show_ssh) row(start)         \
-        row(stop) row(unprotect) row(validate)
+        row(stop) row(template) row(unprotect) row(validate)
 
 #define DECLARE(name) extern const struct command cmd_##name;
 COMMANDS(DECLARE)
@@ -49,14 +50,19 @@ const struct cli_option global_options[] = {
     {.name = NULL},
 };
 
-const struct command *command_find(const char *name)
+const struct command *command_find(const struct command *const *list, const char *name)
 {
-    for (size_t i = 0; commands[i]; i++) {
-        if (streq(commands[i]->name, name))
-            return commands[i];
-        for (const char *const *alias = commands[i]->aliases; alias && *alias; alias++)
+    for (; *list; list++) {
+        if (streq((*list)->name, name))
+            return *list;
+        for (const char *const *alias = (*list)->aliases; alias && *alias; alias++)
             if (streq(*alias, name))
-                return commands[i];
+                return *list;
     }
     return NULL;
+}
+
+char *command_words(const struct command *c)
+{
+    return c->parent ? xasprintf("%s %s", c->parent->name, c->name) : xstrdup(c->name);
 }

@@ -119,6 +119,32 @@ static void add_options(struct sbuf *out, const char *title, const struct cli_op
     }
 }
 
+static size_t commands_width(const struct command *const *list)
+{
+    size_t width = 0;
+
+    for (; *list; list++)
+        if (!((*list)->flags & COMMAND_HIDDEN) && strlen((*list)->name) > width)
+            width = strlen((*list)->name);
+    return width;
+}
+
+/* Those of a group; GROUP_COUNT: all. */
+static void add_commands(struct sbuf *out, const struct command *const *list, const char *title,
+                         enum command_group group, size_t width)
+{
+    bool any = false;
+
+    for (; *list; list++) {
+        if ((*list)->flags & COMMAND_HIDDEN || (group != GROUP_COUNT && (*list)->group != group))
+            continue;
+        if (!any)
+            sbuf_addf(out, "\n%s:\n", title);
+        any = true;
+        add_row(out, (*list)->name, width, (*list)->summary);
+    }
+}
+
 static bool has_options(const struct command *c)
 {
     for (const struct cli_option *o = c->options; o && o->name; o++)
@@ -130,8 +156,11 @@ static bool has_options(const struct command *c)
 char *help_usage_line(const struct command *c)
 {
     struct sbuf s = SBUF_INIT;
+    _cleanup_free_ char *words = command_words(c);
 
-    sbuf_addf(&s, "Usage:  cima %s%s", c->name, has_options(c) ? " [OPTIONS]" : "");
+    sbuf_addf(&s, "Usage:  cima %s%s", words, c->sub ? " COMMAND" : "");
+    if (has_options(c))
+        sbuf_addstr(&s, " [OPTIONS]");
     for (const struct cli_positional *p = c->positional; p && p->name; p++)
         sbuf_addf(&s, p->min ? " %s%s" : " [%s%s]", p->name, p->max == 1 ? "" : "...");
     return sbuf_detach(&s);
@@ -151,6 +180,8 @@ void help_command(const struct command *c, struct sbuf *out)
             sbuf_addf(out, "%s %s", alias == c->aliases ? "" : ",", *alias);
         sbuf_addch(out, '\n');
     }
+    if (c->sub)
+        add_commands(out, c->sub, "Commands", GROUP_COUNT, commands_width(c->sub));
     add_options(out, "Options", c->options, width);
     add_options(out, "Global options", global_options, width);
     if (c->examples) {
@@ -166,31 +197,14 @@ void help_command(const struct command *c, struct sbuf *out)
     }
 }
 
-static void add_group(struct sbuf *out, enum command_group group, const char *title, size_t width)
-{
-    bool any = false;
-
-    for (size_t i = 0; commands[i]; i++) {
-        if (commands[i]->group != group || commands[i]->flags & COMMAND_HIDDEN)
-            continue;
-        if (!any)
-            sbuf_addf(out, "\n%s:\n", title);
-        any = true;
-        add_row(out, commands[i]->name, width, commands[i]->summary);
-    }
-}
-
 void help_overview(struct sbuf *out)
 {
-    size_t width = 0;
+    size_t width = commands_width(commands);
 
-    for (size_t i = 0; commands[i]; i++)
-        if (!(commands[i]->flags & COMMAND_HIDDEN) && strlen(commands[i]->name) > width)
-            width = strlen(commands[i]->name);
     sbuf_addstr(out, "cima: virtual machines from one YAML file\n\n"
                      "Usage:  cima [OPTIONS] COMMAND\n");
-    add_group(out, GROUP_BASIC, "Basic commands", width);
-    add_group(out, GROUP_ADVANCED, "Advanced commands", width);
+    add_commands(out, commands, "Basic commands", GROUP_BASIC, width);
+    add_commands(out, commands, "Advanced commands", GROUP_ADVANCED, width);
     add_options(out, "Options", global_options, options_width(global_options));
     sbuf_addstr(out, "\nA machine from its file, a shell in it, and the end of it:\n"
                      "  cima start mini.yaml\n"

@@ -58,7 +58,7 @@ static const struct cli_option *find_option(const struct cli_option *options, co
 /* The words that an option of `shell` takes at argv[at]; 0: it is none, the command starts here. */
 static int option_words(char *const *argv, int at)
 {
-    const struct command *shell = command_find("shell");
+    const struct command *shell = command_find(commands, "shell");
     const char *word = argv[at];
 
     if (!str_starts(word, "--") || !word[2])

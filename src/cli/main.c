@@ -89,7 +89,7 @@ static int run(struct cli *cli, int argc, char *const *argv, struct err *err)
 
     if (args_parse(argc, argv, &args, err) < 0 || set_globals(cli, &args, err) < 0)
         return -1;
-    if (args.command && !args.help)
+    if (args.command && args.command->run && !args.help)
         return args.command->run(cli, &args, err);
     if (!args.help && args_flag(&args, "version")) {
         printf("cima version %s\n", PACKAGE_VERSION);

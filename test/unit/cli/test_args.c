@@ -48,7 +48,7 @@ Test(args, forms_of_an_option)
         _cleanup_args_ struct args a = ARGS_INIT;
 
         cr_assert_eq(parse(lines[i], &a, NULL), 0, "%s", lines[i]);
-        cr_expect_eq(a.command, command_find("start"));
+        cr_expect_eq(a.command, command_find(commands, "start"));
         cr_expect_str_eq(args_str(&a, "name"), "x", "%s", lines[i]);
     }
 }
@@ -76,7 +76,7 @@ Test(args, double_dash_ends_the_options)
 
     _cleanup_args_ struct args b = ARGS_INIT;
     cr_assert_eq(parse("-- stop -f", &b, NULL), 0);
-    cr_expect_eq(b.command, command_find("stop"));
+    cr_expect_eq(b.command, command_find(commands, "stop"));
     cr_expect_str_eq(args_pos(&b, 0), "-f");
 }
 
@@ -145,9 +145,9 @@ Test(args, aliases)
     _cleanup_args_ struct args a = ARGS_INIT, b = ARGS_INIT;
 
     cr_assert_eq(parse("rm x", &a, NULL), 0);
-    cr_expect_eq(a.command, command_find("delete"));
+    cr_expect_eq(a.command, command_find(commands, "delete"));
     cr_assert_eq(parse("ls", &b, NULL), 0);
-    cr_expect_eq(b.command, command_find("list"));
+    cr_expect_eq(b.command, command_find(commands, "list"));
 }
 
 Test(args, unknown_things)

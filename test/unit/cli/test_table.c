@@ -6,16 +6,24 @@
 #include <ctype.h>
 #include <criterion/criterion.h>
 
+static void check_list(const struct command *const *list, const struct command *parent)
+{
+    for (size_t i = 0; list[i]; i++) {
+        if (list[i + 1])
+            cr_expect(strcmp(list[i]->name, list[i + 1]->name) < 0, "%s, %s", list[i]->name,
+                      list[i + 1]->name);
+        cr_expect_eq(command_find(list, list[i]->name), list[i]);
+        for (const char *const *a = list[i]->aliases; a && *a; a++)
+            cr_expect_eq(command_find(list, *a), list[i], "%s", *a);
+        cr_expect_eq(list[i]->parent, parent, "%s", list[i]->name);
+        if (list[i]->sub)
+            check_list(list[i]->sub, list[i]);
+    }
+}
+
 Test(table, sorted_and_unique)
 {
-    for (size_t i = 0; commands[i] && commands[i + 1]; i++)
-        cr_expect(strcmp(commands[i]->name, commands[i + 1]->name) < 0, "%s, %s", commands[i]->name,
-                  commands[i + 1]->name);
-    for (size_t i = 0; commands[i]; i++) {
-        cr_expect_eq(command_find(commands[i]->name), commands[i]);
-        for (const char *const *a = commands[i]->aliases; a && *a; a++)
-            cr_expect_eq(command_find(*a), commands[i], "%s", *a);
-    }
+    check_list(commands, NULL);
 }
 
 static bool is_name(const char *s)
@@ -58,27 +66,32 @@ static void check_options(const char *command, const struct cli_option *options)
     }
 }
 
+static void check_command(const struct command *c)
+{
+    bool optional = false, unlimited = false;
+
+    cr_expect(is_name(c->name));
+    cr_expect(!str_empty(c->summary) && !str_ends(c->summary, "."), "%s", c->name);
+    cr_expect(!str_empty(c->description) && str_ends(c->description, "."), "%s", c->name);
+    cr_expect((c->run == NULL) == (c->sub != NULL), "%s", c->name);
+    cr_expect_lt(c->group, GROUP_COUNT);
+    check_options(c->name, c->options);
+    /* What is needed stands before what is not; only the last may be many. */
+    for (const struct cli_positional *p = c->positional; p && p->name; p++) {
+        cr_expect(!(optional && p->min), "%s %s", c->name, p->name);
+        cr_expect(!unlimited, "%s %s", c->name, p->name);
+        optional = optional || !p->min;
+        unlimited = !p->max;
+    }
+    for (const struct command *const *sub = c->sub; sub && *sub; sub++)
+        check_command(*sub);
+}
+
 Test(table, every_part_is_described)
 {
     check_options("cima", global_options);
-    for (size_t i = 0; commands[i]; i++) {
-        const struct command *c = commands[i];
-        bool optional = false, unlimited = false;
-
-        cr_expect(is_name(c->name));
-        cr_expect(!str_empty(c->summary) && !str_ends(c->summary, "."), "%s", c->name);
-        cr_expect(!str_empty(c->description) && str_ends(c->description, "."), "%s", c->name);
-        cr_expect_not_null(c->run, "%s", c->name);
-        cr_expect_lt(c->group, GROUP_COUNT);
-        check_options(c->name, c->options);
-        /* What is needed stands before what is not; only the last may be many. */
-        for (const struct cli_positional *p = c->positional; p && p->name; p++) {
-            cr_expect(!(optional && p->min), "%s %s", c->name, p->name);
-            cr_expect(!unlimited, "%s %s", c->name, p->name);
-            optional = optional || !p->min;
-            unlimited = !p->max;
-        }
-    }
+    for (size_t i = 0; commands[i]; i++)
+        check_command(commands[i]);
 }
 
 static void check_help(const char *name, const char *text)
