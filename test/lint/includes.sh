@@ -10,12 +10,13 @@ layers='
 base
 sys
 yaml json
+tmpl query
 qemu
 config
 store
 service
 image cidata ssh
-forward mount dns
+forward mount dns template
 driver
 hostagent
 instance
@@ -37,8 +38,8 @@ archive.h         src/cidata/ src/image/
 archive_entry.h   src/cidata/ src/image/
 curl/             src/image/
 openssl/          src/image/
-sha2.h            src/config/ src/cidata/ src/image/
-sha256.h          src/config/ src/cidata/ src/image/
+sha2.h            src/config/ src/cidata/ src/image/ src/template/
+sha256.h          src/config/ src/cidata/ src/image/ src/template/
 jq.h              src/query/
 jv.h              src/query/
 slirp/            src/usernet/
