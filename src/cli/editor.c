@@ -2,7 +2,7 @@
 #include "cli/editor.h"
 #include "base/fs.h"
 #include "base/mem.h"
-#include "instance/template.h"
+#include "template/template.h"
 #include "sys/spawn.h"
 #include <errno.h>
 #include <signal.h>

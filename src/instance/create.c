@@ -2,7 +2,7 @@
 #include "instance/instance.h"
 #include "base/fs.h"
 #include "base/mem.h"
-#include "instance/absolute.h"
+#include "template/absolute.h"
 #include "instance/internal.h"
 
 static int write_text(const struct instance *i, enum inst_file f, const char *text, size_t len,

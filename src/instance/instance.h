@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "hostagent/event.h"
 #include "image/image.h"
-#include "instance/template.h"
+#include "template/template.h"
 #include "store/store.h"
 
 /* What every operation needs; borrowed. */

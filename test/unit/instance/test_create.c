@@ -2,7 +2,7 @@
 #include "fakes.h"
 #include "base/fs.h"
 #include "base/mem.h"
-#include "instance/absolute.h"
+#include "template/absolute.h"
 
 static char *read_file(const struct instance *i, enum inst_file f)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "instance/template.h"
+#include "template/template.h"
 #include "base/fs.h"
 #include "base/mem.h"
 #include <errno.h>

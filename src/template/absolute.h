@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef CIMA_INSTANCE_ABSOLUTE_H
-#define CIMA_INSTANCE_ABSOLUTE_H
+#ifndef CIMA_TEMPLATE_ABSOLUTE_H
+#define CIMA_TEMPLATE_ABSOLUTE_H
 
 #include "base/sbuf.h"
-#include "instance/template.h"
+#include "template/template.h"
 
 /* The template's text with every relative location of an image, kernel or initrd made absolute,
  * from the template's directory on: an instance does not know where its template was. Every other

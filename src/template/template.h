@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The YAML that an instance is made from, as it came: text and where relative paths in it start. */
-#ifndef CIMA_INSTANCE_TEMPLATE_H
-#define CIMA_INSTANCE_TEMPLATE_H
+#ifndef CIMA_TEMPLATE_TEMPLATE_H
+#define CIMA_TEMPLATE_TEMPLATE_H
 
 #include "base/err.h"
 

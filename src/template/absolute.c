@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "instance/absolute.h"
+#include "template/absolute.h"
 #include "base/fs.h"
 #include "base/mem.h"
 #include "yaml/edit.h"
