@@ -26,7 +26,7 @@ static int copy(struct cli *cli, const struct args *args, struct err *err)
     if (!cli_env(cli, err) || inst_template_read(source, &t, err) < 0)
         return -1;
     if (args_flag(args, "fill")) {
-        if (cli_load_template(cli, &t, &config, err) < 0)
+        if (cli_fill_template(cli, &t, &config, err) < 0)
             return -1;
         filled = config_to_yaml(&config.v);
         return put_text(destination ? destination : "-", filled, strlen(filled), err);

@@ -8,6 +8,19 @@ static const char *name_for(const struct inst_env *env, const struct inst_templa
     return t->name && store_check_name(env->store, t->name, NULL) == 0 ? t->name : "validate";
 }
 
+int cli_fill_template(struct cli *cli, const struct inst_template *t, struct config *ret,
+                      struct err *err)
+{
+    _cleanup_diags_ struct diags warnings = DIAGS_INIT;
+    const struct inst_env *env = &cli->env;
+    struct config_layer layer = {t->path, t->text, t->len};
+    int r =
+        store_fill_template(env->store, name_for(env, t), &layer, env->host, ret, &warnings, err);
+
+    inst_warnings(&cli_report, &warnings);
+    return r;
+}
+
 int cli_load_template(struct cli *cli, const struct inst_template *t, struct config *ret,
                       struct err *err)
 {

@@ -8,5 +8,8 @@
 /* The filled configuration; warnings are shown, problems are in err. */
 int cli_load_template(struct cli *cli, const struct inst_template *t, struct config *ret,
                       struct err *err);
+/* Filled but not checked, for showing what it becomes. */
+int cli_fill_template(struct cli *cli, const struct inst_template *t, struct config *ret,
+                      struct err *err);
 
 #endif

@@ -69,9 +69,10 @@ struct config {
     struct config_instance v;
     struct config_arena *arena;
     struct config_origin *origin; /* layers and positions, for diagnostics (load.h) */
+    const bool *param_used;       /* per entry of v.param, known once it is filled; or NULL */
 };
 
-#define CONFIG_INIT {{0}, NULL, NULL}
+#define CONFIG_INIT {{0}, NULL, NULL, NULL}
 #define _cleanup_config_ _cleanup_(config_release)
 void config_release(struct config *c);
 
@@ -113,6 +114,11 @@ struct config_input {
  * is any error; *ret is then untouched. One `struct config` in, nothing else touched. */
 int config_load(const struct config_input *in, const struct config_context *ctx, struct config *ret,
                 struct diags *ret_warnings, struct err *err);
+/* The same without the last step, for showing what a template becomes, right or wrong: errors are
+ * only what can't be read (syntax and types) and parameters that nothing uses. What the driver decides stays open: vmType has no bit
+ * unless the YAML says it. */
+int config_load_filled(const struct config_input *in, const struct config_context *ctx,
+                       struct config *ret, struct diags *ret_warnings, struct err *err);
 
 /* The stages, each by itself (tests, and commands that need only one). */
 int config_parse(const struct config_layer *layer, struct config *ret, struct diags *d,

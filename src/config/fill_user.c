@@ -131,20 +131,13 @@ static bool is_used(const struct config_instance *v, const char *key)
     return used;
 }
 
-/* Looked for before the templates are expanded. Parameters that only default.yaml or override.yaml
- * sets may be meant for other instances. */
+/* Looked for before the templates are expanded; what is not used, validate.c says. */
 void fill_param_use(struct fill *f)
 {
-    for (unsigned i = 0; i < f->v->param_count; i++) {
-        const char *key = f->v->param[i].key;
-        _cleanup_free_ char *path = xasprintf("param.%s", key);
+    unsigned n = f->v->param_count;
+    bool *used = cfg_alloc(f->c->arena, n, sizeof(*used));
 
-        if (!config_is_param_name(key) || is_used(f->v, key) ||
-            !config_origin_is_own_key(f->c, "param", key))
-            continue;
-        diag_set_hint(config_error(f->d, path,
-                                   "field `param` key `%s` is not used in any provision, probe, "
-                                   "copyToHost, or portForward", key),
-                      "use it as {{.Param.%s}} or $PARAM_%s, or remove it", key, key);
-    }
+    for (unsigned i = 0; i < n; i++)
+        used[i] = is_used(f->v, f->v->param[i].key);
+    f->c->param_used = used;
 }

@@ -178,6 +178,10 @@ void config_combine(struct config *c);
 void config_combine_mounts(struct config *c);
 void config_combine_networks(struct config *c);
 
+/* The one check that belongs to filling: it is made also for what is only shown. */
+void config_validate_param_use(const struct config *c, const struct config_context *ctx,
+                               struct diags *d);
+
 struct diag *config_error(struct diags *d, const char *path, const char *fmt, ...)
     PRINTF_FORMAT(3, 4);
 struct diag *config_warn(struct diags *d, const char *path, const char *fmt, ...)

@@ -166,8 +166,8 @@ static int split(const struct config_input *in, struct diags *d, struct diags *r
     return 0;
 }
 
-int config_load(const struct config_input *in, const struct config_context *ctx, struct config *ret,
-                struct diags *ret_warnings, struct err *err)
+static int load(const struct config_input *in, const struct config_context *ctx, bool check,
+                struct config *ret, struct diags *ret_warnings, struct err *err)
 {
     _cleanup_config_ struct config c = CONFIG_INIT, over = CONFIG_INIT, under = CONFIG_INIT;
     _cleanup_diags_ struct diags d = DIAGS_INIT;
@@ -183,14 +183,30 @@ int config_load(const struct config_input *in, const struct config_context *ctx,
     if (r == 0) {
         config_merge(&c, in->override.text ? &over : NULL, in->default_.text ? &under : NULL, &d);
         config_fill(&c, ctx, &d);
-        config_validate(&c, ctx, &d);
-        drop_echoes(&d, parsed);
-        /* The driver of an instance is settled: it is part of what it is. */
-        c.v.set |= CFG_BIT(instance, vm_type);
+        if (check) {
+            config_validate(&c, ctx, &d);
+            drop_echoes(&d, parsed);
+            /* The driver of an instance is settled: it is part of what it is. */
+            c.v.set |= CFG_BIT(instance, vm_type);
+        } else {
+            config_validate_param_use(&c, ctx, &d);
+        }
     }
     if (split(in, &d, ret_warnings, err) < 0)
         return -1;
     *ret = c;
     c = (struct config)CONFIG_INIT;
     return 0;
+}
+
+int config_load(const struct config_input *in, const struct config_context *ctx, struct config *ret,
+                struct diags *ret_warnings, struct err *err)
+{
+    return load(in, ctx, true, ret, ret_warnings, err);
+}
+
+int config_load_filled(const struct config_input *in, const struct config_context *ctx,
+                       struct config *ret, struct diags *ret_warnings, struct err *err)
+{
+    return load(in, ctx, false, ret, ret_warnings, err);
 }

@@ -141,15 +141,31 @@ static void run(const struct rules *rules, const struct check *k)
         rules->v[i].check(k);
 }
 
-void config_validate(const struct config *c, const struct config_context *ctx, struct diags *d)
+static struct check check_init(const struct config *c, const struct config_context *ctx,
+                               struct diags *d)
 {
-    const struct check k = {
+    return (struct check){
         .c = c,
         .v = &c->v,
         .ctx = ctx,
         .d = d,
         .path_kind = ctx->path_kind ? ctx->path_kind : path_kind_of_host,
     };
+}
+
+void config_validate_param_use(const struct config *c, const struct config_context *ctx,
+                               struct diags *d)
+{
+    const struct check k = check_init(c, ctx, d);
+    size_t first = d->n;
+
+    check_param_used(&k);
+    config_origin_place(c, d, first);
+}
+
+void config_validate(const struct config *c, const struct config_context *ctx, struct diags *d)
+{
+    const struct check k = check_init(c, ctx, d);
     size_t first = d->n;
 
     run(&rules_instance, &k);

@@ -40,6 +40,8 @@ void check_arch(const struct check *k, const char *path, const char *value);
 const char *port_problem(int64_t port);
 /* "field `path` must be an absolute path, got …"; true when it is one. */
 bool check_absolute(const struct check *k, const char *path, const char *value);
+/* Each parameter of the instance's own YAML is used somewhere. */
+void check_param_used(const struct check *k);
 /* location, arch (filled) and digest of something to download; path is that of the entry. */
 void check_file(const struct check *k, const char *path, const char *location, const char *arch,
                 const char *digest);

@@ -261,6 +261,22 @@ static void check_param(const struct check *k)
     }
 }
 
+/* Parameters that only default.yaml or override.yaml sets may be meant for other instances. */
+void check_param_used(const struct check *k)
+{
+    for (unsigned i = 0; k->c->param_used && i < k->v->param_count; i++) {
+        const char *key = k->v->param[i].key;
+        _cleanup_free_ char *path = xasprintf("param.%s", key);
+
+        if (k->c->param_used[i] || !config_is_param_name(key) ||
+            !config_origin_is_own_key(k->c, "param", key))
+            continue;
+        diag_set_hint(problem(k, path, "field `param` key `%s` is not used in any provision, "
+                              "probe, copyToHost, or portForward", key),
+                      "use it as {{.Param.%s}} or $PARAM_%s, or remove it", key, key);
+    }
+}
+
 static void check_user(const struct check *k)
 {
     const struct config_user *u = &k->v->user;
@@ -326,6 +342,7 @@ static const struct rule rules[] = {
     {"guest-install-prefix", check_prefix},
     {"dns", check_dns},
     {"param", check_param},
+    {"param-used", check_param_used},
     {"user", check_user},
     {"sudo", check_sudo},
     {"tpm", check_tpm},

@@ -63,10 +63,13 @@ void store_around_free(struct store_around *a)
     free(a);
 }
 
-static int load_in(const struct store *s, const struct store_around *around, const char *name,
-                   const struct config_layer *layer, const char *existing_version,
-                   const struct host_facts *host, struct config *ret, struct diags *ret_warnings,
-                   struct err *err)
+typedef int load_fn(const struct config_input *, const struct config_context *, struct config *,
+                    struct diags *, struct err *);
+
+static int load_in(const struct store *s, const struct store_around *around, load_fn *load_text,
+                   const char *name, const struct config_layer *layer, const char *existing_version,
+                   const char *yaml_path, const struct host_facts *host, struct config *ret,
+                   struct diags *ret_warnings, struct err *err)
 {
     _cleanup_free_ char *dir = store_instance_dir(s, name);
     struct config_input in = {
@@ -81,9 +84,10 @@ static int load_in(const struct store *s, const struct store_around *around, con
         .home_dir = s->home,
         .existing_version = existing_version,
         .networks_yaml = around->networks,
+        .yaml_path = yaml_path,
         .ssh_over_vsock = getenv("LIMA_SSH_OVER_VSOCK"),
     };
-    return config_load(&in, &ctx, ret, ret_warnings, err);
+    return load_text(&in, &ctx, ret, ret_warnings, err);
 }
 
 static int load(const struct store *s, const char *name, const struct config_layer *layer,
@@ -93,7 +97,8 @@ static int load(const struct store *s, const char *name, const struct config_lay
     _cleanup_(around_release) struct store_around around = {0};
     if (around_read(s, &around, err) < 0)
         return -1;
-    return load_in(s, &around, name, layer, existing_version, host, ret, ret_warnings, err);
+    return load_in(s, &around, config_load, name, layer, existing_version, NULL, host, ret,
+                   ret_warnings, err);
 }
 
 /* "" when the directory has no lima-version. */
@@ -144,7 +149,7 @@ int instance_load_config_in(const struct store *s, const struct store_around *ar
     if (!text || read_version(i, &version, err) < 0)
         return -1;
     struct config_layer layer = {path, text, len};
-    if (load_in(s, around, i->name, &layer, version, host, ret, NULL, err) < 0)
+    if (load_in(s, around, config_load, i->name, &layer, version, NULL, host, ret, NULL, err) < 0)
         return err_wrap(err, "loading instance `%s`", i->name);
     return 0;
 }
@@ -164,6 +169,18 @@ int store_load_template(const struct store *s, const char *name, const struct co
                         struct diags *ret_warnings, struct err *err)
 {
     return load(s, name, layer, NULL, host, ret, ret_warnings, err);
+}
+
+int store_fill_template(const struct store *s, const char *name, const struct config_layer *layer,
+                        const struct host_facts *host, struct config *ret,
+                        struct diags *ret_warnings, struct err *err)
+{
+    _cleanup_(around_release) struct store_around around = {0};
+    _cleanup_free_ char *path = xasprintf("%s/%s.yaml", s->home, name);
+    if (around_read(s, &around, err) < 0)
+        return -1;
+    return load_in(s, &around, config_load_filled, name, layer, NULL, path, host, ret, ret_warnings,
+                   err);
 }
 
 struct json *instance_facts_read(const struct instance *i, struct err *err)

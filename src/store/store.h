@@ -115,6 +115,11 @@ int instance_load_text(const struct store *s, const struct instance *i,
 int store_load_template(const struct store *s, const char *name, const struct config_layer *layer,
                         const struct host_facts *host, struct config *ret,
                         struct diags *ret_warnings, struct err *err);
+/* The template filled, for showing it, right or wrong (config_load_filled). The addresses of its
+ * networks are those of HOME/NAME.yaml. */
+int store_fill_template(const struct store *s, const char *name, const struct config_layer *layer,
+                        const struct host_facts *host, struct config *ret,
+                        struct diags *ret_warnings, struct err *err);
 /* cima.json: facts frozen at creation (machine type, disk formats, …). A missing file is an empty
  * object (an instance that Lima made). */
 struct json *instance_facts_read(const struct instance *i, struct err *err);
