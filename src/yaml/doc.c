@@ -21,6 +21,7 @@ struct frame {
     size_t n, cap;
     const struct yaml_node *key; /* read, its value is not */
     size_t anchor;               /* index + 1 of its anchor */
+    bool merged;                 /* it has a `<<` */
 };
 
 struct anchor {
@@ -299,6 +300,7 @@ static int expand_merges(struct builder *b, struct frame *f)
         any |= is_merge_key(own[i].key);
     if (!any)
         return 0;
+    f->merged = true;
     f->pairs = NULL;
     f->n = f->cap = 0;
     for (size_t i = 0; i < n_own; i++)
@@ -327,19 +329,30 @@ static int expand_merges(struct builder *b, struct frame *f)
     return r;
 }
 
+static const struct yaml_pair *keep_pairs(struct builder *b, const struct frame *f)
+{
+    size_t size = f->n * sizeof(*f->pairs);
+
+    return f->n ? memcpy(arena_alloc(&b->doc->arena, size), f->pairs, size) : NULL;
+}
+
 static int on_end(struct builder *b, const yaml_event_t *ev)
 {
     struct frame *f = &b->stack[b->depth - 1];
     struct yaml_node *node = f->node;
 
-    if (node->type == YAML_MAP &&
-        (check_duplicates(b, f->pairs, f->n) < 0 || expand_merges(b, f) < 0))
-        return -1;
+    if (node->type == YAML_MAP) {
+        if (check_duplicates(b, f->pairs, f->n) < 0)
+            return -1;
+        node->own = keep_pairs(b, f);
+        node->n_own = f->n;
+        if (expand_merges(b, f) < 0)
+            return -1;
+    }
     node->end = yaml_text_offset(&b->doc->text, ev->end_mark.line, ev->end_mark.column);
     node->n = f->n;
     if (node->type == YAML_MAP && f->n) {
-        node->pairs = memcpy(arena_alloc(&b->doc->arena, f->n * sizeof(*f->pairs)), f->pairs,
-                             f->n * sizeof(*f->pairs));
+        node->pairs = f->merged ? keep_pairs(b, f) : node->own;
         for (size_t i = 0; i < f->n; i++)
             node->weight += node->pairs[i].value->weight + 1;
     } else if (node->type == YAML_SEQ && f->n) {

@@ -38,6 +38,8 @@ struct yaml_node {
     const struct yaml_pair *pairs;  /* of a mapping, in order; merged ones last */
     const struct yaml_node **items; /* of a sequence */
     size_t n;                       /* pairs or items */
+    const struct yaml_pair *own;    /* of a mapping: its pairs as written, `<<` among them */
+    size_t n_own;
     size_t weight;                  /* nodes in it, aliases expanded */
     unsigned line, col;             /* from 1, in characters; of an anchored value: of its `&` */
     size_t start, end;              /* bytes in the text; a block scalar ends where more begins */
