@@ -133,7 +133,7 @@ void config_validate(const struct config *c, const struct config_context *ctx, s
 char *config_to_yaml(const struct config_instance *c);
 char *config_to_json(const struct config_instance *c);
 
-/* JSON Schema of the instance YAML (draft 7), for editors: made from the rows. Caller frees. */
+/* JSON Schema of the instance YAML (draft 2020-12), for editors: made from the rows. Caller frees. */
 char *config_json_schema(void);
 
 /* Derived values of a filled and valid configuration. */
@@ -175,6 +175,7 @@ struct config_field {
     size_t offset, count_offset; /* of the member; of its _count */
     const struct config_mapping *sub; /* KIND_SUB, KIND_LIST */
     const struct config_enum *words;  /* KIND_ENUM */
+    const struct config_shape *shape; /* other kinds: what the value looks like (shape.h) */
 };
 /* The words of an enum: see base/enum.h; values are those of the enum. */
 struct config_enum {

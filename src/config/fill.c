@@ -4,6 +4,7 @@
 #include "config/fill.h"
 #include "base/mem.h"
 #include "base/parse.h"
+#include "config/shape.h"
 
 static const uint64_t GiB = UINT64_C(1) << 30, MiB = UINT64_C(1) << 20;
 enum { MAX_DEFAULT_CPUS = 4, MAX_DEFAULT_GIB = 4 };
@@ -38,7 +39,7 @@ static void fill_rows(struct fill *f, const struct config_mapping *m, void *mapp
         } else if (row->kind == KIND_LIST) {
             for (unsigned k = 0; k < cfg_count_c(mapping, row); k++)
                 fill_rows(f, row->sub, *(char **)member + k * row->sub->size);
-        } else if (row->default_ && *row->default_ != '=' && !cfg_has(mapping, i)) {
+        } else if (config_field_default(row) && !cfg_has(mapping, i)) {
             set_default(f, row, member);
             head->set |= UINT64_C(1) << i;
         }

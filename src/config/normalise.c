@@ -6,6 +6,7 @@
 #include "config/internal.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "config/shape.h"
 #include "yaml/emit.h"
 #include <strings.h>
 
@@ -52,17 +53,6 @@ static struct diag *problem(struct norm *n, enum diag_severity severity,
     yaml_doc_place(n->doc, at, p);
     return p;
 }
-
-static const char *const kind_words[] = {
-    [KIND_STR] = "a text",           [KIND_BOOL] = "true or false",
-    [KIND_INT] = "a whole number",   [KIND_SIZE] = "a size such as `4GiB`",
-    [KIND_ENUM] = "one word",        [KIND_STRS] = "a list of texts",
-    [KIND_MAP] = "a mapping",        [KIND_SUB] = "a mapping",
-    [KIND_LIST] = "a list of mappings", [KIND_ANY] = "a mapping",
-    [KIND_UINT] = "a whole number from 0 to 4294967295",
-    [KIND_IP] = "an IP address",     [KIND_IPS] = "a list of IP addresses",
-    [KIND_PORTS] = "a list of two ports, [first, last]",
-};
 
 static const char *word_for_yes_no(const char *s)
 {
@@ -219,19 +209,20 @@ static int read_int(struct norm *n, const struct yaml_node *node, const struct y
     if (node->type == YAML_SCALAR && core != YAML_NULL && core != YAML_BOOL)
         r = config_parse_int(node->value, node->style == YAML_PLAIN, ret);
     if (r != -1 && node->tag && (core == YAML_INT || core == YAML_FLOAT)) {
-        problem(n, DIAG_ERROR, at, "field `%s` must be %s without a tag", path, kind_words[kind]);
+        problem(n, DIAG_ERROR, at, "field `%s` must be %s without a tag", path,
+                config_kind_text(kind));
         return -1;
     }
     if (r == 0 && kind == KIND_UINT && (*ret < 0 || *ret > UINT32_MAX))
         r = -3;
     if (r == -1) {
-        wrong_type(n, node, at, kind_words[kind], false);
+        wrong_type(n, node, at, config_kind_text(kind), false);
     } else if (r == -2) {
         problem(n, DIAG_ERROR, at, "field `%s` must be %s, got the fraction `%s`", path,
-                kind_words[kind], node->value);
+                config_kind_text(kind), node->value);
     } else if (r == -3) {
         problem(n, DIAG_ERROR, at, "field `%s` must be %s; `%s` is out of range", path,
-                kind_words[kind], node->value);
+                config_kind_text(kind), node->value);
     }
     return r < 0 ? -1 : 0;
 }
@@ -245,7 +236,7 @@ static int put_ip(struct norm *n, const struct yaml_node *node, const struct yam
         return -1;
     ip = node->type == YAML_SCALAR ? config_canonical_ip(node->value) : NULL;
     if (!ip) {
-        wrong_type(n, node, at, kind_words[KIND_IP], false);
+        wrong_type(n, node, at, config_kind_text(KIND_IP), false);
         return -1;
     }
     if (key)
@@ -271,7 +262,7 @@ static int put_scalar(struct norm *n, const struct config_field *f, const struct
         return 0;
     }
     if (node->type != YAML_SCALAR || (f->kind == KIND_BOOL && yaml_core_type(node) != YAML_BOOL)) {
-        wrong_type(n, node, at, kind_words[f->kind], f->kind == KIND_BOOL);
+        wrong_type(n, node, at, config_kind_text(f->kind), f->kind == KIND_BOOL);
         return -1;
     }
     if (f->kind == KIND_BOOL) {
@@ -332,7 +323,7 @@ static int put_texts(struct norm *n, const struct config_field *f, const struct 
         struct diag *p;
         size_t before = n->d->n;
 
-        wrong_type(n, node, at, kind_words[f->kind], false);
+        wrong_type(n, node, at, config_kind_text(f->kind), false);
         p = n->d->n > before ? &n->d->v[n->d->n - 1] : NULL;
         if (p && node->type == YAML_SCALAR && f->kind != KIND_PORTS)
             diag_set_hint(p, "write it as a list: [%s]", node->value);
@@ -340,7 +331,7 @@ static int put_texts(struct norm *n, const struct config_field *f, const struct 
     }
     if (f->kind == KIND_PORTS && node->n > 2) {
         problem(n, DIAG_ERROR, at, "field `%s` must be %s, but it has %zu entries",
-                sbuf_str(&n->path), kind_words[f->kind], node->n);
+                sbuf_str(&n->path), config_kind_text(f->kind), node->n);
         return -1;
     }
     if (too_long(n, node, at))
@@ -379,7 +370,8 @@ static void put_entry(struct norm *n, const struct config_mapping *m, const stru
     } else {
         bool text_too = config_mapping_has_short_form(m);
 
-        wrong_type(n, node, node, text_too ? "a text or a mapping" : kind_words[KIND_SUB], false);
+        wrong_type(n, node, node,
+                   text_too ? "a text or a mapping" : config_kind_text(KIND_SUB), false);
         /* An empty entry keeps the numbers of those behind it. */
         put_raw(n, node, "{},");
     }
@@ -394,7 +386,7 @@ static int put_list(struct norm *n, const struct config_field *f, const struct y
     if (node->type != YAML_SEQ && !single) {
         bool text_too = config_mapping_has_short_form(f->sub);
 
-        wrong_type(n, node, at, text_too ? "a list" : kind_words[f->kind], false);
+        wrong_type(n, node, at, text_too ? "a list" : config_kind_text(f->kind), false);
         return -1;
     }
     if (!single && too_long(n, node, at))
@@ -418,7 +410,7 @@ static int put_map(struct norm *n, const struct config_field *f, const struct ya
                    const struct yaml_node *at)
 {
     if (node->type != YAML_MAP) {
-        wrong_type(n, node, at, kind_words[f->kind], false);
+        wrong_type(n, node, at, config_kind_text(f->kind), false);
         return -1;
     }
     if (too_long(n, node, at))
@@ -455,7 +447,7 @@ static int put_field(struct norm *n, const struct config_field *f, const struct 
     case KIND_SUB:
         if (node->type != YAML_MAP &&
             !(node->type == YAML_SCALAR && config_mapping_has_short_form(f->sub))) {
-            wrong_type(n, node, at, kind_words[f->kind], false);
+            wrong_type(n, node, at, config_kind_text(f->kind), false);
             return -1;
         }
         put_key(n, f->key);
@@ -473,7 +465,7 @@ static int put_field(struct norm *n, const struct config_field *f, const struct 
         _cleanup_free_ char *json = NULL;
 
         if (node->type != YAML_MAP) {
-            wrong_type(n, node, at, kind_words[f->kind], false);
+            wrong_type(n, node, at, config_kind_text(f->kind), false);
             return -1;
         }
         json = config_node_to_json(node);

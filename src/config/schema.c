@@ -4,6 +4,7 @@
  * plainest: truth values and enums are numbers there, sizes and addresses are texts. */
 #include "config/internal.h"
 #include "base/mem.h"
+#include "config/shape.h"
 #include <cyaml/cyaml.h>
 
 static const char *const provision_mode_names[] = {
@@ -140,17 +141,54 @@ static const cyaml_schema_value_t root_schema = {
 #define WORDS_OF_SUB   NO_SUB
 #define WORDS_OF_LIST  NO_SUB
 
+#define HAS_SHAPE(t)   &config_shape_##t
+#define NO_SHAPE(t)    &config_shape__
+#define SHAPE_OF_STR   HAS_SHAPE
+#define SHAPE_OF_SIZE  HAS_SHAPE
+#define SHAPE_OF_IP    HAS_SHAPE
+#define SHAPE_OF_ANY   HAS_SHAPE
+#define SHAPE_OF_BOOL  HAS_SHAPE
+#define SHAPE_OF_INT   HAS_SHAPE
+#define SHAPE_OF_UINT  HAS_SHAPE
+#define SHAPE_OF_STRS  HAS_SHAPE
+#define SHAPE_OF_IPS   HAS_SHAPE
+#define SHAPE_OF_PORTS HAS_SHAPE
+#define SHAPE_OF_MAP   HAS_SHAPE
+#define SHAPE_OF_ENUM  NO_SHAPE
+#define SHAPE_OF_SUB   NO_SHAPE
+#define SHAPE_OF_LIST  NO_SHAPE
+
+/* Codes that are one thing at load and something else when a base template is embedded. */
+#define MERGE_LF       MERGE_L
+#define MERGE_LU       MERGE_L
+#define MERGE_SH       MERGE_S
+#define MERGE_NH       MERGE_NONE
+#define BASE_OF_LF     BASE_FRONT
+#define BASE_OF_LU     BASE_UNIQUE
+#define BASE_OF_SH     BASE_HIGHER
+#define BASE_OF_NH     BASE_HIGHER
+#define BASE_OF_H      BASE_DROP
+#define BASE_OF_S      BASE_FILL
+#define BASE_OF_L      BASE_FILL
+#define BASE_OF_K      BASE_FILL
+#define BASE_OF_U      BASE_FILL
+#define BASE_OF_KEY    BASE_FILL
+#define BASE_OF_SUBM   BASE_FILL
+#define BASE_OF_NONE   BASE_FILL
+
 #define MAPPING_BEGIN(st) static const struct config_field st##_rows[] = {
 #define FIELD(st, m, k, kd, t, mg, def, sum)               \
     {.key = k,                                             \
      .kind = KIND_##kd,                                    \
      .merge = MERGE_##mg,                                  \
+     .base = BASE_OF_##mg,                                 \
      .default_ = def,                                      \
      .summary = sum,                                       \
      .offset = offsetof(struct config_##st, m),            \
      .count_offset = COUNT_##kd(st, m),                    \
      .sub = SUB_OF_##kd(t),                                \
-     .words = WORDS_OF_##kd(t)},
+     .words = WORDS_OF_##kd(t),                            \
+     .shape = SHAPE_OF_##kd(t)},
 #define MAPPING_END(st)                                                                  \
     };                                                                                   \
     _Static_assert(ARRAY_SIZE(st##_rows) <= 64, "the bit sets of " #st " have 64 bits"); \
