@@ -166,10 +166,19 @@ enum config_kind {
 enum config_merge {
     MERGE_S, MERGE_L, MERGE_K, MERGE_H, MERGE_KEY, MERGE_SUBM, MERGE_U, MERGE_NONE,
 };
+/* The other half of the MERGE column: what happens to the value of a base template. */
+enum config_base {
+    BASE_FILL,   /* it is taken where there is none; lists are joined */
+    BASE_FRONT,  /* items stand in front */
+    BASE_UNIQUE, /* items that are there already are left out */
+    BASE_HIGHER, /* the higher version is kept */
+    BASE_DROP,   /* taken only where there is none, also of a list */
+};
 struct config_field {
     const char *key;
     enum config_kind kind;
     enum config_merge merge;
+    enum config_base base;
     const char *default_;
     const char *summary;
     size_t offset, count_offset; /* of the member; of its _count */
