@@ -11,6 +11,7 @@ void diags_release(struct diags *d)
     for (size_t i = 0; i < d->n; i++) {
         struct diag *p = &d->v[i];
 
+        free(p->kind);
         free(p->path);
         free(p->msg);
         free(p->hint);
@@ -32,6 +33,14 @@ struct diag *diags_add(struct diags *d, enum diag_severity severity, const char 
     GROW_ARRAY(d->v, d->n, d->cap);
     d->v[d->n] = (struct diag){.severity = severity, .path = xstrdup0(path), .msg = msg};
     return &d->v[d->n++];
+}
+
+void diag_set_kind(struct diag *d, const char *kind)
+{
+    char *copy = xstrdup0(kind);
+
+    free(d->kind);
+    d->kind = copy;
 }
 
 void diag_set_hint(struct diag *d, const char *fmt, ...)
@@ -152,6 +161,7 @@ void diag_format(const struct diag *d, struct sbuf *out)
         }
         sbuf_addstr(out, ": ");
     }
+    sbuf_addstr(out, d->severity == DIAG_ERROR ? "error: " : "warning: ");
     sbuf_add_printable(out, d->msg, strlen(d->msg));
     if (d->source && d->line)
         add_source(d, out);

@@ -195,13 +195,39 @@ static void format_text(struct sbuf *s, enum log_level level, const char *msg)
         sbuf_addstr(s, msg);
 }
 
-static void format_json(struct sbuf *s, enum log_level level, const char *msg)
+static void add_json_member(struct sbuf *s, const char *key, const char *text)
+{
+    if (!text)
+        return;
+    sbuf_addf(s, ",\"%s\":", key);
+    add_json_quoted(s, text);
+}
+
+static void add_json_diag(struct sbuf *s, const struct diag *d)
+{
+    add_json_member(s, "file", d->file);
+    if (d->line)
+        sbuf_addf(s, ",\"line\":%u", d->line);
+    if (d->line && d->col)
+        sbuf_addf(s, ",\"column\":%u", d->col);
+    add_json_member(s, "path", d->path);
+    add_json_member(s, "kind", d->kind);
+    add_json_member(s, "message", d->msg);
+    add_json_member(s, "hint", d->hint);
+}
+
+/* d: NULL, or the problem that the line is about. */
+static void format_json(struct sbuf *s, enum log_level level, const char *msg,
+                        const struct diag *d)
 {
     sbuf_addf(s, "{\"level\":\"%s\",\"msg\":", levels[level].name);
     add_json_quoted(s, msg);
     sbuf_addstr(s, ",\"time\":\"");
     add_time(s);
-    sbuf_addstr(s, "\"}");
+    sbuf_addch(s, '"');
+    if (d)
+        add_json_diag(s, d);
+    sbuf_addch(s, '}');
 }
 
 /* Normally one write. A log that can't be written must not end the program, nor hang it. */
@@ -225,21 +251,14 @@ static void write_line(const struct sbuf *s)
     }
 }
 
-void log_msg(enum log_level level, const char *fmt, ...)
+static void put(enum log_level level, const char *msg, const struct diag *d)
 {
     int saved_errno = errno;
     _cleanup_sbuf_ struct sbuf line = SBUF_INIT;
-    _cleanup_free_ char *msg = NULL;
-    va_list ap;
-
-    if (level < state.level || (unsigned)level >= LOG_LEVEL_COUNT)
-        return;
-    va_start(ap, fmt);
-    msg = xvasprintf(fmt, ap);
-    va_end(ap);
     bool terminal = on_terminal();
+
     if (state.format == LOG_FORMAT_JSON)
-        format_json(&line, level, msg);
+        format_json(&line, level, msg, d);
     else if (terminal)
         format_terminal(&line, level, msg);
     else
@@ -251,4 +270,34 @@ void log_msg(enum log_level level, const char *fmt, ...)
     if (terminal && state.after)
         state.after();
     errno = saved_errno;
+}
+
+void log_msg(enum log_level level, const char *fmt, ...)
+{
+    int saved_errno = errno;
+    _cleanup_free_ char *msg = NULL;
+    va_list ap;
+
+    if (level < state.level || (unsigned)level >= LOG_LEVEL_COUNT)
+        return;
+    va_start(ap, fmt);
+    msg = xvasprintf(fmt, ap);
+    va_end(ap);
+    errno = saved_errno;
+    put(level, msg, NULL);
+}
+
+void log_diag(const struct diag *d)
+{
+    enum log_level level = d->severity == DIAG_ERROR ? LOG_ERROR : LOG_WARN;
+    _cleanup_sbuf_ struct sbuf msg = SBUF_INIT;
+
+    if (level < state.level)
+        return;
+    if (d->file && d->line)
+        sbuf_addf(&msg, "%s:%u:%u: ", d->file, d->line, d->col);
+    sbuf_addstr(&msg, d->msg);
+    if (d->hint)
+        sbuf_addf(&msg, "; hint: %s", d->hint);
+    put(level, sbuf_str(&msg), d);
 }

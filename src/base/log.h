@@ -4,7 +4,7 @@
 #ifndef CIMA_BASE_LOG_H
 #define CIMA_BASE_LOG_H
 
-#include "base/macro.h"
+#include "base/diag.h"
 
 enum log_level { LOG_TRACE, LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_FATAL, LOG_LEVEL_COUNT };
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
@@ -21,6 +21,10 @@ void log_set_fd(int fd);
 void log_set_terminal_hooks(void (*before)(void), void (*after)(void));
 /* Text may hold anything: it is made printable (JSON: escaped). */
 void log_msg(enum log_level level, const char *fmt, ...) PRINTF_FORMAT(2, 3);
+
+/* A problem on one line, "file:line:col: message; hint: …": an error or a warning as it says. In JSON
+ * its parts are members of their own besides: file, line, column, path, kind, message, hint. */
+void log_diag(const struct diag *d);
 
 #define log_at(level, ...)                   \
     do {                                     \

@@ -79,15 +79,8 @@ static void note(void *arg, enum log_level level, const char *text)
 
 void cli_warn_diag(void *arg, const struct diag *d)
 {
-    _cleanup_sbuf_ struct sbuf s = SBUF_INIT;
-
     (void)arg;
-    if (d->file && d->line)
-        sbuf_addf(&s, "%s:%u:%u: ", d->file, d->line, d->col);
-    sbuf_addstr(&s, d->msg);
-    if (d->hint)
-        sbuf_addf(&s, "; hint: %s", d->hint);
-    log_at(d->severity == DIAG_ERROR ? LOG_ERROR : LOG_WARN, "%s", sbuf_str(&s));
+    log_diag(d);
 }
 
 static void step(void *arg, const char *what)
@@ -116,6 +109,11 @@ int cli_for_each(struct cli *cli, const struct strv *words, bool flag, cli_each_
 
         if (fn(cli, words->v[i], flag, &why) == 0)
             continue;
+        /* In JSON each problem is a line of its own, at once. */
+        for (size_t k = 0; log_get_format() == LOG_FORMAT_JSON && k < why.diags.n; k++)
+            log_diag(&why.diags.v[k]);
+        if (log_get_format() == LOG_FORMAT_JSON)
+            diags_release(&why.diags);
         if (r == 0) {
             r = err_move(err, &why);
         } else {

@@ -22,14 +22,18 @@ static void fill_standard_fds(void)
 }
 
 /* A log line ends at its line end, so further lines (source, caret, output of a script) follow it
- * as they are; in JSON everything is in the one message. On a terminal the hint has its own line.
+ * as they are; in JSON each problem is a line before it, and the rest in the one message. On a terminal the hint has its own line.
  */
-static void print_error(const struct err *err)
+static void print_error(struct err *err)
 {
-    _cleanup_free_ char *line = err_line(err), *message = err_message(err), *text = err_text(err);
-
     if (err->kind == ERR_CHILD)
         return;
+    if (log_get_format() == LOG_FORMAT_JSON) {
+        for (size_t i = 0; i < err->diags.n; i++)
+            log_diag(&err->diags.v[i]);
+        diags_release(&err->diags);
+    }
+    _cleanup_free_ char *line = err_line(err), *message = err_message(err), *text = err_text(err);
     if (log_get_format() == LOG_FORMAT_JSON) {
         log_msg(LOG_FATAL, "%s", text);
         return;

@@ -62,6 +62,8 @@ int cli_target_new(const struct inst_env *env, const char *arg, const char *name
 {
     _cleanup_cli_target_ struct cli_target t = CLI_TARGET_INIT;
 
+    if (str_empty(name))
+        name = NULL; /* --name= asks for none in particular */
     if (name && store_check_name(env->store, name, err) < 0)
         return -1;
     if (!arg)

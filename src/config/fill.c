@@ -142,7 +142,7 @@ static void fill_over_vsock(struct fill *f)
         return;
     value = parse_bool_word(env);
     if (value < 0) {
-        config_warn(f->d, "ssh.overVsock",
+        config_problem(f->d, RULE_OVER_VSOCK_VARIABLE, "ssh.overVsock",
                     "the environment variable LIMA_SSH_OVER_VSOCK must be true or false, got `%s`; "
                     "it is ignored", env);
         return;

@@ -97,7 +97,7 @@ void fill_expand(struct fill *f, const struct tmpl_vars *vars, char **text, cons
     va_start(ap, path_fmt);
     path = xvasprintf(path_fmt, ap);
     va_end(ap);
-    config_warn(f->d, path, "couldn't process field `%s` as a template: %s; %s", path, problem,
+    config_problem(f->d, RULE_TEMPLATE, path, "couldn't process field `%s` as a template: %s; %s", path, problem,
                 out ? "that part stays as it is" : "the text stays as it is");
 }
 

@@ -182,9 +182,27 @@ void config_combine_networks(struct config *c);
 void config_validate_param_use(const struct config *c, const struct config_context *ctx,
                                struct diags *d);
 
-struct diag *config_error(struct diags *d, const char *path, const char *fmt, ...)
-    PRINTF_FORMAT(3, 4);
-struct diag *config_warn(struct diags *d, const char *path, const char *fmt, ...)
-    PRINTF_FORMAT(3, 4);
+/* ---- rules (rules.def, rules.c) --------------------------------------------------------------- */
+
+enum config_rule {
+#define RULE(name, id, severity, summary) RULE_##name,
+#include "config/rules.def"
+#undef RULE
+    RULE_COUNT,
+};
+
+struct config_rule_info {
+    const char *id, *summary;
+    enum diag_severity severity;
+};
+extern const struct config_rule_info config_rules[];
+
+/* Adds a problem, an error or a warning as the rule says. */
+struct diag *config_problem(struct diags *d, enum config_rule rule, const char *path,
+                            const char *fmt, ...) PRINTF_FORMAT(4, 5);
+/* It is the name of the field that is wrong, not its value: that is what is pointed at. */
+bool config_problem_is_about_key(const struct diag *d);
+/* The problems from number `first` on that have no kind yet are those of the YAML parser. */
+void config_name_problems(struct diags *d, size_t first);
 
 #endif

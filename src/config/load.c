@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/internal.h"
 #include "base/mem.h"
+#include "yaml/places.h"
 
 void config_release(struct config *c)
 {
@@ -20,7 +21,7 @@ static int load_stream(const struct yaml_doc *doc, const struct normalised *n, s
 
     if (config_schema_load(n, c->arena, &c->v, &line, &text) == 0)
         return 0;
-    p = diags_add(d, DIAG_ERROR, NULL, "the value can't be loaded: %s", text);
+    p = config_problem(d, RULE_TYPE, NULL, "the value can't be loaded: %s", text);
     if (line && line <= n->n_lines)
         yaml_doc_place(doc, n->lines[line - 1], p);
     else
@@ -36,8 +37,9 @@ static int parse_doc(struct yaml_doc *doc, struct config *c, struct diags *d)
     int r;
 
     if (root->type != YAML_MAP && !yaml_is_null(root)) {
-        struct diag *p = diags_add(d, DIAG_ERROR, NULL, "the file must hold a mapping "
-                                   "(`key: value` lines), but this is %s", yaml_describe(root));
+        struct diag *p = config_problem(d, RULE_NO_MAPPING, NULL, "the file must hold a mapping "
+                                        "(`key: value` lines), but this is %s",
+                                        yaml_describe(root));
 
         yaml_doc_place(doc, root, p);
         return -1;
@@ -56,7 +58,10 @@ int config_parse(const struct config_layer *layer, struct config *ret, struct di
     _cleanup_config_ struct config c = {.arena = config_arena_new(),
                                         .origin = config_origin_new()};
 
+    size_t first = d->n;
+
     doc = yaml_doc_parse(layer->name, layer->text, layer->len, d);
+    config_name_problems(d, first);
     if (!doc || parse_doc(doc, &c, d) < 0)
         return err_set(err, ERR_CONFIG, "'%s' is not valid", layer->name);
     *ret = c;
@@ -103,7 +108,7 @@ static void drop_echoes(struct diags *d, size_t first)
 
 struct order {
     size_t file, at;
-    unsigned line;
+    unsigned line, col;
 };
 
 static int by_place(const void *a, const void *b)
@@ -114,6 +119,8 @@ static int by_place(const void *a, const void *b)
         return x->file < y->file ? -1 : 1;
     if (x->line != y->line)
         return x->line < y->line ? -1 : 1;
+    if (x->col != y->col)
+        return x->col < y->col ? -1 : 1;
     return x->at < y->at ? -1 : x->at > y->at;
 }
 
@@ -122,7 +129,7 @@ static void sort_by_place(struct diags *d)
 {
     _cleanup_free_ struct order *order = xreallocarray(NULL, d->n ? d->n : 1, sizeof(*order));
     struct diag *sorted = xreallocarray(NULL, d->n ? d->n : 1, sizeof(*sorted));
-    size_t files[4], n_files = 0;
+    size_t files[32], n_files = 0;
 
     for (size_t i = 0; i < d->n; i++) {
         size_t f = 0;
@@ -131,7 +138,7 @@ static void sort_by_place(struct diags *d)
             f++;
         if (f == n_files && n_files < ARRAY_SIZE(files))
             files[n_files++] = i;
-        order[i] = (struct order){f, i, d->v[i].line};
+        order[i] = (struct order){f, i, d->v[i].line, d->v[i].col};
     }
     qsort(order, d->n, sizeof(*order), by_place);
     for (size_t i = 0; i < d->n; i++)
@@ -147,6 +154,8 @@ static int split(const struct config_input *in, struct diags *d, struct diags *r
 {
     size_t errors = diags_count(d, DIAG_ERROR);
 
+    if (in->instance.places)
+        yaml_places_apply(in->instance.places, in->instance.name, d);
     sort_by_place(d);
     if (errors) {
         err_set(err, ERR_CONFIG, "'%s' is not valid: %zu problem%s", in->instance.name, errors,

@@ -28,12 +28,12 @@ static void put_mapping(struct norm *n, const struct config_mapping *m,
 
 /* ---- problems -------------------------------------------------------------------------------- */
 
-static struct diag *problem(struct norm *n, enum diag_severity severity,
-                            const struct yaml_node *at, const char *fmt, ...) PRINTF_FORMAT(4, 5);
+static struct diag *problem(struct norm *n, enum config_rule rule, const struct yaml_node *at,
+                            const char *fmt, ...) PRINTF_FORMAT(4, 5);
 
 /* NULL when there are too many already. */
-static struct diag *problem(struct norm *n, enum diag_severity severity,
-                            const struct yaml_node *at, const char *fmt, ...)
+static struct diag *problem(struct norm *n, enum config_rule rule, const struct yaml_node *at,
+                            const char *fmt, ...)
 {
     _cleanup_free_ char *msg = NULL;
     struct diag *p;
@@ -42,14 +42,14 @@ static struct diag *problem(struct norm *n, enum diag_severity severity,
     if (n->problems++ >= MAX_PROBLEMS)
         return NULL;
     if (n->problems == MAX_PROBLEMS) {
-        diag_set_position(diags_add(n->d, severity, NULL, "too many problems, not showing more"),
-                          yaml_doc_name(n->doc), 0, 0, NULL);
+        p = config_problem(n->d, rule, NULL, "too many problems, not showing more");
+        diag_set_position(p, yaml_doc_name(n->doc), 0, 0, NULL);
         return NULL;
     }
     va_start(ap, fmt);
     msg = xvasprintf(fmt, ap);
     va_end(ap);
-    p = diags_add(n->d, severity, sbuf_str(&n->path), "%s", msg);
+    p = config_problem(n->d, rule, sbuf_str(&n->path), "%s", msg);
     yaml_doc_place(n->doc, at, p);
     return p;
 }
@@ -75,11 +75,11 @@ static void wrong_type(struct norm *n, const struct yaml_node *node, const struc
     struct diag *p;
 
     if (node->type != YAML_SCALAR || yaml_is_null(node)) {
-        problem(n, DIAG_ERROR, at, "field `%s` must be %s, but this is %s", path, wanted,
+        problem(n, RULE_TYPE, at, "field `%s` must be %s, but this is %s", path, wanted,
                 yaml_describe(node));
         return;
     }
-    p = problem(n, DIAG_ERROR, at, "field `%s` must be %s, got `%s`", path, wanted, node->value);
+    p = problem(n, RULE_TYPE, at, "field `%s` must be %s, got `%s`", path, wanted, node->value);
     word = wants_bool ? word_for_yes_no(node->value) : NULL;
     if (p && word)
         diag_set_hint(p, "write %s%s", word, node->style == YAML_PLAIN ? "" : " without quotes");
@@ -88,7 +88,7 @@ static void wrong_type(struct norm *n, const struct yaml_node *node, const struc
 static bool too_long(struct norm *n, const struct yaml_node *node, const struct yaml_node *at)
 {
     if (node->n > MAX_ENTRIES)
-        problem(n, DIAG_ERROR, at, "field `%s` has more than %d entries", sbuf_str(&n->path),
+        problem(n, RULE_TOO_MANY_ENTRIES, at, "field `%s` has more than %d entries", sbuf_str(&n->path),
                 MAX_ENTRIES);
     return node->n > MAX_ENTRIES;
 }
@@ -209,7 +209,7 @@ static int read_int(struct norm *n, const struct yaml_node *node, const struct y
     if (node->type == YAML_SCALAR && core != YAML_NULL && core != YAML_BOOL)
         r = config_parse_int(node->value, node->style == YAML_PLAIN, ret);
     if (r != -1 && node->tag && (core == YAML_INT || core == YAML_FLOAT)) {
-        problem(n, DIAG_ERROR, at, "field `%s` must be %s without a tag", path,
+        problem(n, RULE_NUMBER_TAG, at, "field `%s` must be %s without a tag", path,
                 config_kind_text(kind));
         return -1;
     }
@@ -218,10 +218,10 @@ static int read_int(struct norm *n, const struct yaml_node *node, const struct y
     if (r == -1) {
         wrong_type(n, node, at, config_kind_text(kind), false);
     } else if (r == -2) {
-        problem(n, DIAG_ERROR, at, "field `%s` must be %s, got the fraction `%s`", path,
+        problem(n, RULE_NUMBER_FRACTION, at, "field `%s` must be %s, got the fraction `%s`", path,
                 config_kind_text(kind), node->value);
     } else if (r == -3) {
-        problem(n, DIAG_ERROR, at, "field `%s` must be %s; `%s` is out of range", path,
+        problem(n, RULE_NUMBER_RANGE, at, "field `%s` must be %s; `%s` is out of range", path,
                 config_kind_text(kind), node->value);
     }
     return r < 0 ? -1 : 0;
@@ -273,7 +273,7 @@ static int put_scalar(struct norm *n, const struct config_field *f, const struct
 
             for (int i = 1; i < f->words->count; i++)
                 sbuf_addf(&words, "%s`%s`", i > 1 ? ", " : "", f->words->to_string(i));
-            problem(n, DIAG_ERROR, at, "field `%s` must be one of %s; got `%s`",
+            problem(n, RULE_WORD, at, "field `%s` must be one of %s; got `%s`",
                     sbuf_str(&n->path), sbuf_str(&words), node->value);
             return -1;
         }
@@ -297,7 +297,7 @@ static void put_list_item(struct norm *n, const struct config_field *f,
 
     if (f->kind == KIND_IPS) {
         if (item->type == YAML_SCALAR && (yaml_is_null(item) || !*item->value))
-            problem(n, DIAG_ERROR, at, "field `%s` must be an IP address, but it is empty",
+            problem(n, RULE_ADDRESS_EMPTY, at, "field `%s` must be an IP address, but it is empty",
                     sbuf_str(&n->path));
         else
             put_ip(n, item, at, NULL);
@@ -330,7 +330,7 @@ static int put_texts(struct norm *n, const struct config_field *f, const struct 
         return -1;
     }
     if (f->kind == KIND_PORTS && node->n > 2) {
-        problem(n, DIAG_ERROR, at, "field `%s` must be %s, but it has %zu entries",
+        problem(n, RULE_PORT_RANGE_LENGTH, at, "field `%s` must be %s, but it has %zu entries",
                 sbuf_str(&n->path), config_kind_text(f->kind), node->n);
         return -1;
     }
@@ -488,7 +488,7 @@ static void unknown_key(struct norm *n, const struct config_mapping *m,
     for (size_t i = 0; i < m->n_fields; i++)
         names[i] = m->fields[i].key;
     near = config_nearest(key->value, names, m->n_fields);
-    p = problem(n, DIAG_WARNING, key,
+    p = problem(n, RULE_UNKNOWN_FIELD, key,
                 "unknown field `%s` is ignored (Non-strict YAML detected; please check for typos)",
                 sbuf_str(&n->path));
     if (p && near)

@@ -70,7 +70,7 @@ unsigned config_origin_import(struct config_origin *o, const struct config_origi
 
 struct place {
     unsigned doc;
-    const struct yaml_node *node;
+    const struct yaml_node *node, *key; /* key: of the pair whose value that is, or NULL */
 };
 
 static unsigned src_of(const void *mapping)
@@ -112,7 +112,7 @@ static void locate_item(const struct config_origin *o, unsigned src, const char 
 
         for (size_t i = 0; list && list->type == YAML_SEQ && i < list->n; i++)
             if (list->items[i]->type == YAML_SCALAR && streq(list->items[i]->value, text)) {
-                *at = (struct place){o->srcs[src].doc, list->items[i]};
+                *at = (struct place){o->srcs[src].doc, list->items[i], NULL};
                 return;
             }
     }
@@ -127,7 +127,7 @@ static void locate_key(const struct config_origin *o, unsigned src, const char *
             yaml_map_pair(yaml_map_get(o->srcs[src].node, field), key);
 
         if (pair) {
-            *at = (struct place){o->srcs[src].doc, visible(pair)};
+            *at = (struct place){o->srcs[src].doc, visible(pair), pair->key};
             return;
         }
     }
@@ -138,7 +138,7 @@ static struct place locate(const struct config *c, const char *path)
     const struct config_origin *o = c->origin;
     const struct config_mapping *m = &config_instance_mapping;
     const void *p = &c->v;
-    struct place at = {0, NULL};
+    struct place at = {0, NULL, NULL};
 
     while (m && *path) {
         _cleanup_free_ char *key = xstrndup(path, strcspn(path, ".["));
@@ -148,8 +148,10 @@ static struct place locate(const struct config *c, const char *path)
         unsigned long index = 0;
         char *end;
 
-        if (pair)
+        if (pair) {
             at.node = visible(pair);
+            at.key = pair->key;
+        }
         if (!f)
             break;
         path += strlen(key);
@@ -173,7 +175,7 @@ static struct place locate(const struct config *c, const char *path)
         }
         path += *path == '.';
         if (m && src_of(p))
-            at = (struct place){o->srcs[src_of(p)].doc, o->srcs[src_of(p)].node};
+            at = (struct place){o->srcs[src_of(p)].doc, o->srcs[src_of(p)].node, at.key};
     }
     return at;
 }
@@ -184,12 +186,14 @@ void config_origin_place(const struct config *c, struct diags *d, size_t first)
 
     for (size_t i = first; o && o->n_docs && i < d->n; i++) {
         struct diag *p = &d->v[i];
-        struct place at = {0, NULL};
+        struct place at = {0, NULL, NULL};
 
         if (p->file)
             continue;
         if (p->path)
             at = locate(c, p->path);
+        if (at.key && config_problem_is_about_key(p))
+            at.node = at.key;
         if (at.node)
             yaml_doc_place(o->docs[at.doc].doc, at.node, p);
         else
@@ -208,35 +212,4 @@ bool config_origin_is_own_key(const struct config *c, const char *field, const c
             yaml_map_get(yaml_map_get(o->srcs[src].node, field), key))
             return true;
     return false;
-}
-
-static struct diag *add(struct diags *d, enum diag_severity severity, const char *path,
-                        const char *fmt, va_list ap) PRINTF_FORMAT(4, 0);
-
-static struct diag *add(struct diags *d, enum diag_severity severity, const char *path,
-                        const char *fmt, va_list ap)
-{
-    _cleanup_free_ char *msg = xvasprintf(fmt, ap);
-
-    return diags_add(d, severity, path, "%s", msg);
-}
-
-struct diag *config_error(struct diags *d, const char *path, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    struct diag *p = add(d, DIAG_ERROR, path, fmt, ap);
-    va_end(ap);
-    return p;
-}
-
-struct diag *config_warn(struct diags *d, const char *path, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    struct diag *p = add(d, DIAG_WARNING, path, fmt, ap);
-    va_end(ap);
-    return p;
 }

@@ -25,7 +25,7 @@ bool is_word(const char *s, const char *const *words, size_t n)
     return false;
 }
 
-void check_word(const struct check *k, const char *path, const char *value,
+void check_word(const struct check *k, enum config_rule rule, const char *path, const char *value,
                 const char *const *words, size_t n)
 {
     _cleanup_free_ char *all = NULL;
@@ -36,7 +36,7 @@ void check_word(const struct check *k, const char *path, const char *value,
         return;
     all = words_joined(words, n);
     near = config_nearest(value, words, n);
-    p = problem(k, path, "field `%s` must be one of %s; got `%s`", path, all, value);
+    p = problem(k, rule, path, "field `%s` must be one of %s; got `%s`", path, all, value);
     if (near)
         diag_set_hint(p, "did you mean `%s`?", near);
 }
@@ -53,7 +53,7 @@ void check_arch(const struct check *k, const char *path, const char *value)
 
     for (int i = 0; i < ARCH_COUNT; i++)
         words[i] = arch_to_string((enum arch)i);
-    check_word(k, path, value, words, ARCH_COUNT);
+    check_word(k, RULE_ARCH, path, value, words, ARCH_COUNT);
     for (size_t i = 0; k->d->n > before && i < ARRAY_SIZE(aliases); i++)
         if (streq(aliases[i].alias, value))
             diag_set_hint(&k->d->v[before], "write `%s`", aliases[i].arch);
@@ -68,12 +68,13 @@ const char *port_problem(int64_t port)
     return port == 22 ? "must not be 22, the port of the ssh server" : NULL;
 }
 
-bool check_absolute(const struct check *k, const char *path, const char *value)
+bool check_absolute(const struct check *k, enum config_rule rule, const char *path,
+                    const char *value)
 {
     if (str_empty(value))
-        problem(k, path, "field `%s` must be set to an absolute path", path);
+        problem(k, rule, path, "field `%s` must be set to an absolute path", path);
     else if (*value != '/')
-        problem(k, path, "field `%s` must be an absolute path, got `%s`", path, value);
+        problem(k, rule, path, "field `%s` must be an absolute path, got `%s`", path, value);
     return value && *value == '/';
 }
 
@@ -109,16 +110,16 @@ void check_file(const struct check *k, const char *path, const char *location, c
     _cleanup_free_ char *p_digest = xasprintf("%s.digest", path);
 
     if (str_empty(location))
-        problem(k, p_location, "field `%s` must be set: it is the URL or the path of the file",
+        problem(k, RULE_FILE_LOCATION_MISSING, p_location, "field `%s` must be set: it is the URL or the path of the file",
                 p_location);
     else if (*location == '~' && location[1] && location[1] != '/')
-        problem(k, p_location, "field `%s` refers to an invalid local file path: `%s`: only `~/` "
+        problem(k, RULE_FILE_LOCATION_HOME, p_location, "field `%s` refers to an invalid local file path: `%s`: only `~/` "
                 "is replaced by a home directory", p_location, location);
     /* One that follows the instance's is spoken of there. */
     if (!streq(arch, k->v->arch))
         check_arch(k, p_arch, arch);
     if (!str_empty(digest) && digest_problem(digest))
-        problem(k, p_digest, "field `%s` is invalid: `%s`: %s", p_digest, digest,
+        problem(k, RULE_FILE_DIGEST, p_digest, "field `%s` is invalid: `%s`: %s", p_digest, digest,
                 digest_problem(digest));
 }
 

@@ -26,20 +26,20 @@ struct rules {
 extern const struct rules rules_instance, rules_lists, rules_forwards, rules_text;
 
 /* One problem; `path` as in the YAML. The returned diagnostic is for a hint. */
-#define problem(k, path, ...) config_error((k)->d, (path), __VA_ARGS__)
-#define warning(k, path, ...) config_warn((k)->d, (path), __VA_ARGS__)
+#define problem(k, rule, path, ...) config_problem((k)->d, (rule), (path), __VA_ARGS__)
 
 /* The words of a list joined: "`a`, `b`". Caller frees. */
 char *words_joined(const char *const *words, size_t n);
 bool is_word(const char *s, const char *const *words, size_t n);
 /* A value that must be one of some words; hints at the nearest. */
-void check_word(const struct check *k, const char *path, const char *value,
+void check_word(const struct check *k, enum config_rule rule, const char *path, const char *value,
                 const char *const *words, size_t n);
 void check_arch(const struct check *k, const char *path, const char *value);
 /* "must be …" unless the port is 1 to 65535 and not 22, then NULL. */
 const char *port_problem(int64_t port);
 /* "field `path` must be an absolute path, got …"; true when it is one. */
-bool check_absolute(const struct check *k, const char *path, const char *value);
+bool check_absolute(const struct check *k, enum config_rule rule, const char *path,
+                    const char *value);
 /* Each parameter of the instance's own YAML is used somewhere. */
 void check_param_used(const struct check *k);
 /* location, arch (filled) and digest of something to download; path is that of the entry. */

@@ -16,10 +16,11 @@ struct forward {
 };
 
 /* A field of the forward: path and problem in one. */
-static struct diag *at(const struct forward *f, const char *key, const char *fmt, ...)
-    PRINTF_FORMAT(3, 4);
+static struct diag *at(const struct forward *f, enum config_rule rule, const char *key,
+                       const char *fmt, ...) PRINTF_FORMAT(4, 5);
 
-static struct diag *at(const struct forward *f, const char *key, const char *fmt, ...)
+static struct diag *at(const struct forward *f, enum config_rule rule, const char *key,
+                       const char *fmt, ...)
 {
     _cleanup_free_ char *path = xasprintf("%s.%s", f->path, key), *text = NULL;
     va_list ap;
@@ -27,7 +28,7 @@ static struct diag *at(const struct forward *f, const char *key, const char *fmt
     va_start(ap, fmt);
     text = xvasprintf(fmt, ap);
     va_end(ap);
-    return problem(f->k, path, "field `%s` %s", path, text);
+    return problem(f->k, rule, path, "field `%s` %s", path, text);
 }
 
 static void read_range(char *const *range, int64_t ret[2])
@@ -43,10 +44,10 @@ static void check_one_port(const struct forward *f, const char *key, int64_t por
     if (!port)
         return;
     if (socket)
-        at(f, key, "must be 0 when field `%s.%sSocket` is set", f->path,
+        at(f, RULE_FORWARD_SOCKET_AND_PORT, key, "must be 0 when field `%s.%sSocket` is set", f->path,
            *key == 'g' ? "guest" : "host");
     else if (port != first)
-        at(f, key, "must match field `%s.%sRange[0]`", f->path, key);
+        at(f, RULE_FORWARD_PORT_AND_RANGE, key, "must match field `%s.%sRange[0]`", f->path, key);
 }
 
 /* Every port of the forward; what is the same wrong number is said once. */
@@ -79,7 +80,7 @@ static void check_numbers(const struct forward *f)
                           ports[k].key);
                 said[k] = true;
             }
-        at(f, ports[i].key, "%s, got %lld%s", why, (long long)ports[i].port, sbuf_str(&also));
+        at(f, RULE_FORWARD_PORT, ports[i].key, "%s, got %lld%s", why, (long long)ports[i].port, sbuf_str(&also));
     }
 }
 
@@ -92,14 +93,14 @@ static void check_ports(const struct forward *f)
     check_one_port(f, "hostPort", f->p->host_port, f->host[0], f->host_socket);
     check_numbers(f);
     if (guest_ports < 0)
-        at(f, "guestPortRange[1]", "must be greater than or equal to field "
+        at(f, RULE_FORWARD_RANGE_ORDER, "guestPortRange[1]", "must be greater than or equal to field "
            "`%s.guestPortRange[0]`%s%s%s", f->path, same ? " (and so must `" : "",
            same ? f->path : "", same ? ".hostPortRange[1]`, which follows it)" : "");
     if (host_ports < 0 && !same)
-        at(f, "hostPortRange[1]", "must be greater than or equal to field `%s.hostPortRange[0]`",
+        at(f, RULE_FORWARD_RANGE_ORDER, "hostPortRange[1]", "must be greater than or equal to field `%s.hostPortRange[0]`",
            f->path);
     if (!f->host_socket && !f->guest_socket && guest_ports != host_ports)
-        at(f, "hostPortRange", "must specify the same number of ports as field `%s.guestPortRange`",
+        at(f, RULE_FORWARD_COUNT, "hostPortRange", "must specify the same number of ports as field `%s.guestPortRange`",
            f->path);
 }
 
@@ -110,18 +111,18 @@ static void check_sockets(const struct forward *f)
 
     if (f->guest_socket) {
         if (*p->guest_socket != '/')
-            at(f, "guestSocket", "must be an absolute path, but is `%s`", p->guest_socket);
+            at(f, RULE_FORWARD_SOCKET_PATH, "guestSocket", "must be an absolute path, but is `%s`", p->guest_socket);
         if (!f->host_socket && f->host[1] != f->host[0])
-            at(f, "guestSocket", "can only be mapped to a single port or socket, not to a range");
+            at(f, RULE_FORWARD_SOCKET_RANGE, "guestSocket", "can only be mapped to a single port or socket, not to a range");
     }
     if (!f->host_socket)
         return;
     if (*p->host_socket != '/')
-        at(f, "hostSocket", "must be an absolute path, but is `%s`", p->host_socket);
+        at(f, RULE_FORWARD_SOCKET_PATH, "hostSocket", "must be an absolute path, but is `%s`", p->host_socket);
     if (!f->guest_socket && f->guest[1] != f->guest[0])
-        at(f, "hostSocket", "can only be mapped from a single port or socket, not from a range");
+        at(f, RULE_FORWARD_SOCKET_RANGE, "hostSocket", "can only be mapped from a single port or socket, not from a range");
     if (strlen(p->host_socket) >= max)
-        at(f, "hostSocket", "must be less than UNIX_PATH_MAX=%zu characters, but is %zu", max,
+        at(f, RULE_FORWARD_SOCKET_LENGTH, "hostSocket", "must be less than UNIX_PATH_MAX=%zu characters, but is %zu", max,
            strlen(p->host_socket));
 }
 
@@ -131,16 +132,16 @@ static void check_forward(const struct forward *f)
     const struct config_port_forward *p = f->p;
 
     if (p->guest_ip_must_be_zero == TRI_TRUE && !streq(p->guest_ip, "0.0.0.0"))
-        at(f, "guestIPMustBeZero", "can only be true when field `%s.guestIP` is 0.0.0.0", f->path);
+        at(f, RULE_FORWARD_GUEST_IP_ZERO, "guestIPMustBeZero", "can only be true when field `%s.guestIP` is 0.0.0.0", f->path);
     check_ports(f);
     check_sockets(f);
     if (!is_word(p->proto, protos, ARRAY_SIZE(protos)))
-        at(f, "proto", "must be `tcp`, `udp`, or `any`, got `%s`", p->proto);
+        at(f, RULE_FORWARD_PROTO, "proto", "must be `tcp`, `udp`, or `any`, got `%s`", p->proto);
     if (p->reverse == TRI_TRUE && !(f->guest_socket && f->host_socket))
-        at(f, "reverse", "needs both `guestSocket` and `hostSocket`");
+        at(f, RULE_FORWARD_REVERSE, "reverse", "needs both `guestSocket` and `hostSocket`");
     if (f->k->v->plain == TRI_TRUE && p->static_ == TRI_TRUE &&
         f->guest[1] - f->guest[0] >= STATIC_RANGE_MAX)
-        warning(f->k, f->path, "%s: a static range of more than %d ports may take long to set up",
+        problem(f->k, RULE_FORWARD_STATIC_RANGE, f->path, "%s: a static range of more than %d ports may take long to set up",
                 f->path, STATIC_RANGE_MAX);
 }
 
@@ -169,8 +170,8 @@ static void check_copies(const struct check *k)
         _cleanup_free_ char *guest = xasprintf("copyToHost[%u].guest", i);
         _cleanup_free_ char *host = xasprintf("copyToHost[%u].host", i);
 
-        check_absolute(k, guest, k->v->copy_to_host[i].guest);
-        check_absolute(k, host, k->v->copy_to_host[i].host);
+        check_absolute(k, RULE_COPY_TO_HOST_PATH, guest, k->v->copy_to_host[i].guest);
+        check_absolute(k, RULE_COPY_TO_HOST_PATH, host, k->v->copy_to_host[i].host);
     }
 }
 

@@ -10,7 +10,7 @@ enum { SECTOR = 512, SMALL_MEMORY = 16 << 20 };
 static void check_base(const struct check *k)
 {
     if (k->v->base_count)
-        diag_set_hint(problem(k, "base",
+        diag_set_hint(problem(k, RULE_BASE, "base",
                               "field `base` must be empty for YAML validation: templates "
                               "that build on others are not supported yet"),
                       "copy what you need from '%s' into this file",
@@ -25,7 +25,7 @@ static void check_minimum_lima_version(const struct check *k)
     if (!CFG_HAS(k->v, instance, minimum_lima_version))
         return;
     if (config_parse_version(text, true, &wanted) < 0) {
-        diag_set_hint(problem(k, "minimumLimaVersion",
+        diag_set_hint(problem(k, RULE_MINIMUM_LIMA_VERSION, "minimumLimaVersion",
                               "field `minimumLimaVersion` must be a semvar value, got `%s`", text),
                       "write three numbers, such as 2.0.0");
         return;
@@ -33,7 +33,7 @@ static void check_minimum_lima_version(const struct check *k)
     if (config_parse_version(LIMA_VERSION, true, &ours) == 0 &&
         config_version_cmp(&wanted, &ours) > 0)
         problem(
-            k, "minimumLimaVersion",
+            k, RULE_LIMA_VERSION_TOO_NEW, "minimumLimaVersion",
             "template requires Lima version `%s` (field `minimumLimaVersion`); the formats here "
             "are those of `%s`",
             text, LIMA_VERSION);
@@ -43,7 +43,7 @@ static void check_vm_type(const struct check *k)
 {
     static const char *const known[] = {"qemu"};
 
-    check_word(k, "vmType", k->v->vm_type, known, ARRAY_SIZE(known));
+    check_word(k, RULE_VM_TYPE, "vmType", k->v->vm_type, known, ARRAY_SIZE(known));
 }
 
 static void check_qemu_opts(const struct check *k)
@@ -54,18 +54,18 @@ static void check_qemu_opts(const struct check *k)
 
     if (CFG_HAS(q, qemu_opts, minimum_version) &&
         config_parse_version(q->minimum_version, false, &version) < 0)
-        diag_set_hint(problem(k, "vmOpts.qemu.minimumVersion",
+        diag_set_hint(problem(k, RULE_QEMU_MINIMUM_VERSION, "vmOpts.qemu.minimumVersion",
                               "field `vmOpts.qemu.minimumVersion` must be a semvar value, got `%s`",
                               q->minimum_version),
                       "write three numbers, such as 7.2.0");
     if (!str_empty(q->accel))
-        check_word(k, "vmOpts.qemu.accel", q->accel, accels, ARRAY_SIZE(accels));
+        check_word(k, RULE_QEMU_ACCEL, "vmOpts.qemu.accel", q->accel, accels, ARRAY_SIZE(accels));
     for (unsigned i = 0; i < q->cpu_type_count; i++) {
         _cleanup_free_ char *path = xasprintf("vmOpts.qemu.cpuType.%s", q->cpu_type[i].key);
         enum arch arch;
 
         if (arch_from_string(q->cpu_type[i].key, &arch) < 0)
-            warning(k, path, "field `%s`: `%s` is no architecture; the entry is ignored", path,
+            problem(k, RULE_CPU_TYPE_ARCH, path, "field `%s`: `%s` is no architecture; the entry is ignored", path,
                     q->cpu_type[i].key);
     }
 }
@@ -76,7 +76,7 @@ static void check_cpu_type(const struct check *k)
     const struct config_qemu_opts *q = &k->v->vm_opts.qemu;
 
     if (k->v->cpu_type_count)
-        warning(k, "cpuType",
+        problem(k, RULE_CPU_TYPE_DEPRECATED, "cpuType",
                 "The top-level `cpuType` field is deprecated and will be removed in a "
                 "future release. Please migrate to `vmOpts.qemu.cpuType`.");
     for (unsigned i = 0; i < k->v->cpu_type_count; i++) {
@@ -85,7 +85,7 @@ static void check_cpu_type(const struct check *k)
         for (unsigned n = 0; n < q->cpu_type_count; n++)
             if (streq(q->cpu_type[n].key, old->key) && *old->value && *q->cpu_type[n].value &&
                 !streq(q->cpu_type[n].value, old->value))
-                warning(k, "cpuType", "Conflicting cpuType for arch `%s`: top-level=`%s`, "
+                problem(k, RULE_CPU_TYPE_CONFLICT, "cpuType", "Conflicting cpuType for arch `%s`: top-level=`%s`, "
                         "vmOpts.qemu=`%s`; using vmOpts.qemu value", old->key, old->value,
                         q->cpu_type[n].value);
     }
@@ -96,14 +96,14 @@ static void check_os(const struct check *k)
     static const char *const systems[] = {"Linux", "Darwin", "FreeBSD", "Windows"};
     const char *os = k->v->os, *arch = k->v->arch;
 
-    check_word(k, "os", os, systems, ARRAY_SIZE(systems));
+    check_word(k, RULE_OS, "os", os, systems, ARRAY_SIZE(systems));
     if (streq(os, "Windows") && !streq(arch, "x86_64") && !streq(arch, "aarch64"))
-        problem(k, "os",
+        problem(k, RULE_OS_WINDOWS_ARCH, "os",
                 "field `os`: a Windows guest needs the architecture `x86_64` or `aarch64`, "
                 "got `%s`",
                 arch);
     if (!streq(os, "Linux") && is_word(os, systems, ARRAY_SIZE(systems)))
-        warning(k, "os", "`os: %s` is experimental", os);
+        problem(k, RULE_OS_EXPERIMENTAL, "os", "`os: %s` is experimental", os);
 }
 
 static void check_architecture(const struct check *k)
@@ -113,25 +113,25 @@ static void check_architecture(const struct check *k)
 
     check_arch(k, "arch", arch);
     if (arch_from_string(arch, &known) == 0 && known != ARCH_X86_64 && known != ARCH_AARCH64)
-        warning(k, "arch", "`arch: %s` is experimental", arch);
+        problem(k, RULE_ARCH_EXPERIMENTAL, "arch", "`arch: %s` is experimental", arch);
 }
 
 static void check_cpus(const struct check *k)
 {
     if (k->v->cpus < 1)
-        problem(k, "cpus", "field `cpus` must be set to a number greater than 0, got %lld",
+        problem(k, RULE_CPUS, "cpus", "field `cpus` must be set to a number greater than 0, got %lld",
                 (long long)k->v->cpus);
 }
 
 static bool size_of(const struct check *k, const char *path, const char *text, uint64_t *ret)
 {
     if (parse_size(text, ret) < 0 || *ret > INT64_MAX) {
-        diag_set_hint(problem(k, path, "field `%s` has an invalid value: `%s`", path, text),
+        diag_set_hint(problem(k, RULE_SIZE, path, "field `%s` has an invalid value: `%s`", path, text),
                       "write a number and a unit, such as `4GiB` or `512MiB`");
         return false;
     }
     if (*ret == 0)
-        problem(k, path, "field `%s` has an invalid value: `%s` is no size to work with", path,
+        problem(k, RULE_SIZE_ZERO, path, "field `%s` has an invalid value: `%s` is no size to work with", path,
                 text);
     return *ret > 0;
 }
@@ -144,7 +144,7 @@ static void check_memory(const struct check *k)
 
     if (!size_of(k, "memory", text, &bytes) || bytes >= SMALL_MEMORY)
         return;
-    struct diag *d = warning(k, "memory", "field `memory` is only %llu bytes",
+    struct diag *d = problem(k, RULE_MEMORY_SMALL, "memory", "field `memory` is only %llu bytes",
                              (unsigned long long)bytes);
     if (no_unit)
         diag_set_hint(d, "a number without unit counts bytes; write `%sGiB` for gibibytes", text);
@@ -162,11 +162,11 @@ static void check_disk(const struct check *k)
         return;
     /* A bare number is what people write who mean GiB: said, not refused. */
     if (no_unit)
-        diag_set_hint(warning(k, "disk", "field `disk` is only %llu bytes",
+        diag_set_hint(problem(k, RULE_DISK_SMALL, "disk", "field `disk` is only %llu bytes",
                               (unsigned long long)bytes),
                       "a number without unit counts bytes; write `%sGiB` for gibibytes", text);
     else
-        problem(k, "disk", "field `disk` has an invalid value: `%s` is less than a sector of 512 "
+        problem(k, RULE_DISK_SECTOR, "disk", "field `disk` has an invalid value: `%s` is less than a sector of 512 "
                 "bytes", text);
 }
 
@@ -180,16 +180,16 @@ static void check_mount_type(const struct check *k)
     const char *path = given ? "mountType" : "mountTypesUnsupported";
     _cleanup_free_ char *all = NULL;
 
-    check_word(k, "mountType", v->mount_type, types, ARRAY_SIZE(types));
+    check_word(k, RULE_MOUNT_TYPE, "mountType", v->mount_type, types, ARRAY_SIZE(types));
     if (is_word(v->mount_type, refused, v->mount_types_unsupported_count)) {
         all = words_joined(refused, v->mount_types_unsupported_count);
-        problem(k, path, "mount type `%s` is explicitly unsupported: field `mountType` must not be "
+        problem(k, RULE_MOUNT_TYPE_UNSUPPORTED, path, "mount type `%s` is explicitly unsupported: field `mountType` must not be "
                 "one of %s (`mountTypesUnsupported`)", v->mount_type, all);
     }
     if (streq(v->mount_type, "virtiofs"))
-        warning(k, "mountType", "`mountType: virtiofs` on Linux is experimental");
+        problem(k, RULE_MOUNT_TYPE_EXPERIMENTAL, "mountType", "`mountType: virtiofs` on Linux is experimental");
     if (v->mount_inotify == TRI_TRUE)
-        warning(k, "mountInotify", "`mountInotify` is experimental");
+        problem(k, RULE_MOUNT_INOTIFY_EXPERIMENTAL, "mountInotify", "`mountInotify` is experimental");
 }
 
 static void check_ssh(const struct check *k)
@@ -197,7 +197,7 @@ static void check_ssh(const struct check *k)
     int64_t port = k->v->ssh.local_port;
 
     if (port && port_problem(port))
-        problem(k, "ssh.localPort", "field `ssh.localPort` %s, got %lld", port_problem(port),
+        problem(k, RULE_SSH_PORT, "ssh.localPort", "field `ssh.localPort` %s, got %lld", port_problem(port),
                 (long long)port);
 }
 
@@ -207,26 +207,26 @@ static void check_audio_video(const struct check *k)
     const struct config_instance *v = k->v;
 
     if (!is_word(v->audio.interface, interfaces, ARRAY_SIZE(interfaces)))
-        problem(k, "audio.interface", "invalid audio.interface `%s`, must be `hda` or `virtio`",
+        problem(k, RULE_AUDIO_INTERFACE, "audio.interface", "invalid audio.interface `%s`, must be `hda` or `virtio`",
                 v->audio.interface);
     if (*v->audio.device)
-        warning(k, "audio.device", "`audio.device: %s` is experimental", v->audio.device);
+        problem(k, RULE_AUDIO_EXPERIMENTAL, "audio.device", "`audio.device: %s` is experimental", v->audio.device);
     if (*v->audio.interface)
-        warning(k, "audio.interface", "`audio.interface: %s` is experimental", v->audio.interface);
+        problem(k, RULE_AUDIO_EXPERIMENTAL, "audio.interface", "`audio.interface: %s` is experimental", v->audio.interface);
     if (strstr(v->video.display, "vnc"))
-        warning(k, "video.display", "`video.display: %s` is experimental", v->video.display);
+        problem(k, RULE_VIDEO_EXPERIMENTAL, "video.display", "`video.display: %s` is experimental", v->video.display);
 }
 
 static void check_prefix(const struct check *k)
 {
     if (*k->v->guest_install_prefix)
-        check_absolute(k, "guestInstallPrefix", k->v->guest_install_prefix);
+        check_absolute(k, RULE_GUEST_INSTALL_PREFIX, "guestInstallPrefix", k->v->guest_install_prefix);
 }
 
 static void check_dns(const struct check *k)
 {
     if (k->v->dns_count && k->v->host_resolver.enabled == TRI_TRUE)
-        diag_set_hint(problem(k, "dns", "field `dns` must be empty when field "
+        diag_set_hint(problem(k, RULE_DNS_AND_HOST_RESOLVER, "dns", "field `dns` must be empty when field "
                               "`hostResolver.enabled` is true"),
                       "add `hostResolver: {enabled: false}`, or leave `dns` out");
 }
@@ -253,11 +253,11 @@ static void check_param(const struct check *k)
         _cleanup_free_ char *path = xasprintf("param.%s", p->key);
 
         if (!config_is_param_name(p->key))
-            diag_set_hint(problem(k, path, "field `%s`: the name `%s` does not match "
+            diag_set_hint(problem(k, RULE_PARAM_NAME, path, "field `%s`: the name `%s` does not match "
                                   "`^[a-zA-Z][a-zA-Z0-9_]*$`", path, p->key),
                           "start with a letter; letters, digits and `_` are allowed");
         if (!is_printable(p->value))
-            problem(k, path, "field `%s`: the value contains an unprintable character", path);
+            problem(k, RULE_PARAM_VALUE, path, "field `%s`: the value contains an unprintable character", path);
     }
 }
 
@@ -271,7 +271,7 @@ void check_param_used(const struct check *k)
         if (k->c->param_used[i] || !config_is_param_name(key) ||
             !config_origin_is_own_key(k->c, "param", key))
             continue;
-        diag_set_hint(problem(k, path, "field `param` key `%s` is not used in any provision, "
+        diag_set_hint(problem(k, RULE_PARAM_UNUSED, path, "field `param` key `%s` is not used in any provision, "
                               "probe, copyToHost, or portForward", key),
                       "use it as {{.Param.%s}} or $PARAM_%s, or remove it", key, key);
     }
@@ -283,19 +283,19 @@ static void check_user(const struct check *k)
     bool windows = streq(k->v->os, "Windows");
 
     if (!config_is_user_name(u->name))
-        diag_set_hint(problem(k, "user.name", "field `user.name` must match "
+        diag_set_hint(problem(k, RULE_USER_NAME, "user.name", "field `user.name` must match "
                               "`^[a-z_][a-z0-9_-]*$`, got `%s`", u->name),
                       "lower-case letters, digits, `_` and `-`, at most 32");
     if (strpbrk(u->comment, ":\n"))
-        problem(k, "user.comment", "field `user.comment` must not contain a colon or a line break");
+        problem(k, RULE_USER_COMMENT, "user.comment", "field `user.comment` must not contain a colon or a line break");
     if (!windows)
-        check_absolute(k, "user.home", u->home);
+        check_absolute(k, RULE_USER_HOME, "user.home", u->home);
     if (strpbrk(u->home, ":\n") && !windows)
-        problem(k, "user.home", "field `user.home` must not contain a colon or a line break");
+        problem(k, RULE_USER_HOME, "user.home", "field `user.home` must not contain a colon or a line break");
     if (!windows && *u->shell != '/')
-        problem(k, "user.shell", "field `user.shell` must be an absolute path, got `%s`", u->shell);
+        problem(k, RULE_USER_SHELL, "user.shell", "field `user.shell` must be an absolute path, got `%s`", u->shell);
     else if (windows && *u->shell == '/')
-        problem(k, "user.shell", "field `user.shell` must be a program of Windows such as "
+        problem(k, RULE_USER_SHELL, "user.shell", "field `user.shell` must be a program of Windows such as "
                 "`cmd.exe`, got `%s`", u->shell);
 }
 
@@ -306,23 +306,23 @@ static void check_sudo(const struct check *k)
     if (v->user.passwordless_sudo != TRI_FALSE || streq(v->os, "Darwin"))
         return;
     if (v->plain != TRI_TRUE)
-        diag_set_hint(problem(k, "user.passwordlessSudo",
+        diag_set_hint(problem(k, RULE_SUDO_NEEDS_PLAIN, "user.passwordlessSudo",
                               "`user.passwordlessSudo: false` requires `plain: true`"),
                       "without plain mode, cima itself needs sudo in the guest");
     else
-        warning(k, "user.passwordlessSudo", "`user.passwordlessSudo: false` is experimental");
+        problem(k, RULE_SUDO_EXPERIMENTAL, "user.passwordlessSudo", "`user.passwordlessSudo: false` is experimental");
 }
 
 static void check_tpm(const struct check *k)
 {
     if (k->v->tpm == TRI_TRUE && (streq(k->v->arch, "ppc64le") || streq(k->v->arch, "s390x")))
-        problem(k, "tpm", "field `tpm` is not supported on architecture `%s`", k->v->arch);
+        problem(k, RULE_TPM_ARCH, "tpm", "field `tpm` is not supported on architecture `%s`", k->v->arch);
 }
 
 static void check_rosetta(const struct check *k)
 {
     if (k->v->rosetta.enabled == TRI_TRUE)
-        warning(k, "rosetta", "field `rosetta` is for macOS only; it is ignored");
+        problem(k, RULE_ROSETTA_IGNORED, "rosetta", "field `rosetta` is for macOS only; it is ignored");
 }
 
 static const struct rule rules[] = {

@@ -17,7 +17,7 @@ static void check_image_part(const struct check *k, const char *path, const char
 
     check_file(k, path, location, arch, digest);
     if (!streq(arch, image_arch))
-        problem(k, p_arch, "%s has unexpected architecture `%s`, must be `%s` as that of its image",
+        problem(k, RULE_IMAGE_PART_ARCH, p_arch, "%s has unexpected architecture `%s`, must be `%s` as that of its image",
                 path, arch, image_arch);
 }
 
@@ -26,7 +26,7 @@ static void check_images(const struct check *k)
     const struct config_instance *v = k->v;
 
     if (!v->images_count)
-        diag_set_hint(problem(k, "images", "field `images` must be set"),
+        diag_set_hint(problem(k, RULE_IMAGES_MISSING, "images", "field `images` must be set"),
                       "name at least one disk image: images: [{location: URL or path}]");
     for (unsigned i = 0; i < v->images_count; i++) {
         const struct config_image *m = &v->images[i];
@@ -61,7 +61,7 @@ static void check_containerd(const struct check *k)
     if (c->system != TRI_TRUE && c->user != TRI_TRUE)
         return;
     if (!c->archives_count)
-        problem(k, "containerd.archives", "field `containerd.archives` must be provided");
+        problem(k, RULE_CONTAINERD_ARCHIVES, "containerd.archives", "field `containerd.archives` must be provided");
     for (unsigned i = 0; i < c->archives_count; i++) {
         const struct config_file_ref *m = &c->archives[i];
         _cleanup_free_ char *path = xasprintf("containerd.archives[%u]", i);
@@ -78,7 +78,7 @@ static void check_disks(const struct check *k)
         const char *why = config_instance_name_problem(name ? name : "");
 
         if (why && !(name && (str_ends(name, ".yaml") || str_ends(name, ".yml"))))
-            problem(k, path, "field `%s is invalid`: `%s`: %s", path, name ? name : "", why);
+            problem(k, RULE_DISK_NAME, path, "field `%s is invalid`: `%s`: %s", path, name ? name : "", why);
     }
 }
 
@@ -90,27 +90,27 @@ static void check_location(const struct check *k, const struct config_mount *m, 
     const char *loc = m->location;
 
     if (*loc == '~') {
-        problem(k, path,
+        problem(k, RULE_MOUNT_LOCATION_HOME, path,
                 "field `%s` refers to an unexpandable path: `%s`: only `~/` is replaced by "
                 "a home directory",
                 path, loc);
         return;
     }
-    if (!check_absolute(k, path, loc))
+    if (!check_absolute(k, RULE_MOUNT_LOCATION_ABSOLUTE, path, loc))
         return;
     switch (k->path_kind(loc)) {
     case PATH_DIR:
         return;
     case PATH_MISSING:
-        warning(k, path, "field `%s` refers to a non-existent path: `%s`", path, loc);
+        problem(k, RULE_MOUNT_LOCATION_MISSING, path, "field `%s` refers to a non-existent path: `%s`", path, loc);
         return;
     case PATH_UNREADABLE:
-        problem(k, path, "field `%s` refers to an inaccessible path: `%s`: %s", path, loc,
+        problem(k, RULE_MOUNT_LOCATION_UNREADABLE, path, "field `%s` refers to an inaccessible path: `%s`: %s", path, loc,
                 strerror(errno));
         return;
     case PATH_FILE:
     case PATH_SOCKET:
-        problem(k, path, "field `%s` refers to a non-directory path: `%s`", path, loc);
+        problem(k, RULE_MOUNT_LOCATION_NO_DIRECTORY, path, "field `%s` refers to a non-directory path: `%s`", path, loc);
     }
 }
 
@@ -122,27 +122,27 @@ static void check_mount_point(const struct check *k, const struct config_mount *
     const char *point = m->mount_point;
 
     if (*point == '~' && !streq(point, m->location)) {
-        problem(k, path, "field `%s` must not start with \"~\": there is no shell that replaces it "
+        problem(k, RULE_MOUNT_POINT_HOME, path, "field `%s` must not start with \"~\": there is no shell that replaces it "
                 "in the guest", path);
         return;
     }
     if (*point != '/') {
         /* The default is the location, and that has been said. */
         if (!streq(point, m->location))
-            check_absolute(k, path, point);
+            check_absolute(k, RULE_MOUNT_POINT_ABSOLUTE, path, point);
         return;
     }
     clean = path_normalise("/", point);
     home = path_normalise("/", k->v->user.home);
     if (is_word(clean, system_dirs, ARRAY_SIZE(system_dirs)))
-        diag_set_hint(problem(k, path,
+        diag_set_hint(problem(k, RULE_MOUNT_POINT_SYSTEM, path,
                               "field `%s` must not be a system path such as /etc or /usr, "
                               "got `%s`",
                               path, point),
                       "choose another mountPoint, for example /mnt%s",
                       streq(clean, "/") ? "" : clean);
     else if (streq(clean, home))
-        problem(k, path, "field `%s` is the reserved internal home directory `%s`", path, home);
+        problem(k, RULE_MOUNT_POINT_USER_HOME, path, "field `%s` is the reserved internal home directory `%s`", path, home);
 }
 
 static void check_mount_options(const struct check *k, const struct config_mount *m, unsigned i)
@@ -160,14 +160,14 @@ static void check_mount_options(const struct check *k, const struct config_mount
     _cleanup_free_ char *queue = xasprintf("mounts[%u].virtiofs.queueSize", i);
     uint64_t size;
 
-    check_word(k, model, m->ninep.security_model, models, ARRAY_SIZE(models));
-    check_word(k, version, m->ninep.protocol_version, versions, ARRAY_SIZE(versions));
-    check_word(k, cache, m->ninep.cache, caches, ARRAY_SIZE(caches));
-    check_word(k, driver, m->sshfs.sftp_driver, drivers, ARRAY_SIZE(drivers));
+    check_word(k, RULE_MOUNT_9P_SECURITY_MODEL, model, m->ninep.security_model, models, ARRAY_SIZE(models));
+    check_word(k, RULE_MOUNT_9P_PROTOCOL_VERSION, version, m->ninep.protocol_version, versions, ARRAY_SIZE(versions));
+    check_word(k, RULE_MOUNT_9P_CACHE, cache, m->ninep.cache, caches, ARRAY_SIZE(caches));
+    check_word(k, RULE_MOUNT_SFTP_DRIVER, driver, m->sshfs.sftp_driver, drivers, ARRAY_SIZE(drivers));
     if (parse_size(m->ninep.msize, &size) < 0)
-        problem(k, msize, "field `%s` has an invalid value: `%s`", msize, m->ninep.msize);
+        problem(k, RULE_MOUNT_9P_MSIZE, msize, "field `%s` has an invalid value: `%s`", msize, m->ninep.msize);
     if (CFG_HAS(&m->virtiofs, virtiofs, queue_size) && m->virtiofs.queue_size < 1)
-        problem(k, queue, "field `%s` must be > 0, got %lld", queue,
+        problem(k, RULE_MOUNT_QUEUE_SIZE, queue, "field `%s` must be > 0, got %lld", queue,
                 (long long)m->virtiofs.queue_size);
 }
 
@@ -209,17 +209,17 @@ static void check_network_lima(const struct check *k, const struct config_networ
     enum network_mode mode = network_mode(doc, n->lima);
 
     if (mode == NETWORK_UNDEFINED)
-        diag_set_hint(problem(k, lima, "field `%s` references network `%s` which is not defined in "
+        diag_set_hint(problem(k, RULE_NETWORK_UNDEFINED, lima, "field `%s` references network `%s` which is not defined in "
                               "networks.yaml", lima, n->lima),
                       "use `user-v2`, or define it in _config/networks.yaml");
     else if (mode == NETWORK_MACOS)
-        diag_set_hint(problem(k, lima, "field `%s` is only supported on macOS right now: network "
+        diag_set_hint(problem(k, RULE_NETWORK_MACOS, lima, "field `%s` is only supported on macOS right now: network "
                               "`%s` is of another mode than user-v2", lima, n->lima),
                       "use `lima: user-v2`");
     if (!str_empty(n->socket))
-        problem(k, lima, "field `%s` and field `%s.socket` are mutually exclusive", lima, path);
+        problem(k, RULE_NETWORK_EXCLUSIVE, lima, "field `%s` and field `%s.socket` are mutually exclusive", lima, path);
     if (n->vz_nat == TRI_TRUE)
-        problem(k, lima, "field `%s` and field `%s.vzNAT` are mutually exclusive", lima, path);
+        problem(k, RULE_NETWORK_EXCLUSIVE, lima, "field `%s` and field `%s.vzNAT` are mutually exclusive", lima, path);
 }
 
 static void check_network_link(const struct check *k, const struct config_network *n,
@@ -233,18 +233,18 @@ static void check_network_link(const struct check *k, const struct config_networ
         check_network_lima(k, n, path, doc);
     } else if (!str_empty(n->socket)) {
         if (n->vz_nat == TRI_TRUE)
-            problem(k, socket, "field `%s` and field `%s.vzNAT` are mutually exclusive", socket,
+            problem(k, RULE_NETWORK_EXCLUSIVE, socket, "field `%s` and field `%s.vzNAT` are mutually exclusive", socket,
                     path);
         kind = k->path_kind(n->socket);
         if (kind == PATH_UNREADABLE)
-            problem(k, socket, "field `%s` refers to an inaccessible path: `%s`: %s", socket,
+            problem(k, RULE_NETWORK_SOCKET_UNREADABLE, socket, "field `%s` refers to an inaccessible path: `%s`: %s", socket,
                     n->socket, strerror(errno));
         else if (kind != PATH_SOCKET && kind != PATH_MISSING)
-            problem(k, socket, "field `%s` `%s` points to a non-socket file", socket, n->socket);
+            problem(k, RULE_NETWORK_SOCKET_KIND, socket, "field `%s` `%s` points to a non-socket file", socket, n->socket);
     } else if (n->vz_nat == TRI_TRUE) {
-        warning(k, path, "vmType qemu: ignoring %s: [vzNAT]", path);
+        problem(k, RULE_NETWORK_VZNAT_IGNORED, path, "vmType qemu: ignoring %s: [vzNAT]", path);
     } else {
-        problem(k, lima, "field `%s` or field `%s` must be set", lima, socket);
+        problem(k, RULE_NETWORK_EMPTY, lima, "field `%s` or field `%s` must be set", lima, socket);
     }
 }
 
@@ -255,11 +255,11 @@ static void check_network_mac(const struct check *k, const struct config_network
     uint8_t octets[6];
 
     if (config_parse_mac(n->mac_address, octets) < 0)
-        diag_set_hint(problem(k, mac, "field `%s` must be a 48 bit (6 bytes) MAC address, got `%s`",
+        diag_set_hint(problem(k, RULE_NETWORK_MAC, mac, "field `%s` must be a 48 bit (6 bytes) MAC address, got `%s`",
                               mac, n->mac_address),
                       "write six pairs of digits, such as 52:55:55:12:34:56");
     else if (octets[0] & 1)
-        problem(k, mac, "field `%s` is a group address and can't be the address of a card: `%s`",
+        problem(k, RULE_NETWORK_MAC_GROUP, mac, "field `%s` is a group address and can't be the address of a card: `%s`",
                 mac, n->mac_address);
 }
 
@@ -270,17 +270,17 @@ static void check_network_interface(const struct check *k, const struct config_n
     const char *name = n->interface;
 
     if (strlen(name) > INTERFACE_NAME_MAX)
-        problem(k, interface, "field `%s` must be less than 16 bytes, but is %zu bytes: `%s`",
+        problem(k, RULE_NETWORK_INTERFACE_LENGTH, interface, "field `%s` must be less than 16 bytes, but is %zu bytes: `%s`",
                 interface, strlen(name), name);
     if (strpbrk(name, " \t\r\n/"))
-        problem(k, interface, "field `%s` must not contain whitespace or slashes, got `%s`",
+        problem(k, RULE_NETWORK_INTERFACE_CHARACTERS, interface, "field `%s` must not contain whitespace or slashes, got `%s`",
                 interface, name);
     if (streq(name, "eth0"))
-        problem(k, interface, "field `%s` must not be set to `eth0` because it is reserved for "
+        problem(k, RULE_NETWORK_INTERFACE_ETH0, interface, "field `%s` must not be set to `eth0` because it is reserved for "
                 "slirp", interface);
     for (unsigned j = 0; j < i; j++)
         if (streq(k->v->networks[j].interface, name)) {
-            problem(k, interface, "field `%s` value `%s` has already been used by field "
+            problem(k, RULE_NETWORK_INTERFACE_TWICE, interface, "field `%s` value `%s` has already been used by field "
                     "`networks[%u].interface`", interface, name, j);
             break;
         }
@@ -331,14 +331,14 @@ static void check_mode_fields(const struct check *k, const struct config_provisi
         _cleanup_free_ char *field = xasprintf("%s.%s", path, key);
 
         if (cfg_has(p, only[i].row) && !(only[i].modes & mode))
-            problem(k, field, "field `%s` must not be set when mode is `%s`", field,
+            problem(k, RULE_PROVISION_FIELD_OF_MODE, field, "field `%s` must not be set when mode is `%s`", field,
                     provision_mode_to_string(p->mode));
     }
     if (CFG_HAS(p, provision, skip_default_dependency_resolution) &&
         p->mode != PROVISION_DEPENDENCY) {
         _cleanup_free_ char *field = xasprintf("%s.mode", path);
 
-        problem(k, field, "field `%s` cannot set skipDefaultDependencyResolution, only valid on "
+        problem(k, RULE_PROVISION_SKIP_DEPENDENCY, field, "field `%s` cannot set skipDefaultDependencyResolution, only valid on "
                 "scripts of type `dependency`", field);
     }
 }
@@ -351,12 +351,12 @@ static void check_provision_path(const struct check *k, const struct config_prov
     unsigned mode;
 
     if (str_empty(p->path))
-        problem(k, file, "field `%s` must not be empty when mode is `%s`", file,
+        problem(k, RULE_PROVISION_PATH_MISSING, file, "field `%s` must not be empty when mode is `%s`", file,
                 provision_mode_to_string(p->mode));
     else
-        check_absolute(k, file, p->path);
+        check_absolute(k, RULE_PROVISION_PATH_ABSOLUTE, file, p->path);
     if (parse_octal_mode(p->permissions, &mode) < 0)
-        diag_set_hint(problem(k, permissions, "field `%s` must be an octal number, got `%s`",
+        diag_set_hint(problem(k, RULE_PROVISION_PERMISSIONS, permissions, "field `%s` must be an octal number, got `%s`",
                               permissions, p->permissions),
                       "write it as chmod takes it, such as 644");
 }
@@ -367,7 +367,7 @@ static void check_file_url(const struct check *k, const struct config_base_ref *
     _cleanup_free_ char *url = xasprintf("%s.file.url", path);
 
     if (!str_empty(file->url))
-        diag_set_hint(problem(k, url, "field `%s` must be empty during validation (script should "
+        diag_set_hint(problem(k, RULE_FILE_NOT_EMBEDDED, url, "field `%s` must be empty during validation (script should "
                               "already be embedded): files beside a template are not supported yet",
                               url),
                       "put the content of '%s' into `script`", file->url);
@@ -380,9 +380,9 @@ static void check_script(const struct check *k, const struct config_provision *p
     if (p->mode == PROVISION_DATA || p->mode == PROVISION_YQ)
         return;
     if (str_empty(p->script) && str_empty(p->playbook) && str_empty(p->file.url))
-        problem(k, script, "field `%s` must not be empty", script);
+        problem(k, RULE_PROVISION_SCRIPT_MISSING, script, "field `%s` must not be empty", script);
     if (p->script && strstr(p->script, "LIMA_CIDATA"))
-        warning(k, script, "field `%s`: provisioning scripts should not reference the LIMA_CIDATA "
+        problem(k, RULE_PROVISION_LIMA_CIDATA, script, "field `%s`: provisioning scripts should not reference the LIMA_CIDATA "
                 "variables", script);
 }
 
@@ -399,9 +399,9 @@ static void check_provision(const struct check *k)
         if (p->mode == PROVISION_DATA || p->mode == PROVISION_YQ)
             check_provision_path(k, p, path);
         if (p->mode == PROVISION_YQ && str_empty(p->expression))
-            problem(k, expression, "field `%s` must not be empty when mode is `yq`", expression);
+            problem(k, RULE_PROVISION_EXPRESSION_MISSING, expression, "field `%s` must not be empty when mode is `yq`", expression);
         if (p->mode == PROVISION_ANSIBLE)
-            warning(k, path, "%s: provision mode `ansible` is deprecated", path);
+            problem(k, RULE_PROVISION_ANSIBLE_DEPRECATED, path, "%s: provision mode `ansible` is deprecated", path);
     }
 }
 
@@ -415,9 +415,9 @@ static void check_probes(const struct check *k)
 
         check_file_url(k, &p->file, path);
         if (!streq(p->mode, "readiness"))
-            problem(k, mode, "field `%s` can only be `readiness`, got `%s`", mode, p->mode);
+            problem(k, RULE_PROBE_MODE, mode, "field `%s` can only be `readiness`, got `%s`", mode, p->mode);
         if (!str_starts(p->script, "#!") && str_empty(p->file.url))
-            diag_set_hint(problem(k, script, "field `%s` must start with a '#!' line", script),
+            diag_set_hint(problem(k, RULE_PROBE_SHEBANG, script, "field `%s` must start with a '#!' line", script),
                           "put `#!/bin/sh` in its first line");
     }
 }

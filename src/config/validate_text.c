@@ -56,7 +56,7 @@ static void check_text(const struct check *k, const struct place *at, const char
     const char *path = sbuf_str(&b);
     /* Where another rule has spoken of the field already, nothing is added. */
     if (!is_known(k, path))
-        problem(k, path, "field `%s` must not contain a line break or another control character",
+        problem(k, RULE_ONE_LINE, path, "field `%s` must not contain a line break or another control character",
                 path);
 }
 
@@ -70,7 +70,7 @@ static void check_map(const struct check *k, const struct place *at, const struc
             _cleanup_sbuf_ struct sbuf path = SBUF_INIT;
 
             place_write(at, &path);
-            problem(k, sbuf_str(&path), "field `%s`: a name must not contain a control character",
+            problem(k, RULE_ONE_LINE, sbuf_str(&path), "field `%s`: a name must not contain a control character",
                     sbuf_str(&path));
         } else {
             check_text(k, &value, kv[i].value);

@@ -32,6 +32,26 @@ static int check_interrupt(const struct inst_report *r, struct err *err)
     return 0;
 }
 
+/* What this host can't do (an older QEMU than asked for, a device that it lacks) may be there on the
+ * day of the start, which refuses it again: here it is a warning. */
+static int try_plan(const struct driver_ctx *ctx, const struct inst_report *r, struct err *err)
+{
+    _cleanup_err_ struct err why = ERR_INIT;
+    _cleanup_diags_ struct diags d = DIAGS_INIT;
+
+    if (inst_try_plan(ctx, &(struct inst_report){0}, &why) == 0)
+        return 0;
+    if (why.kind != ERR_UNSUPPORTED)
+        return err_move(err, &why);
+    _cleanup_free_ char *text = err_message(&why);
+    struct diag *warning = diags_add(&d, DIAG_WARNING, NULL, "instance `%s` cannot start as it is: "
+                                     "%s", ctx->inst->name, text);
+    if (why.hint)
+        diag_set_hint(warning, "%s", why.hint);
+    inst_warnings(r, &d);
+    return 0;
+}
+
 /* Everything that can fail: the image, the disk, the plan. */
 static int fill_draft(const struct inst_env *env, const struct instance *i,
                       const struct inst_template *t, const struct config_instance *cfg,
@@ -52,7 +72,7 @@ static int fill_draft(const struct inst_env *env, const struct instance *i,
         check_interrupt(r, err) < 0)
         return -1;
     inst_step(r, "checking that the machine can start");
-    if (inst_try_plan(&ctx, &(struct inst_report){0}, err) < 0)
+    if (try_plan(&ctx, r, err) < 0)
         return -1;
     return check_interrupt(r, err);
 }
@@ -64,7 +84,7 @@ int inst_create(const struct inst_env *env, const char *name, const struct inst_
     _cleanup_config_ struct config config = CONFIG_INIT;
     _cleanup_diags_ struct diags warnings = DIAGS_INIT;
     _cleanup_instance_ struct instance taken = INSTANCE_INIT;
-    struct config_layer layer = {t->path, t->text, t->len};
+    struct config_layer layer = {t->path, t->text, t->len, NULL};
 
     if (store_check_name(env->store, name, err) < 0)
         return -1;

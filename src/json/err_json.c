@@ -11,6 +11,7 @@ static struct json *diag_to_json(const struct diag *d)
     struct json *j = json_object_new();
 
     json_set_str(j, "severity", d->severity == DIAG_WARNING ? "warning" : "error");
+    json_set_str(j, "kind", d->kind);
     json_set_str(j, "path", d->path);
     json_set_str(j, "message", d->msg);
     json_set_str(j, "hint", d->hint);
@@ -66,6 +67,7 @@ static void diag_from_json(const struct json *j, struct diags *diags)
         diags_add(diags, streq0(json_get_str(j, "severity"), "warning") ? DIAG_WARNING : DIAG_ERROR,
                   json_get_str(j, "path"), "%s", msg ? msg : "");
 
+    diag_set_kind(d, json_get_str(j, "kind"));
     if (json_get_str(j, "hint"))
         diag_set_hint(d, "%s", json_get_str(j, "hint"));
     if (json_get_str(j, "file"))

@@ -107,11 +107,11 @@ Test(err, text_for_a_person)
     err_hint(&e, "cima validate a.yaml");
     _cleanup_free_ char *text = err_text(&e);
     cr_assert_str_eq(text, "reading 'a.yaml': 2 problems\n"
-                           "a.yaml:3:1: unknown field 'cpu'\n"
+                           "a.yaml:3:1: error: unknown field 'cpu'\n"
                            "    cpu: 4\n"
                            "    ^\n"
                            "    hint: did you mean 'cpus'?\n"
-                           "a.yaml:4:9: not a size\n"
+                           "a.yaml:4:9: error: not a size\n"
                            "    memory: lots\n"
                            "            ^\n"
                            "    line one\n"
@@ -135,7 +135,7 @@ Test(err, S21_everything_is_printable)
     _cleanup_free_ char *text = err_text(&e);
     cr_assert_str_eq(line, "c\\x07: guest said \\x1b[2J\\nlevel=info; hint: h\\r");
     cr_assert_str_eq(text, "c\\x07: guest said \\x1b[2J\\nlevel=info\n"
-                           "f\\x1b:1:2: m\\x1b\n"
+                           "f\\x1b:1:2: error: m\\x1b\n"
                            "    s\\x1bt\n"
                            "     ^\n"
                            "    hint: i\\x1b\n"
@@ -189,18 +189,18 @@ Test(diag, caret_is_in_its_column)
         unsigned line, col;
         const char *source, *out;
     } t[] = {
-        {1, 1, "abc", "f:1:1: msg\n    abc\n    ^"},
-        {1, 4, "abc", "f:1:4: msg\n    abc\n       ^"},
-        {1, 3, "\t\tx: y", "f:1:3: msg\n    \t\tx: y\n    \t\t^"},
-        {2, 3, "\xc3\xbc\xc3\xbcx", "f:2:3: msg\n    \xc3\xbc\xc3\xbcx\n      ^"},
-        {2, 3, "\xe6\x97\xa5\xe6\x9c\xacx", "f:2:3: msg\n    \xe6\x97\xa5\xe6\x9c\xacx\n        ^"},
-        {2, 2, "\xffy", "f:2:2: msg\n    \\xffy\n        ^"},
-        {1, 0, "abc\r\n", "f:1: msg\n    abc"},
-        {0, 0, "abc", "f: msg"},
-        {7, 2, NULL, "f:7:2: msg"},
-        {1, 4, "abc", "f:1:4: msg\n    abc\n       ^"},
-        {1, 8, "abc", "f:1:8: msg\n    abc\n       ^"},
-        {1, 1, "", "f:1:1: msg\n    \n    ^"},
+        {1, 1, "abc", "f:1:1: error: msg\n    abc\n    ^"},
+        {1, 4, "abc", "f:1:4: error: msg\n    abc\n       ^"},
+        {1, 3, "\t\tx: y", "f:1:3: error: msg\n    \t\tx: y\n    \t\t^"},
+        {2, 3, "\xc3\xbc\xc3\xbcx", "f:2:3: error: msg\n    \xc3\xbc\xc3\xbcx\n      ^"},
+        {2, 3, "\xe6\x97\xa5\xe6\x9c\xacx", "f:2:3: error: msg\n    \xe6\x97\xa5\xe6\x9c\xacx\n        ^"},
+        {2, 2, "\xffy", "f:2:2: error: msg\n    \\xffy\n        ^"},
+        {1, 0, "abc\r\n", "f:1: error: msg\n    abc"},
+        {0, 0, "abc", "f: error: msg"},
+        {7, 2, NULL, "f:7:2: error: msg"},
+        {1, 4, "abc", "f:1:4: error: msg\n    abc\n       ^"},
+        {1, 8, "abc", "f:1:8: error: msg\n    abc\n       ^"},
+        {1, 1, "", "f:1:1: error: msg\n    \n    ^"},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
@@ -237,7 +237,7 @@ Test(diag, without_a_file_it_is_the_message)
 
     diag_set_hint(diags_add(&d, DIAG_WARNING, "cpus", "too many"), "use %d", 4);
     diag_format(&d.v[0], &out);
-    cr_assert_str_eq(sbuf_str(&out), "too many\n    hint: use 4");
+    cr_assert_str_eq(sbuf_str(&out), "warning: too many\n    hint: use 4");
     cr_assert_not(diags_has_errors(&d));
     diags_add(&d, DIAG_ERROR, "x", "y");
     cr_assert(diags_has_errors(&d));

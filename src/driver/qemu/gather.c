@@ -94,8 +94,7 @@ static int read_frozen(const struct driver_ctx *ctx, struct qemu_facts *f, struc
     return 0;
 }
 
-int qemu_gather_binary(const struct driver_ctx *ctx, struct qemu_facts *f, struct diags *notes,
-                       struct err *err)
+int qemu_gather_binary(const struct driver_ctx *ctx, struct qemu_facts *f, struct err *err)
 {
     enum arch arch = config_arch(ctx->cfg);
     const struct qemu_arch *a = qemu_arch(arch);
@@ -117,7 +116,7 @@ int qemu_gather_binary(const struct driver_ctx *ctx, struct qemu_facts *f, struc
                                      .env_args = &f->env_args,
                                      .env_name = f->env_name,
                                      .machine = f->machine};
-    return qemu_plan_check_version(&f->in, notes, err);
+    return 0;
 }
 
 /* ---- firmware -------------------------------------------------------------------------------- */
@@ -332,9 +331,9 @@ static int refuse_unsupported(const struct driver_ctx *ctx, struct err *err)
 int qemu_gather(const struct driver_ctx *ctx, struct qemu_facts *f, struct diags *notes,
                 struct err *err)
 {
-    if (refuse_unsupported(ctx, err) < 0 || qemu_gather_binary(ctx, f, notes, err) < 0 ||
-        look_at_disk(ctx, f, err) < 0 || look_at_kernel(ctx, f, err) < 0 ||
-        read_cmdline(ctx, f, err) < 0 ||
+    if (refuse_unsupported(ctx, err) < 0 || qemu_gather_binary(ctx, f, err) < 0 ||
+        qemu_plan_check_version(&f->in, notes, err) < 0 || look_at_disk(ctx, f, err) < 0 ||
+        look_at_kernel(ctx, f, err) < 0 || read_cmdline(ctx, f, err) < 0 ||
         qemu_gather_firmware(ctx, f, notes, err) < 0)
         return -1;
     f->in.has_iso = has_file(ctx, INST_ISO) || f->in.old_iso;

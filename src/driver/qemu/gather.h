@@ -35,8 +35,7 @@ char *qemu_program_name(const char *env_name, const char *value, enum arch arch,
                         struct strv *ret_args, struct err *err);
 
 /* The binary and what it can do: enough to create an instance. */
-int qemu_gather_binary(const struct driver_ctx *ctx, struct qemu_facts *f, struct diags *notes,
-                       struct err *err);
+int qemu_gather_binary(const struct driver_ctx *ctx, struct qemu_facts *f, struct err *err);
 /* Everything. */
 int qemu_gather(const struct driver_ctx *ctx, struct qemu_facts *f, struct diags *notes,
                 struct err *err);

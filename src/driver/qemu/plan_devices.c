@@ -43,6 +43,8 @@ static int network(struct builder *b, unsigned i)
                 n->lima);
         return err_hint(b->err, "take it out; the instance has its user network without it");
     }
+    if (str_empty(n->socket) && n->vz_nat == TRI_TRUE)
+        return 0; /* of macOS; validation has said so */
     if (str_empty(n->socket))
         return err_set(b->err, ERR_CONFIG, "field `%s` names neither `lima` nor `socket`", field);
     qemu_cmdline_opts(&b->plan->cmdline, "-netdev",

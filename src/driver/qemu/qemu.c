@@ -32,7 +32,7 @@ static int create_disk(const struct driver_ctx *ctx, const struct image_result *
     uint64_t minimum = 0;
     int made;
 
-    if (qemu_gather_binary(ctx, &f, &notes, err) < 0 ||
+    if (qemu_gather_binary(ctx, &f, err) < 0 ||
         qemu_gather_firmware(ctx, &f, &notes, err) < 0)
         return -1;
     made = qemu_disk_create(ctx->inst, &image->info, config_disk_bytes(ctx->cfg), &minimum, err);

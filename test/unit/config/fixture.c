@@ -50,7 +50,7 @@ struct config_context test_context(void)
 int test_load(const char *yaml, const struct config_context *ctx, struct config *ret,
               struct diags *d)
 {
-    const struct config_input in = {.instance = {"test.yaml", yaml, strlen(yaml)}};
+    const struct config_input in = {.instance = {"test.yaml", yaml, strlen(yaml), NULL}};
     _cleanup_err_ struct err err = ERR_INIT;
 
     if (config_load(&in, ctx, ret, d, &err) == 0)
@@ -83,7 +83,6 @@ char *test_diags_text(const struct diags *d)
     struct sbuf out = SBUF_INIT;
 
     for (size_t i = 0; i < d->n; i++) {
-        sbuf_addstr(&out, d->v[i].severity == DIAG_ERROR ? "error: " : "warning: ");
         diag_format(&d->v[i], &out);
         sbuf_addch(&out, '\n');
     }

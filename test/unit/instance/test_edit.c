@@ -29,7 +29,7 @@ static void expect_err(struct err *err, enum err_kind kind, const char *text)
 
 static int check(struct world *w, const struct inst_edit *e, const char *text, struct err *err)
 {
-    const struct config_layer layer = {"new.yaml", text, strlen(text)};
+    const struct config_layer layer = {"new.yaml", text, strlen(text), NULL};
 
     sbuf_clear(&w->warnings);
     return inst_edit_check(&w->env, e, &layer, &w->report, err);
@@ -54,7 +54,7 @@ Test(edit, checks)
     expect_err(&err, ERR_CONFIG, "empty");
     fakes.disk_bytes = UINT64_C(50) << 30;
     cr_expect_eq(check(&w, &e, SIMPLE_YAML "disk: 20GiB\n", &err), -1);
-    expect_err(&err, ERR_CONFIG, "new.yaml:4:7: disk shrinking");
+    expect_err(&err, ERR_CONFIG, "new.yaml:4:7: error: disk shrinking");
     cr_expect_eq(check(&w, &e, SIMPLE_YAML "disk: 60GiB\n", &err), 0);
 }
 
