@@ -94,7 +94,7 @@ static int edit_once(struct cli *cli, const struct inst_edit *e, const char *hin
     }
     /* Silent first: the warnings of a text that is rejected are part of the error, and their places
      * are those of the file that it is kept in. */
-    struct config_layer layer = {rejected, text, len};
+    struct config_layer layer = {rejected, text, len, NULL};
     if (inst_edit_check(&cli->env, e, &layer, &(struct inst_report){0}, err) == 0) {
         layer.name = e->path;
         return inst_edit_check(&cli->env, e, &layer, &cli_report, err) < 0 ? -1 : 1;

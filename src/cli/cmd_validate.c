@@ -13,7 +13,7 @@ int cli_fill_template(struct cli *cli, const struct inst_template *t, struct con
 {
     _cleanup_diags_ struct diags warnings = DIAGS_INIT;
     const struct inst_env *env = &cli->env;
-    struct config_layer layer = {t->path, t->text, t->len};
+    struct config_layer layer = {t->path, t->text, t->len, NULL};
     int r =
         store_fill_template(env->store, name_for(env, t), &layer, env->host, ret, &warnings, err);
 
@@ -26,7 +26,7 @@ int cli_load_template(struct cli *cli, const struct inst_template *t, struct con
 {
     _cleanup_diags_ struct diags warnings = DIAGS_INIT;
     const struct inst_env *env = &cli->env;
-    struct config_layer layer = {t->path, t->text, t->len};
+    struct config_layer layer = {t->path, t->text, t->len, NULL};
     int r =
         store_load_template(env->store, name_for(env, t), &layer, env->host, ret, &warnings, err);
 

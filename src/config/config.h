@@ -98,10 +98,12 @@ struct config_context {
     const char *ssh_over_vsock; /* LIMA_SSH_OVER_VSOCK of the environment, NULL when unset */
 };
 
+struct yaml_places;
 struct config_layer {
     const char *name; /* for messages: the file's path, or "<stdin>" */
     const char *text;
     size_t len;
+    struct yaml_places *places; /* of a text that was put together (yaml/places.h); or NULL */
 };
 
 struct config_input {

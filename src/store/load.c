@@ -74,8 +74,9 @@ static int load_in(const struct store *s, const struct store_around *around, loa
     _cleanup_free_ char *dir = store_instance_dir(s, name);
     struct config_input in = {
         .instance = *layer,
-        .default_ = {around->default_path, around->default_text, around->default_len},
-        .override = {around->override_path, around->override_text, around->override_len},
+        .default_ = {around->default_path, around->default_text, around->default_len, NULL},
+        .override = {around->override_path, around->override_text, around->override_len,
+                     NULL},
     };
     struct config_context ctx = {
         .host = host,
@@ -133,7 +134,7 @@ int instance_load_config(const struct store *s, const struct instance *i,
     _cleanup_free_ char *text = read_yaml(i, &len, err);
     if (!text)
         return -1;
-    struct config_layer layer = {path, text, len};
+    struct config_layer layer = {path, text, len, NULL};
     if (instance_load_text(s, i, &layer, host, ret, ret_warnings, err) < 0)
         return err_wrap(err, "loading instance `%s`", i->name);
     return 0;
@@ -148,7 +149,7 @@ int instance_load_config_in(const struct store *s, const struct store_around *ar
     _cleanup_free_ char *text = read_yaml(i, &len, err);
     if (!text || read_version(i, &version, err) < 0)
         return -1;
-    struct config_layer layer = {path, text, len};
+    struct config_layer layer = {path, text, len, NULL};
     if (load_in(s, around, config_load, i->name, &layer, version, NULL, host, ret, NULL, err) < 0)
         return err_wrap(err, "loading instance `%s`", i->name);
     return 0;

@@ -28,7 +28,7 @@ static void check_diags(const struct diags *d)
 
 static void check_reads_back(const char *text, const char *yaml)
 {
-    const struct config_layer layer = {"again", text, strlen(text)};
+    const struct config_layer layer = {"again", text, strlen(text), NULL};
     _cleanup_config_ struct config c = CONFIG_INIT;
     _cleanup_diags_ struct diags d = DIAGS_INIT;
     _cleanup_err_ struct err err = ERR_INIT;
@@ -60,7 +60,7 @@ static void check_config(const struct config *c)
 /* The part up to the next separator; moves *data behind it. NULL when nothing is left. */
 static struct config_layer next_layer(const char **data, size_t *size, const char *name)
 {
-    struct config_layer layer = {name, *data, *size};
+    struct config_layer layer = {name, *data, *size, NULL};
     const char *end = *data ? memmem(*data, *size, separator, sizeof(separator) - 1) : NULL;
 
     if (end) {

@@ -225,7 +225,7 @@ static int load_config(struct state *s, struct plan_result *r)
 {
     _cleanup_free_ char *yaml = real_places(s->c->yaml);
     _cleanup_diags_ struct diags ignored = DIAGS_INIT;
-    const struct config_input in = {.instance = {"case.yaml", yaml, strlen(yaml)}};
+    const struct config_input in = {.instance = {"case.yaml", yaml, strlen(yaml), NULL}};
     const struct config_context ctx = {.host = &s->host,
                                        .instance_name = s->inst.name,
                                        .instance_dir = s->inst.dir,

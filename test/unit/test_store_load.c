@@ -57,7 +57,7 @@ Test(load, S1_23_version_of_the_instance)
 Test(load, a_template_is_no_old_instance)
 {
     _fixture_ struct fixture f = fixture_new();
-    const struct config_layer layer = {"new.yaml", IMAGES, strlen(IMAGES)};
+    const struct config_layer layer = {"new.yaml", IMAGES, strlen(IMAGES), NULL};
     _cleanup_config_ struct config c = CONFIG_INIT;
     _cleanup_diags_ struct diags warnings = DIAGS_INIT;
     _cleanup_err_ struct err e = ERR_INIT;

@@ -269,7 +269,7 @@ Test(config_fill, user_of_the_guest)
 Test(config_parse, null_absent_empty)
 {
     static const char text[] = "cpus: null\nmounts: []\nmessage: ''\nenv: ~\nmemory: 'null'\n";
-    const struct config_layer layer = {"t.yaml", text, sizeof(text) - 1};
+    const struct config_layer layer = {"t.yaml", text, sizeof(text) - 1, NULL};
     _cleanup_config_ struct config c = CONFIG_INIT;
     _cleanup_diags_ struct diags d = DIAGS_INIT;
     _cleanup_err_ struct err err = ERR_INIT;

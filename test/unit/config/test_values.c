@@ -7,7 +7,7 @@
 /* The value of a field after filling; "" when the YAML is refused. Validation is left out. */
 static char *value_of(const char *yaml, const char *(*get)(const struct config_instance *))
 {
-    const struct config_layer layer = {"t.yaml", yaml, strlen(yaml)};
+    const struct config_layer layer = {"t.yaml", yaml, strlen(yaml), NULL};
     const struct config_context ctx = test_context();
     _cleanup_config_ struct config c = CONFIG_INIT;
     _cleanup_diags_ struct diags d = DIAGS_INIT;
@@ -250,9 +250,9 @@ static const char OVERRIDE[] = "\nmounts:\n- {location: /a, mountPoint: /a, writ
 Test(config_places, of_merged_values)
 {
     const struct config_input in = {
-        .instance = {"i.yaml", INSTANCE, sizeof(INSTANCE) - 1},
-        .default_ = {"d.yaml", DEFAULT, sizeof(DEFAULT) - 1},
-        .override = {"o.yaml", OVERRIDE, sizeof(OVERRIDE) - 1},
+        .instance = {"i.yaml", INSTANCE, sizeof(INSTANCE) - 1, NULL},
+        .default_ = {"d.yaml", DEFAULT, sizeof(DEFAULT) - 1, NULL},
+        .override = {"o.yaml", OVERRIDE, sizeof(OVERRIDE) - 1, NULL},
     };
     static const struct {
         const char *path, *file;
