@@ -185,19 +185,19 @@ void config_validate_param_use(const struct config *c, const struct config_conte
 /* ---- rules (rules.def, rules.c) --------------------------------------------------------------- */
 
 enum config_rule {
-#define RULE(name, id, severity, summary) RULE_##name,
+#define RULE(name, id, severity, summary, hint) RULE_##name,
 #include "config/rules.def"
 #undef RULE
     RULE_COUNT,
 };
 
 struct config_rule_info {
-    const char *id, *summary;
+    const char *id, *summary, *hint;
     enum diag_severity severity;
 };
 extern const struct config_rule_info config_rules[];
 
-/* Adds a problem, an error or a warning as the rule says. */
+/* Adds a problem, an error or a warning as the rule says, with its hint. */
 struct diag *config_problem(struct diags *d, enum config_rule rule, const char *path,
                             const char *fmt, ...) PRINTF_FORMAT(4, 5);
 /* It is the name of the field that is wrong, not its value: that is what is pointed at. */

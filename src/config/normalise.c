@@ -68,21 +68,53 @@ static const char *word_for_yes_no(const char *s)
     return NULL;
 }
 
-static void wrong_type(struct norm *n, const struct yaml_node *node, const struct yaml_node *at,
-                       const char *wanted, bool wants_bool)
+/* What to do about a value of the wrong type: what people mean who write it so. */
+static void hint_type(struct diag *p, const struct yaml_node *node, enum config_kind kind)
 {
-    const char *path = sbuf_str(&n->path), *word;
+    bool list = kind == KIND_LIST || config_kind_is_texts(kind);
+    bool map = kind == KIND_SUB || kind == KIND_MAP || kind == KIND_ANY;
+    const char *word = kind == KIND_BOOL && node->type == YAML_SCALAR
+                           ? word_for_yes_no(node->value) : NULL;
+
+    if (word)
+        diag_set_hint(p, "write %s%s", word, node->style == YAML_PLAIN ? "" : " without quotes");
+    else if (kind == KIND_BOOL)
+        diag_set_hint(p, "write true or false");
+    else if (kind == KIND_PORTS)
+        diag_set_hint(p, "write the first and the last port: [8000, 8010]");
+    else if (list && node->type == YAML_SCALAR && kind != KIND_LIST && !yaml_is_null(node))
+        diag_set_hint(p, "write it as a list: [%s]", node->value);
+    else if (list)
+        diag_set_hint(p, "put `- ` in front of each entry");
+    else if (map)
+        diag_set_hint(p, "write `name: value` lines below the field, further to the right");
+    else if (kind == KIND_STR && node->type != YAML_SCALAR && node->flow)
+        diag_set_hint(p, "a text that starts with `%s` needs quotes",
+                      node->type == YAML_MAP ? "{" : "[");
+    else if (kind == KIND_IP)
+        diag_set_hint(p, "write an address such as 192.168.5.3");
+    else if (config_kind_is_int(kind))
+        diag_set_hint(p, "write digits only, such as 4");
+    else
+        diag_set_hint(p, "write a single value behind the colon");
+}
+
+/* wanted: NULL, or what is said instead of the kind's own words. */
+static void wrong_type(struct norm *n, const struct yaml_node *node, const struct yaml_node *at,
+                       enum config_kind kind, const char *wanted)
+{
+    const char *path = sbuf_str(&n->path);
     struct diag *p;
 
-    if (node->type != YAML_SCALAR || yaml_is_null(node)) {
-        problem(n, RULE_TYPE, at, "field `%s` must be %s, but this is %s", path, wanted,
-                yaml_describe(node));
-        return;
-    }
-    p = problem(n, RULE_TYPE, at, "field `%s` must be %s, got `%s`", path, wanted, node->value);
-    word = wants_bool ? word_for_yes_no(node->value) : NULL;
-    if (p && word)
-        diag_set_hint(p, "write %s%s", word, node->style == YAML_PLAIN ? "" : " without quotes");
+    wanted = wanted ? wanted : config_kind_text(kind);
+    if (node->type != YAML_SCALAR || yaml_is_null(node))
+        p = problem(n, RULE_TYPE, at, "field `%s` must be %s, but this is %s", path, wanted,
+                    yaml_describe(node));
+    else
+        p = problem(n, RULE_TYPE, at, "field `%s` must be %s, got `%s`", path, wanted,
+                    node->value);
+    if (p)
+        hint_type(p, node, kind);
 }
 
 static bool too_long(struct norm *n, const struct yaml_node *node, const struct yaml_node *at)
@@ -216,7 +248,7 @@ static int read_int(struct norm *n, const struct yaml_node *node, const struct y
     if (r == 0 && kind == KIND_UINT && (*ret < 0 || *ret > UINT32_MAX))
         r = -3;
     if (r == -1) {
-        wrong_type(n, node, at, config_kind_text(kind), false);
+        wrong_type(n, node, at, kind, NULL);
     } else if (r == -2) {
         problem(n, RULE_NUMBER_FRACTION, at, "field `%s` must be %s, got the fraction `%s`", path,
                 config_kind_text(kind), node->value);
@@ -236,13 +268,33 @@ static int put_ip(struct norm *n, const struct yaml_node *node, const struct yam
         return -1;
     ip = node->type == YAML_SCALAR ? config_canonical_ip(node->value) : NULL;
     if (!ip) {
-        wrong_type(n, node, at, config_kind_text(KIND_IP), false);
+        wrong_type(n, node, at, KIND_IP, NULL);
         return -1;
     }
     if (key)
         put_key(n, key);
     put_line_text(n, node, ip);
     return 0;
+}
+
+static void wrong_word(struct norm *n, const struct config_field *f, const struct yaml_node *node,
+                       const struct yaml_node *at)
+{
+    _cleanup_free_ const char **words = xreallocarray(NULL, (size_t)f->words->count, sizeof(*words));
+    _cleanup_sbuf_ struct sbuf all = SBUF_INIT;
+    size_t count = 0;
+    const char *near;
+    struct diag *p;
+
+    for (int i = 1; i < f->words->count; i++) {
+        words[count++] = f->words->to_string(i);
+        sbuf_addf(&all, "%s`%s`", i > 1 ? ", " : "", words[count - 1]);
+    }
+    near = config_nearest(node->value, words, count);
+    p = problem(n, RULE_WORD, at, "field `%s` must be one of %s; got `%s`", sbuf_str(&n->path),
+                sbuf_str(&all), node->value);
+    if (p && near)
+        diag_set_hint(p, "did you mean `%s`?", near);
 }
 
 /* One value that is a single word, number or text. */
@@ -262,19 +314,14 @@ static int put_scalar(struct norm *n, const struct config_field *f, const struct
         return 0;
     }
     if (node->type != YAML_SCALAR || (f->kind == KIND_BOOL && yaml_core_type(node) != YAML_BOOL)) {
-        wrong_type(n, node, at, config_kind_text(f->kind), f->kind == KIND_BOOL);
+        wrong_type(n, node, at, f->kind, NULL);
         return -1;
     }
     if (f->kind == KIND_BOOL) {
         v = *node->value == 't' || *node->value == 'T' ? TRI_TRUE : TRI_FALSE;
     } else if (f->kind == KIND_ENUM) {
         if (f->words->from_string(node->value, &word) < 0) {
-            _cleanup_sbuf_ struct sbuf words = SBUF_INIT;
-
-            for (int i = 1; i < f->words->count; i++)
-                sbuf_addf(&words, "%s`%s`", i > 1 ? ", " : "", f->words->to_string(i));
-            problem(n, RULE_WORD, at, "field `%s` must be one of %s; got `%s`",
-                    sbuf_str(&n->path), sbuf_str(&words), node->value);
+            wrong_word(n, f, node, at);
             return -1;
         }
         v = word;
@@ -312,7 +359,7 @@ static void put_list_item(struct norm *n, const struct config_field *f,
     } else if (item->type == YAML_SCALAR) {
         put_line_text(n, item, yaml_is_null(item) ? "" : item->value);
     } else {
-        wrong_type(n, item, at, "a text", false);
+        wrong_type(n, item, at, KIND_STR, NULL);
     }
 }
 
@@ -320,13 +367,7 @@ static int put_texts(struct norm *n, const struct config_field *f, const struct 
                      const struct yaml_node *at)
 {
     if (node->type != YAML_SEQ) {
-        struct diag *p;
-        size_t before = n->d->n;
-
-        wrong_type(n, node, at, config_kind_text(f->kind), false);
-        p = n->d->n > before ? &n->d->v[n->d->n - 1] : NULL;
-        if (p && node->type == YAML_SCALAR && f->kind != KIND_PORTS)
-            diag_set_hint(p, "write it as a list: [%s]", node->value);
+        wrong_type(n, node, at, f->kind, NULL);
         return -1;
     }
     if (f->kind == KIND_PORTS && node->n > 2) {
@@ -370,8 +411,7 @@ static void put_entry(struct norm *n, const struct config_mapping *m, const stru
     } else {
         bool text_too = config_mapping_has_short_form(m);
 
-        wrong_type(n, node, node,
-                   text_too ? "a text or a mapping" : config_kind_text(KIND_SUB), false);
+        wrong_type(n, node, node, KIND_SUB, text_too ? "a text or a mapping" : NULL);
         /* An empty entry keeps the numbers of those behind it. */
         put_raw(n, node, "{},");
     }
@@ -386,7 +426,7 @@ static int put_list(struct norm *n, const struct config_field *f, const struct y
     if (node->type != YAML_SEQ && !single) {
         bool text_too = config_mapping_has_short_form(f->sub);
 
-        wrong_type(n, node, at, text_too ? "a list" : config_kind_text(f->kind), false);
+        wrong_type(n, node, at, f->kind, text_too ? "a list" : NULL);
         return -1;
     }
     if (!single && too_long(n, node, at))
@@ -410,7 +450,7 @@ static int put_map(struct norm *n, const struct config_field *f, const struct ya
                    const struct yaml_node *at)
 {
     if (node->type != YAML_MAP) {
-        wrong_type(n, node, at, config_kind_text(f->kind), false);
+        wrong_type(n, node, at, f->kind, NULL);
         return -1;
     }
     if (too_long(n, node, at))
@@ -423,7 +463,7 @@ static int put_map(struct norm *n, const struct config_field *f, const struct ya
         size_t len = path_push(n, pair->key->value);
 
         if (pair->value->type != YAML_SCALAR) {
-            wrong_type(n, pair->value, pair->value, "a text", false);
+            wrong_type(n, pair->value, pair->value, KIND_STR, NULL);
         } else {
             sbuf_addstr(&n->out->stream, "{\"k\": ");
             put_text(n, no_name ? "" : pair->key->value);
@@ -447,7 +487,7 @@ static int put_field(struct norm *n, const struct config_field *f, const struct 
     case KIND_SUB:
         if (node->type != YAML_MAP &&
             !(node->type == YAML_SCALAR && config_mapping_has_short_form(f->sub))) {
-            wrong_type(n, node, at, config_kind_text(f->kind), false);
+            wrong_type(n, node, at, f->kind, NULL);
             return -1;
         }
         put_key(n, f->key);
@@ -465,7 +505,7 @@ static int put_field(struct norm *n, const struct config_field *f, const struct 
         _cleanup_free_ char *json = NULL;
 
         if (node->type != YAML_MAP) {
-            wrong_type(n, node, at, config_kind_text(f->kind), false);
+            wrong_type(n, node, at, f->kind, NULL);
             return -1;
         }
         json = config_node_to_json(node);

@@ -4,8 +4,8 @@
 #include "base/mem.h"
 
 const struct config_rule_info config_rules[] = {
-#define RULE(name, id_, severity_, summary_) \
-    [RULE_##name] = {.id = id_, .severity = DIAG_##severity_, .summary = summary_},
+#define RULE(name, id_, severity_, summary_, hint_) \
+    [RULE_##name] = {id_, summary_, hint_, DIAG_##severity_},
 #include "config/rules.def"
 #undef RULE
 };
@@ -22,6 +22,8 @@ struct diag *config_problem(struct diags *d, enum config_rule rule, const char *
     va_end(ap);
     struct diag *p = diags_add(d, config_rules[rule].severity, path, "%s", msg);
     diag_set_kind(p, config_rules[rule].id);
+    if (config_rules[rule].hint)
+        diag_set_hint(p, "%s", config_rules[rule].hint);
     return p;
 }
 

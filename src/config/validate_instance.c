@@ -25,9 +25,8 @@ static void check_minimum_lima_version(const struct check *k)
     if (!CFG_HAS(k->v, instance, minimum_lima_version))
         return;
     if (config_parse_version(text, true, &wanted) < 0) {
-        diag_set_hint(problem(k, RULE_MINIMUM_LIMA_VERSION, "minimumLimaVersion",
-                              "field `minimumLimaVersion` must be a semvar value, got `%s`", text),
-                      "write three numbers, such as 2.0.0");
+        problem(k, RULE_MINIMUM_LIMA_VERSION, "minimumLimaVersion",
+                              "field `minimumLimaVersion` must be a semvar value, got `%s`", text);
         return;
     }
     if (config_parse_version(LIMA_VERSION, true, &ours) == 0 &&
@@ -54,10 +53,9 @@ static void check_qemu_opts(const struct check *k)
 
     if (CFG_HAS(q, qemu_opts, minimum_version) &&
         config_parse_version(q->minimum_version, false, &version) < 0)
-        diag_set_hint(problem(k, RULE_QEMU_MINIMUM_VERSION, "vmOpts.qemu.minimumVersion",
+        problem(k, RULE_QEMU_MINIMUM_VERSION, "vmOpts.qemu.minimumVersion",
                               "field `vmOpts.qemu.minimumVersion` must be a semvar value, got `%s`",
-                              q->minimum_version),
-                      "write three numbers, such as 7.2.0");
+                              q->minimum_version);
     if (!str_empty(q->accel))
         check_word(k, RULE_QEMU_ACCEL, "vmOpts.qemu.accel", q->accel, accels, ARRAY_SIZE(accels));
     for (unsigned i = 0; i < q->cpu_type_count; i++) {
@@ -126,8 +124,7 @@ static void check_cpus(const struct check *k)
 static bool size_of(const struct check *k, const char *path, const char *text, uint64_t *ret)
 {
     if (parse_size(text, ret) < 0 || *ret > INT64_MAX) {
-        diag_set_hint(problem(k, RULE_SIZE, path, "field `%s` has an invalid value: `%s`", path, text),
-                      "write a number and a unit, such as `4GiB` or `512MiB`");
+        problem(k, RULE_SIZE, path, "field `%s` has an invalid value: `%s`", path, text);
         return false;
     }
     if (*ret == 0)
@@ -253,9 +250,8 @@ static void check_param(const struct check *k)
         _cleanup_free_ char *path = xasprintf("param.%s", p->key);
 
         if (!config_is_param_name(p->key))
-            diag_set_hint(problem(k, RULE_PARAM_NAME, path, "field `%s`: the name `%s` does not match "
-                                  "`^[a-zA-Z][a-zA-Z0-9_]*$`", path, p->key),
-                          "start with a letter; letters, digits and `_` are allowed");
+            problem(k, RULE_PARAM_NAME, path, "field `%s`: the name `%s` does not match "
+                                  "`^[a-zA-Z][a-zA-Z0-9_]*$`", path, p->key);
         if (!is_printable(p->value))
             problem(k, RULE_PARAM_VALUE, path, "field `%s`: the value contains an unprintable character", path);
     }
@@ -283,9 +279,8 @@ static void check_user(const struct check *k)
     bool windows = streq(k->v->os, "Windows");
 
     if (!config_is_user_name(u->name))
-        diag_set_hint(problem(k, RULE_USER_NAME, "user.name", "field `user.name` must match "
-                              "`^[a-z_][a-z0-9_-]*$`, got `%s`", u->name),
-                      "lower-case letters, digits, `_` and `-`, at most 32");
+        problem(k, RULE_USER_NAME, "user.name", "field `user.name` must match "
+                              "`^[a-z_][a-z0-9_-]*$`, got `%s`", u->name);
     if (strpbrk(u->comment, ":\n"))
         problem(k, RULE_USER_COMMENT, "user.comment", "field `user.comment` must not contain a colon or a line break");
     if (!windows)
@@ -306,9 +301,8 @@ static void check_sudo(const struct check *k)
     if (v->user.passwordless_sudo != TRI_FALSE || streq(v->os, "Darwin"))
         return;
     if (v->plain != TRI_TRUE)
-        diag_set_hint(problem(k, RULE_SUDO_NEEDS_PLAIN, "user.passwordlessSudo",
-                              "`user.passwordlessSudo: false` requires `plain: true`"),
-                      "without plain mode, cima itself needs sudo in the guest");
+        problem(k, RULE_SUDO_NEEDS_PLAIN, "user.passwordlessSudo",
+                              "`user.passwordlessSudo: false` requires `plain: true`");
     else
         problem(k, RULE_SUDO_EXPERIMENTAL, "user.passwordlessSudo", "`user.passwordlessSudo: false` is experimental");
 }

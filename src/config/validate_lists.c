@@ -26,8 +26,7 @@ static void check_images(const struct check *k)
     const struct config_instance *v = k->v;
 
     if (!v->images_count)
-        diag_set_hint(problem(k, RULE_IMAGES_MISSING, "images", "field `images` must be set"),
-                      "name at least one disk image: images: [{location: URL or path}]");
+        problem(k, RULE_IMAGES_MISSING, "images", "field `images` must be set");
     for (unsigned i = 0; i < v->images_count; i++) {
         const struct config_image *m = &v->images[i];
         _cleanup_free_ char *path = xasprintf("images[%u]", i);
@@ -209,13 +208,11 @@ static void check_network_lima(const struct check *k, const struct config_networ
     enum network_mode mode = network_mode(doc, n->lima);
 
     if (mode == NETWORK_UNDEFINED)
-        diag_set_hint(problem(k, RULE_NETWORK_UNDEFINED, lima, "field `%s` references network `%s` which is not defined in "
-                              "networks.yaml", lima, n->lima),
-                      "use `user-v2`, or define it in _config/networks.yaml");
+        problem(k, RULE_NETWORK_UNDEFINED, lima, "field `%s` references network `%s` which is not defined in "
+                              "networks.yaml", lima, n->lima);
     else if (mode == NETWORK_MACOS)
-        diag_set_hint(problem(k, RULE_NETWORK_MACOS, lima, "field `%s` is only supported on macOS right now: network "
-                              "`%s` is of another mode than user-v2", lima, n->lima),
-                      "use `lima: user-v2`");
+        problem(k, RULE_NETWORK_MACOS, lima, "field `%s` is only supported on macOS right now: network "
+                              "`%s` is of another mode than user-v2", lima, n->lima);
     if (!str_empty(n->socket))
         problem(k, RULE_NETWORK_EXCLUSIVE, lima, "field `%s` and field `%s.socket` are mutually exclusive", lima, path);
     if (n->vz_nat == TRI_TRUE)
@@ -255,9 +252,8 @@ static void check_network_mac(const struct check *k, const struct config_network
     uint8_t octets[6];
 
     if (config_parse_mac(n->mac_address, octets) < 0)
-        diag_set_hint(problem(k, RULE_NETWORK_MAC, mac, "field `%s` must be a 48 bit (6 bytes) MAC address, got `%s`",
-                              mac, n->mac_address),
-                      "write six pairs of digits, such as 52:55:55:12:34:56");
+        problem(k, RULE_NETWORK_MAC, mac, "field `%s` must be a 48 bit (6 bytes) MAC address, got `%s`",
+                              mac, n->mac_address);
     else if (octets[0] & 1)
         problem(k, RULE_NETWORK_MAC_GROUP, mac, "field `%s` is a group address and can't be the address of a card: `%s`",
                 mac, n->mac_address);
@@ -356,9 +352,8 @@ static void check_provision_path(const struct check *k, const struct config_prov
     else
         check_absolute(k, RULE_PROVISION_PATH_ABSOLUTE, file, p->path);
     if (parse_octal_mode(p->permissions, &mode) < 0)
-        diag_set_hint(problem(k, RULE_PROVISION_PERMISSIONS, permissions, "field `%s` must be an octal number, got `%s`",
-                              permissions, p->permissions),
-                      "write it as chmod takes it, such as 644");
+        problem(k, RULE_PROVISION_PERMISSIONS, permissions, "field `%s` must be an octal number, got `%s`",
+                              permissions, p->permissions);
 }
 
 static void check_file_url(const struct check *k, const struct config_base_ref *file,
@@ -417,8 +412,7 @@ static void check_probes(const struct check *k)
         if (!streq(p->mode, "readiness"))
             problem(k, RULE_PROBE_MODE, mode, "field `%s` can only be `readiness`, got `%s`", mode, p->mode);
         if (!str_starts(p->script, "#!") && str_empty(p->file.url))
-            diag_set_hint(problem(k, RULE_PROBE_SHEBANG, script, "field `%s` must start with a '#!' line", script),
-                          "put `#!/bin/sh` in its first line");
+            problem(k, RULE_PROBE_SHEBANG, script, "field `%s` must start with a '#!' line", script);
     }
 }
 
