@@ -1,142 +1,154 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Recording of changes; apply.c writes them. */
 #include "yaml/edit.h"
 #include "base/mem.h"
-#include "yaml/emit.h"
+#include "yaml/internal.h"
 
 void yaml_edit_release(struct yaml_edit *e)
 {
-    for (size_t i = 0; i < e->n; i++)
+    for (size_t i = 0; i < e->n; i++) {
         free(e->v[i].text);
+        yaml_doc_unref((struct yaml_doc *)e->v[i].from);
+    }
     free(e->v);
     *e = (struct yaml_edit){.doc = e->doc};
 }
 
-/* Behind the anchor and the tag, which may stand on lines of their own. */
-static size_t value_start(const char *text, const struct yaml_node *node)
+static struct yaml_change *add(struct yaml_edit *e, enum yaml_change_kind kind,
+                               const struct yaml_node *place, const struct yaml_doc *from)
 {
-    size_t at = node->start;
+    struct yaml_change *c;
 
-    while (!node->alias && at < node->end) {
-        if (text[at] == '&' || text[at] == '!')
-            at += strcspn(text + at, " \t\r\n");
-        else if (text[at] == '#')
-            at += strcspn(text + at, "\r\n");
-        else if (strchr(" \t\r\n", text[at]))
-            at++;
-        else
-            break;
-    }
-    return at < node->end ? at : node->end;
+    GROW_ARRAY(e->v, e->n, e->cap);
+    c = &e->v[e->n];
+    *c = (struct yaml_change){.kind = kind, .place = place, .seq = e->n++};
+    c->from = yaml_doc_ref((struct yaml_doc *)from);
+    return c;
 }
 
-/* A block scalar's end mark is the next token's line: the value ends with its last line that is not
- * blank, and the comments and blank lines behind it are nobody's. */
-static size_t block_end(const char *text, size_t start, size_t end)
+static int refuse(const struct yaml_edit *e, const struct yaml_node *place, const char *what,
+                  const char *why, struct err *err)
 {
-    while (end > start && strchr(" \t\r\n", text[end - 1]))
-        end--;
-    return end;
-}
-
-static bool fits_single_quotes(const char *text)
-{
-    for (const unsigned char *p = (const unsigned char *)text; *p; p++)
-        if (*p < 0x20 || *p == 0x7f || *p >= 0x80)
-            return false;
-    return true;
-}
-
-static char *as_scalar(const struct yaml_node *node, const char *text)
-{
-    struct sbuf out = SBUF_INIT;
-
-    if (node->style == YAML_SINGLE && !node->alias && fits_single_quotes(text)) {
-        sbuf_addch(&out, '\'');
-        for (; *text; text++)
-            sbuf_addf(&out, *text == '\'' ? "''" : "%c", *text);
-        sbuf_addch(&out, '\'');
-    } else if (node->style == YAML_DOUBLE && !node->alias) {
-        yaml_add_json_string(&out, text);
-    } else {
-        yaml_add_scalar(&out, text, node->in_flow);
-    }
-    return sbuf_detach(&out);
-}
-
-static int refuse(const struct yaml_edit *e, const struct yaml_pair *pair, const char *why,
-                  struct err *err)
-{
-    struct diag *d;
-
-    err_set(err, ERR_CONFIG, "cannot change the value of '%s'", pair->key->value);
-    if (err) {
-        d = diags_add(&err->diags, DIAG_ERROR, NULL, "the value of '%s' can't be changed: %s",
-                      pair->key->value, why);
-        yaml_doc_place(e->doc, pair->value, d);
-    }
+    err_set(err, ERR_CONFIG, "cannot change %s", what);
+    if (err)
+        yaml_doc_place(e->doc, place,
+                       diags_add(&err->diags, DIAG_ERROR, NULL, "%s can't be changed: %s", what,
+                                 why));
     return -1;
 }
 
-static void put(struct yaml_edit *e, size_t start, size_t end, char *text)
+/* The value of a pair may be written over. */
+static int check_pair(const struct yaml_edit *e, const struct yaml_pair *pair, bool scalar,
+                      struct err *err)
 {
-    size_t i = e->n;
+    _cleanup_free_ char *what = xasprintf("the value of '%s'", pair->key->value);
+    const struct yaml_node *v = pair->value;
 
-    for (size_t k = 0; k < e->n; k++)
-        if (e->v[k].start == start && e->v[k].end == end) {
-            free(e->v[k].text);
-            e->v[k].text = text;
-            return;
-        }
-    GROW_ARRAY(e->v, e->n, e->cap);
-    for (; i > 0 && e->v[i - 1].start > start; i--)
-        e->v[i] = e->v[i - 1];
-    e->v[i].start = start;
-    e->v[i].end = end;
-    e->v[i].text = text;
-    e->n++;
+    if (!yaml_doc_is_editable(e->doc))
+        return refuse(e, v, what, "the file is UTF-16", err);
+    if (pair->merged)
+        return refuse(e, v, what, "it comes from another mapping, by a merge key '<<'", err);
+    if (scalar && v->type != YAML_SCALAR && !v->alias)
+        return refuse(e, v, what, "it is not a single value", err);
+    return 0;
+}
+
+/* The collection may get or lose entries. */
+static int check_collection(const struct yaml_edit *e, const struct yaml_node *node,
+                            enum yaml_type type, struct err *err)
+{
+    const char *what = type == YAML_MAP ? "the mapping" : "the list";
+
+    if (!yaml_doc_is_editable(e->doc))
+        return refuse(e, node, what, "the file is UTF-16", err);
+    if (node->alias)
+        return refuse(e, node, what, "it stands elsewhere, this is an alias of it", err);
+    if (node->type != type && !yaml_is_null(node))
+        return refuse(e, node, what, type == YAML_MAP ? "it is none" : "it is no list", err);
+    return 0;
 }
 
 int yaml_edit_set(struct yaml_edit *e, const struct yaml_pair *pair, const char *text,
                   struct err *err)
 {
-    const struct yaml_node *node = pair->value;
-    const char *doc = yaml_doc_text(e->doc, NULL);
-    size_t start = value_start(doc, node), end = node->end;
-    _cleanup_free_ char *value = NULL;
-
-    if (!yaml_doc_is_editable(e->doc))
-        return refuse(e, pair, "the file is UTF-16", err);
-    if (node->type != YAML_SCALAR && !node->alias)
-        return refuse(e, pair, "it is not a single value", err);
-    if (pair->merged)
-        return refuse(e, pair, "it comes from another mapping, by a merge key '<<'", err);
-    if (node->style == YAML_LITERAL || node->style == YAML_FOLDED)
-        end = node->alias ? end : block_end(doc, start, end);
-    value = as_scalar(node, text);
-    if (start == node->end && start > 0 && !strchr(" \t\n", doc[start - 1])) {
-        /* Nothing there yet: behind the colon, or behind a tag. */
-        char *spaced = xasprintf(" %s", value);
-
-        put(e, start, end, spaced);
-    } else {
-        put(e, start, end, TAKE_PTR(value));
-    }
+    if (check_pair(e, pair, true, err) < 0)
+        return -1;
+    add(e, YAML_SET, pair->value, NULL)->text = xstrdup(text);
     return 0;
 }
 
-char *yaml_edit_apply(const struct yaml_edit *e, size_t *ret_len)
+void yaml_edit_replace_value(struct yaml_edit *e, const struct yaml_node *value,
+                             const struct yaml_doc *from, const struct yaml_node *node)
 {
-    struct sbuf out = SBUF_INIT;
-    size_t len, at = 0;
-    const char *text = yaml_doc_text(e->doc, &len);
+    add(e, YAML_REPLACE, value, from)->node = node;
+}
 
-    for (size_t i = 0; i < e->n; i++) {
-        sbuf_add(&out, text + at, e->v[i].start - at);
-        sbuf_addstr(&out, e->v[i].text);
-        at = e->v[i].end;
-    }
-    sbuf_add(&out, text + at, len - at);
-    if (ret_len)
-        *ret_len = out.len;
-    return sbuf_detach(&out);
+int yaml_edit_replace(struct yaml_edit *e, const struct yaml_pair *pair,
+                      const struct yaml_doc *from, const struct yaml_node *node, struct err *err)
+{
+    if (check_pair(e, pair, false, err) < 0)
+        return -1;
+    yaml_edit_replace_value(e, pair->value, from, node);
+    return 0;
+}
+
+int yaml_edit_replace_item(struct yaml_edit *e, const struct yaml_node *list, size_t i,
+                           const struct yaml_doc *from, const struct yaml_node *node,
+                           struct err *err)
+{
+    if (check_collection(e, list, YAML_SEQ, err) < 0)
+        return -1;
+    yaml_edit_replace_value(e, list->items[i], from, node);
+    return 0;
+}
+
+int yaml_edit_add_pair(struct yaml_edit *e, const struct yaml_node *map,
+                       const struct yaml_doc *from, const struct yaml_pair *pair, struct err *err)
+{
+    struct yaml_change *c;
+
+    if (check_collection(e, map, YAML_MAP, err) < 0)
+        return -1;
+    c = add(e, YAML_ADD, map, from);
+    c->key = pair->key;
+    c->node = pair->value;
+    c->before = SIZE_MAX;
+    return 0;
+}
+
+int yaml_edit_add_item(struct yaml_edit *e, const struct yaml_node *list, size_t before,
+                       const struct yaml_doc *from, const struct yaml_node *node, struct err *err)
+{
+    struct yaml_change *c;
+
+    if (check_collection(e, list, YAML_SEQ, err) < 0)
+        return -1;
+    c = add(e, YAML_ADD, list, from);
+    c->node = node;
+    c->before = before;
+    return 0;
+}
+
+void yaml_edit_remove_value(struct yaml_edit *e, const struct yaml_node *value)
+{
+    add(e, YAML_REMOVE, value, NULL);
+}
+
+int yaml_edit_remove_pair(struct yaml_edit *e, const struct yaml_node *map, size_t i,
+                          struct err *err)
+{
+    if (check_collection(e, map, YAML_MAP, err) < 0 ||
+        check_pair(e, &map->pairs[i], false, err) < 0)
+        return -1;
+    yaml_edit_remove_value(e, map->pairs[i].value);
+    return 0;
+}
+
+int yaml_edit_remove_item(struct yaml_edit *e, const struct yaml_node *list, size_t i,
+                          struct err *err)
+{
+    if (check_collection(e, list, YAML_SEQ, err) < 0)
+        return -1;
+    yaml_edit_remove_value(e, list->items[i]);
+    return 0;
 }

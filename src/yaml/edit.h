@@ -21,12 +21,10 @@
 #include "base/err.h"
 #include "yaml/doc.h"
 
+struct yaml_change;
 struct yaml_edit {
     const struct yaml_doc *doc;
-    struct {
-        size_t start, end;
-        char *text;
-    } *v;
+    struct yaml_change *v;
     size_t n, cap;
 };
 
