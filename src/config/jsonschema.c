@@ -297,6 +297,10 @@ static const struct {
     {&config_file_ref_mapping, "required: [location]"},
     {&config_firmware_image_mapping, "required: [location]"},
     {&config_base_ref_mapping, "required: [url]"},
+    /* What has the key `*` only hands its options on. */
+    {&config_mount_mapping,
+     "{if: {required: [mountPoint], properties: {mountPoint: {const: '*'}}}, "
+     "else: {properties: {location: {pattern: '^(/|~$|~/)|[{][{]'}}}}"},
     {&config_copy_to_host_mapping, "required: [guest, host]"},
     {&config_provision_mapping,
      "{if: {required: [mode], properties: {mode: {const: data}}}, then: {required: [path]}, "
