@@ -268,6 +268,28 @@ int64_t json_int(const struct json *j, int64_t otherwise)
     return j && json_is_integer(raw(j)) ? json_integer_value(raw(j)) : otherwise;
 }
 
+bool json_bool(const struct json *j)
+{
+    return j && json_is_true(raw(j));
+}
+
+double json_double(const struct json *j)
+{
+    return json_number_value(raw(j));
+}
+
+enum json_kind json_kind(const struct json *j)
+{
+    static const enum json_kind kinds[] = {
+        [JSON_OBJECT] = JSON_KIND_MAP,   [JSON_ARRAY] = JSON_KIND_LIST,
+        [JSON_STRING] = JSON_KIND_TEXT,  [JSON_INTEGER] = JSON_KIND_INT,
+        [JSON_REAL] = JSON_KIND_REAL,    [JSON_TRUE] = JSON_KIND_BOOL,
+        [JSON_FALSE] = JSON_KIND_BOOL,   [JSON_NULL] = JSON_KIND_NULL,
+    };
+
+    return j ? kinds[json_typeof(raw(j))] : JSON_KIND_NULL;
+}
+
 void *json_iter(const struct json *obj)
 {
     return json_object_iter(raw(obj));

@@ -55,6 +55,14 @@ struct json *json_at(const struct json *arr, size_t i);
 const char *json_str(const struct json *j);
 int64_t json_int(const struct json *j, int64_t otherwise);
 
+bool json_bool(const struct json *j); /* false when it is none */
+double json_double(const struct json *j); /* of any number */
+enum json_kind {
+    JSON_KIND_NULL, JSON_KIND_BOOL, JSON_KIND_INT, JSON_KIND_REAL, JSON_KIND_TEXT, JSON_KIND_LIST,
+    JSON_KIND_MAP,
+};
+enum json_kind json_kind(const struct json *j); /* NULL is as null */
+
 /* Walks an object: for (void *it = json_iter(o); it; it = json_iter_next(o, it)) */
 void *json_iter(const struct json *obj);
 void *json_iter_next(const struct json *obj, void *it);
