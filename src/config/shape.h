@@ -35,6 +35,8 @@ extern const size_t config_provision_only_count;
 
 /* How many words. */
 size_t config_shape_count(const struct config_shape *s);
+/* Is it one of the words, or taken as well? */
+bool config_shape_has(const struct config_shape *s, const char *word);
 /* Appends what a field may hold: "one of `hda`, `virtio`", "true or false", "list of mappings". */
 void config_field_type_text(const struct config_field *f, struct sbuf *out);
 /* What a value of that kind is, for messages: "a whole number". */

@@ -32,6 +32,17 @@ size_t config_shape_count(const struct config_shape *s)
     return n;
 }
 
+bool config_shape_has(const struct config_shape *s, const char *word)
+{
+    for (size_t i = 0; s->words[i]; i++)
+        if (streq(s->words[i], word))
+            return true;
+    for (size_t i = 0; s->also && s->also[i]; i++)
+        if (streq(s->also[i], word))
+            return true;
+    return false;
+}
+
 static const char *const kind_texts[] = {
     [KIND_STR] = "a text",           [KIND_BOOL] = "true or false",
     [KIND_INT] = "a whole number",   [KIND_SIZE] = "a size such as `4GiB`",

@@ -26,16 +26,17 @@ bool is_word(const char *s, const char *const *words, size_t n)
 }
 
 void check_word(const struct check *k, enum config_rule rule, const char *path, const char *value,
-                const char *const *words, size_t n)
+                const struct config_shape *shape)
 {
+    size_t n = config_shape_count(shape);
     _cleanup_free_ char *all = NULL;
     const char *near;
     struct diag *p;
 
-    if (is_word(value, words, n))
+    if (config_shape_has(shape, value))
         return;
-    all = words_joined(words, n);
-    near = config_nearest(value, words, n);
+    all = words_joined(shape->words, n);
+    near = config_nearest(value, shape->words, n);
     p = problem(k, rule, path, "field `%s` must be one of %s; got `%s`", path, all, value);
     if (near)
         diag_set_hint(p, "did you mean `%s`?", near);
@@ -48,12 +49,9 @@ void check_arch(const struct check *k, const char *path, const char *value)
     } aliases[] = {{"amd64", "x86_64"},   {"x64", "x86_64"},    {"arm64", "aarch64"},
                    {"arm", "armv7l"},     {"armhf", "armv7l"},  {"ppc64el", "ppc64le"},
                    {"riscv", "riscv64"}};
-    const char *words[ARCH_COUNT];
     size_t before = k->d->n;
 
-    for (int i = 0; i < ARCH_COUNT; i++)
-        words[i] = arch_to_string((enum arch)i);
-    check_word(k, RULE_ARCH, path, value, words, ARCH_COUNT);
+    check_word(k, RULE_ARCH, path, value, &config_shape_arch);
     for (size_t i = 0; k->d->n > before && i < ARRAY_SIZE(aliases); i++)
         if (streq(aliases[i].alias, value))
             diag_set_hint(&k->d->v[before], "write `%s`", aliases[i].arch);

@@ -5,6 +5,7 @@
 #define CIMA_CONFIG_VALIDATE_H
 
 #include "config/internal.h"
+#include "config/shape.h"
 
 struct check {
     const struct config *c;
@@ -33,7 +34,7 @@ char *words_joined(const char *const *words, size_t n);
 bool is_word(const char *s, const char *const *words, size_t n);
 /* A value that must be one of some words; hints at the nearest. */
 void check_word(const struct check *k, enum config_rule rule, const char *path, const char *value,
-                const char *const *words, size_t n);
+                const struct config_shape *shape);
 void check_arch(const struct check *k, const char *path, const char *value);
 /* "must be …" unless the port is 1 to 65535 and not 22, then NULL. */
 const char *port_problem(int64_t port);

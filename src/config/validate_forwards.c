@@ -128,14 +128,13 @@ static void check_sockets(const struct forward *f)
 
 static void check_forward(const struct forward *f)
 {
-    static const char *const protos[] = {"tcp", "udp", "any"};
     const struct config_port_forward *p = f->p;
 
     if (p->guest_ip_must_be_zero == TRI_TRUE && !streq(p->guest_ip, "0.0.0.0"))
         at(f, RULE_FORWARD_GUEST_IP_ZERO, "guestIPMustBeZero", "can only be true when field `%s.guestIP` is 0.0.0.0", f->path);
     check_ports(f);
     check_sockets(f);
-    if (!is_word(p->proto, protos, ARRAY_SIZE(protos)))
+    if (!config_shape_has(&config_shape_proto, p->proto))
         at(f, RULE_FORWARD_PROTO, "proto", "must be `tcp`, `udp`, or `any`, got `%s`", p->proto);
     if (p->reverse == TRI_TRUE && !(f->guest_socket && f->host_socket))
         at(f, RULE_FORWARD_REVERSE, "reverse", "needs both `guestSocket` and `hostSocket`");

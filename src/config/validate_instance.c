@@ -40,14 +40,11 @@ static void check_minimum_lima_version(const struct check *k)
 
 static void check_vm_type(const struct check *k)
 {
-    static const char *const known[] = {"qemu"};
-
-    check_word(k, RULE_VM_TYPE, "vmType", k->v->vm_type, known, ARRAY_SIZE(known));
+    check_word(k, RULE_VM_TYPE, "vmType", k->v->vm_type, &config_shape_vm_type);
 }
 
 static void check_qemu_opts(const struct check *k)
 {
-    static const char *const accels[] = {"kvm", "tcg"};
     const struct config_qemu_opts *q = &k->v->vm_opts.qemu;
     struct config_version version;
 
@@ -57,7 +54,7 @@ static void check_qemu_opts(const struct check *k)
                               "field `vmOpts.qemu.minimumVersion` must be a semvar value, got `%s`",
                               q->minimum_version);
     if (!str_empty(q->accel))
-        check_word(k, RULE_QEMU_ACCEL, "vmOpts.qemu.accel", q->accel, accels, ARRAY_SIZE(accels));
+        check_word(k, RULE_QEMU_ACCEL, "vmOpts.qemu.accel", q->accel, &config_shape_accel);
     for (unsigned i = 0; i < q->cpu_type_count; i++) {
         _cleanup_free_ char *path = xasprintf("vmOpts.qemu.cpuType.%s", q->cpu_type[i].key);
         enum arch arch;
@@ -91,16 +88,15 @@ static void check_cpu_type(const struct check *k)
 
 static void check_os(const struct check *k)
 {
-    static const char *const systems[] = {"Linux", "Darwin", "FreeBSD", "Windows"};
     const char *os = k->v->os, *arch = k->v->arch;
 
-    check_word(k, RULE_OS, "os", os, systems, ARRAY_SIZE(systems));
+    check_word(k, RULE_OS, "os", os, &config_shape_os);
     if (streq(os, "Windows") && !streq(arch, "x86_64") && !streq(arch, "aarch64"))
         problem(k, RULE_OS_WINDOWS_ARCH, "os",
                 "field `os`: a Windows guest needs the architecture `x86_64` or `aarch64`, "
                 "got `%s`",
                 arch);
-    if (!streq(os, "Linux") && is_word(os, systems, ARRAY_SIZE(systems)))
+    if (!streq(os, "Linux") && config_shape_has(&config_shape_os, os))
         problem(k, RULE_OS_EXPERIMENTAL, "os", "`os: %s` is experimental", os);
 }
 
@@ -170,14 +166,13 @@ static void check_disk(const struct check *k)
 /* S1-06 to S1-09, S1-25. */
 static void check_mount_type(const struct check *k)
 {
-    static const char *const types[] = {"reverse-sshfs", "9p", "virtiofs"};
     const struct config_instance *v = k->v;
     const char *const *refused = (const char *const *)v->mount_types_unsupported;
     bool given = CFG_HAS(v, instance, mount_type);
     const char *path = given ? "mountType" : "mountTypesUnsupported";
     _cleanup_free_ char *all = NULL;
 
-    check_word(k, RULE_MOUNT_TYPE, "mountType", v->mount_type, types, ARRAY_SIZE(types));
+    check_word(k, RULE_MOUNT_TYPE, "mountType", v->mount_type, &config_shape_mount_type);
     if (is_word(v->mount_type, refused, v->mount_types_unsupported_count)) {
         all = words_joined(refused, v->mount_types_unsupported_count);
         problem(k, RULE_MOUNT_TYPE_UNSUPPORTED, path, "mount type `%s` is explicitly unsupported: field `mountType` must not be "
@@ -200,10 +195,9 @@ static void check_ssh(const struct check *k)
 
 static void check_audio_video(const struct check *k)
 {
-    static const char *const interfaces[] = {"", "hda", "virtio"};
     const struct config_instance *v = k->v;
 
-    if (!is_word(v->audio.interface, interfaces, ARRAY_SIZE(interfaces)))
+    if (!config_shape_has(&config_shape_audio_interface, v->audio.interface))
         problem(k, RULE_AUDIO_INTERFACE, "audio.interface", "invalid audio.interface `%s`, must be `hda` or `virtio`",
                 v->audio.interface);
     if (*v->audio.device)

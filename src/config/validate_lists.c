@@ -146,11 +146,6 @@ static void check_mount_point(const struct check *k, const struct config_mount *
 
 static void check_mount_options(const struct check *k, const struct config_mount *m, unsigned i)
 {
-    static const char *const models[] = {"none", "passthrough", "mapped", "mapped-xattr",
-                                         "mapped-file"};
-    static const char *const versions[] = {"9p2000", "9p2000.u", "9p2000.L"};
-    static const char *const caches[] = {"none", "loose", "fscache", "mmap", "readahead"};
-    static const char *const drivers[] = {"", "builtin", "openssh-sftp-server"};
     _cleanup_free_ char *model = xasprintf("mounts[%u].9p.securityModel", i);
     _cleanup_free_ char *version = xasprintf("mounts[%u].9p.protocolVersion", i);
     _cleanup_free_ char *cache = xasprintf("mounts[%u].9p.cache", i);
@@ -159,10 +154,12 @@ static void check_mount_options(const struct check *k, const struct config_mount
     _cleanup_free_ char *queue = xasprintf("mounts[%u].virtiofs.queueSize", i);
     uint64_t size;
 
-    check_word(k, RULE_MOUNT_9P_SECURITY_MODEL, model, m->ninep.security_model, models, ARRAY_SIZE(models));
-    check_word(k, RULE_MOUNT_9P_PROTOCOL_VERSION, version, m->ninep.protocol_version, versions, ARRAY_SIZE(versions));
-    check_word(k, RULE_MOUNT_9P_CACHE, cache, m->ninep.cache, caches, ARRAY_SIZE(caches));
-    check_word(k, RULE_MOUNT_SFTP_DRIVER, driver, m->sshfs.sftp_driver, drivers, ARRAY_SIZE(drivers));
+    check_word(k, RULE_MOUNT_9P_SECURITY_MODEL, model, m->ninep.security_model,
+               &config_shape_security_model);
+    check_word(k, RULE_MOUNT_9P_PROTOCOL_VERSION, version, m->ninep.protocol_version,
+               &config_shape_protocol_version);
+    check_word(k, RULE_MOUNT_9P_CACHE, cache, m->ninep.cache, &config_shape_cache);
+    check_word(k, RULE_MOUNT_SFTP_DRIVER, driver, m->sshfs.sftp_driver, &config_shape_sftp_driver);
     if (parse_size(m->ninep.msize, &size) < 0)
         problem(k, RULE_MOUNT_9P_MSIZE, msize, "field `%s` has an invalid value: `%s`", msize, m->ninep.msize);
     if (CFG_HAS(&m->virtiofs, virtiofs, queue_size) && m->virtiofs.queue_size < 1)
@@ -303,30 +300,19 @@ static void check_networks(const struct check *k)
 
 /* ---- provisioning ---------------------------------------------------------------------------- */
 
-#define MODE_BIT(m) (1U << PROVISION_##m)
-
 /* Fields that only some modes know. */
 static void check_mode_fields(const struct check *k, const struct config_provision *p,
                               const char *path)
 {
-    const unsigned data = MODE_BIT(DATA), yq = MODE_BIT(YQ), mode = 1U << p->mode;
-    static const struct config_mapping *const m = &config_provision_mapping;
-    const struct {
-        size_t row;
-        unsigned modes;
-    } only[] = {
-        {CFG_ROW_provision_content, data},       {CFG_ROW_provision_overwrite, data},
-        {CFG_ROW_provision_owner, data | yq},    {CFG_ROW_provision_path, data | yq},
-        {CFG_ROW_provision_permissions, data | yq},
-        {CFG_ROW_provision_expression, yq},      {CFG_ROW_provision_format, yq},
-        {CFG_ROW_provision_playbook, MODE_BIT(ANSIBLE)},
-    };
+    const struct config_provision_only *only = config_provision_only;
 
-    for (size_t i = 0; i < ARRAY_SIZE(only); i++) {
-        const char *key = m->fields[only[i].row].key;
+    for (size_t i = 0; i < config_provision_only_count; i++) {
+        const char *key = config_provision_mapping.fields[only[i].row].key;
         _cleanup_free_ char *field = xasprintf("%s.%s", path, key);
 
-        if (cfg_has(p, only[i].row) && !(only[i].modes & mode))
+        if (only[i].row == CFG_ROW_provision_skip_default_dependency_resolution)
+            continue; /* below: it has a text of its own */
+        if (cfg_has(p, only[i].row) && !(only[i].modes >> p->mode & 1))
             problem(k, RULE_PROVISION_FIELD_OF_MODE, field, "field `%s` must not be set when mode is `%s`", field,
                     provision_mode_to_string(p->mode));
     }
