@@ -103,11 +103,11 @@ static bool is_merge_key(const struct yaml_node *key)
            (key->tag ? streq(key->tag, "tag:yaml.org,2002:merge") : key->style == YAML_PLAIN);
 }
 
-static int set_anchor(struct builder *b, const yaml_char_t *name, const struct yaml_node *node,
-                      bool open)
+static int set_anchor(struct builder *b, const yaml_char_t *name, struct yaml_node *node, bool open)
 {
     if (!name)
         return 0;
+    node->anchored = true;
     if (b->n_anchors == YAML_MAX_ANCHORS)
         return fail_node(b, node, "the document has more than %d anchors", YAML_MAX_ANCHORS);
     GROW_ARRAY(b->anchors, b->n_anchors, b->cap_anchors);
@@ -124,6 +124,7 @@ static int add_node(struct builder *b, const struct yaml_node *node)
     }
     struct frame *f = &b->stack[b->depth - 1];
 
+    f->node->refs |= node->refs;
     if (f->node->type == YAML_SEQ) {
         GROW_ARRAY(f->items, f->n, f->cap);
         f->items[f->n++] = node;
@@ -201,6 +202,9 @@ static int on_alias(struct builder *b, const yaml_event_t *ev)
             return fail_node(b, node, "the alias '*%s' stands inside of what it names", name);
         *node = *b->anchors[i].node;
         node->alias = true;
+        node->anchored = false;
+        node->refs = true;
+        node->target = b->anchors[i].node;
         node->in_flow = place.in_flow;
         node->line = place.line;
         node->col = place.col;
@@ -300,7 +304,7 @@ static int expand_merges(struct builder *b, struct frame *f)
         any |= is_merge_key(own[i].key);
     if (!any)
         return 0;
-    f->merged = true;
+    f->merged = f->node->refs = true;
     f->pairs = NULL;
     f->n = f->cap = 0;
     for (size_t i = 0; i < n_own; i++)
@@ -329,11 +333,22 @@ static int expand_merges(struct builder *b, struct frame *f)
     return r;
 }
 
-static const struct yaml_pair *keep_pairs(struct builder *b, const struct frame *f)
+static struct yaml_pair *keep_pairs(struct builder *b, const struct frame *f)
 {
     size_t size = f->n * sizeof(*f->pairs);
 
     return f->n ? memcpy(arena_alloc(&b->doc->arena, size), f->pairs, size) : NULL;
+}
+
+/* The pairs as they are written. */
+static void keep_own(struct builder *b, const struct frame *f)
+{
+    struct yaml_pair *own = keep_pairs(b, f);
+
+    for (size_t i = 0; i < f->n; i++)
+        own[i].merged = is_merge_key(own[i].key);
+    f->node->own = own;
+    f->node->n_own = f->n;
 }
 
 static int on_end(struct builder *b, const yaml_event_t *ev)
@@ -344,8 +359,7 @@ static int on_end(struct builder *b, const yaml_event_t *ev)
     if (node->type == YAML_MAP) {
         if (check_duplicates(b, f->pairs, f->n) < 0)
             return -1;
-        node->own = keep_pairs(b, f);
-        node->n_own = f->n;
+        keep_own(b, f);
         if (expand_merges(b, f) < 0)
             return -1;
     }

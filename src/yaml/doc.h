@@ -24,7 +24,7 @@ enum yaml_core { YAML_NULL, YAML_BOOL, YAML_INT, YAML_FLOAT, YAML_STR };
 struct yaml_node;
 struct yaml_pair {
     const struct yaml_node *key, *value;
-    bool merged; /* comes from a `<<` */
+    bool merged; /* comes from a `<<`; among `own`: is one */
 };
 
 struct yaml_node {
@@ -33,6 +33,9 @@ struct yaml_node {
     bool flow;                      /* of a collection: {…} or […] */
     bool in_flow;                   /* stands inside of {…} or […] */
     bool alias;                     /* stands for an anchored node, whose content it shows */
+    bool anchored;                  /* has an anchor itself */
+    bool refs;                      /* there is an alias or a `<<` in it, or it is an alias */
+    const struct yaml_node *target; /* of an alias: the anchored node */
     const char *tag;                /* as written and resolved ("tag:yaml.org,2002:str"), or NULL */
     const char *value;              /* of a scalar; NUL-terminated, holds no NUL */
     const struct yaml_pair *pairs;  /* of a mapping, in order; merged ones last */

@@ -2,7 +2,6 @@
 #include "yaml/emit.h"
 #include "base/mem.h"
 #include "base/utf8.h"
-#include <errno.h>
 #include <strings.h>
 
 /* ---- texts ----------------------------------------------------------------------------------- */
@@ -117,62 +116,6 @@ static void add_block(struct sbuf *out, const char *s, unsigned indent)
         sbuf_add(out, line, n);
         line += n + (line[n] == '\n');
     }
-}
-
-/* JSON's own number form: no sign '+', no leading zero, digits around the point. */
-static bool is_json_number(const char *s)
-{
-    s += *s == '-';
-    if (*s == '0')
-        s++;
-    else if (*s >= '1' && *s <= '9')
-        s += strspn(s, "0123456789");
-    else
-        return false;
-    if (*s == '.') {
-        size_t n = strspn(++s, "0123456789");
-
-        if (!n)
-            return false;
-        s += n;
-    }
-    if (*s == 'e' || *s == 'E') {
-        s++;
-        s += *s == '-' || *s == '+';
-        return *s && s[strspn(s, "0123456789")] == '\0';
-    }
-    return !*s;
-}
-
-/* 0x1f, 0o17, +7, 007 as JSON writes them; false when it is no integer of 64 bits. */
-static bool add_integer(struct sbuf *out, const char *s)
-{
-    int base = str_starts(s, "0x") ? 16 : str_starts(s, "0o") ? 8 : 10;
-    char *end;
-    long long v;
-
-    errno = 0;
-    v = strtoll(base == 10 ? s : s + 2, &end, base);
-    if (errno || *end || !*s)
-        return false;
-    sbuf_addf(out, "%lld", v);
-    return true;
-}
-
-void yaml_add_json_scalar(struct sbuf *out, const struct yaml_node *node)
-{
-    enum yaml_core core = yaml_core_type(node);
-
-    if (core == YAML_NULL)
-        sbuf_addstr(out, "null");
-    else if (core == YAML_BOOL)
-        sbuf_addstr(out, *node->value == 't' || *node->value == 'T' ? "true" : "false");
-    else if (core == YAML_STR)
-        yaml_add_json_string(out, node->value);
-    else if (is_json_number(node->value))
-        sbuf_addstr(out, node->value);
-    else if (core != YAML_INT || !add_integer(out, node->value))
-        yaml_add_json_string(out, node->value);
 }
 
 /* ---- structure ------------------------------------------------------------------------------- */

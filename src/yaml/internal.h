@@ -85,6 +85,27 @@ void yaml_render_text(struct sbuf *out, const char *text, const struct yaml_spot
 void yaml_render_entry(struct sbuf *out, const struct yaml_doc *from, const struct yaml_node *key,
                        const struct yaml_node *node, const struct yaml_spot *spot);
 
+/* ---- canon.c --------------------------------------------------------------------------------- */
+
+/* What a scalar is in JSON: YAML_STR also for infinities and for what has the tag of a number but
+ * is none. Of a number, its JSON form. */
+enum yaml_core yaml_canonical(const struct yaml_node *scalar, struct sbuf *number);
+/* Of a YAML_BOOL. */
+bool yaml_is_true(const struct yaml_node *scalar);
+
+/* ---- equal.c, align.c ------------------------------------------------------------------------ */
+
+/* The pairs of a mapping in the order of their keys, for many questions. Caller frees. */
+const struct yaml_pair **yaml_sort_pairs(const struct yaml_node *map);
+const struct yaml_pair *yaml_find_pair(const struct yaml_pair *const *sorted, size_t n,
+                                       const char *key);
+/* Equal nodes have equal hashes. */
+uint64_t yaml_hash(const struct yaml_node *node);
+/* Which wanted item each old one becomes, SIZE_MAX for none, in rising order; old items may be
+ * NULL: equal to nothing. What is equal stays, what is similar is changed. Caller frees. */
+size_t *yaml_align(const struct yaml_node *const *old, size_t n,
+                   const struct yaml_node *const *wanted, size_t m);
+
 /* ---- edit.c, apply.c, block.c, flow.c -------------------------------------------------------- */
 
 enum yaml_change_kind { YAML_SET, YAML_REPLACE, YAML_REMOVE, YAML_ADD };

@@ -149,20 +149,26 @@ static void add_block(struct sbuf *out, const char *s, char style, const struct 
     add_body(out, s, col);
 }
 
+static bool is_one_line(const char *s)
+{
+    const char *end = strchr(s, '\n');
+
+    return !end || !end[1];
+}
+
 void yaml_render_text(struct sbuf *out, const char *s, const struct yaml_spot *spot)
 {
     const struct yaml_node *old = spot->old;
-    bool styled = old && old->type == YAML_SCALAR && !old->alias, block, one_line;
+    bool styled = old && old->type == YAML_SCALAR && !old->alias, block;
     const char *end = strchr(s, '\n');
 
-    one_line = !end || !end[1];
     block = !spot->flow && fits_block(s) &&
-            ((styled && yaml_is_block_scalar(old)) ||
-             (end && !(styled && old->style == YAML_DOUBLE)));
+            (end ? !(styled && old->style == YAML_DOUBLE)
+                 : styled && yaml_is_block_scalar(old) && is_one_line(old->value));
     if (!spot->flow)
         sbuf_addch(out, ' ');
     if (block) {
-        bool folded = one_line && styled && old->style == YAML_FOLDED && !strchr(" \t", *s);
+        bool folded = is_one_line(s) && styled && old->style == YAML_FOLDED && !strchr(" \t", *s);
 
         add_block(out, s, folded ? '>' : '|', spot);
     } else if (styled && old->style == YAML_SINGLE && fits_single_quotes(s)) {
