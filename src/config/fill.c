@@ -168,12 +168,12 @@ static void fill_scalars(struct fill *f)
 
 void config_fill(struct config *c, const struct config_context *ctx, struct diags *d)
 {
-    struct fill f = {.c = c, .v = &c->v, .ctx = ctx, .d = d};
+    struct fill f = {.c = c, .v = &c->v, .ctx = ctx, .d = d, .host = {.host = true}};
     size_t first = d->n;
 
     fill_scalars(&f);
     fill_user(&f);
-    fill_vars(&f);
+    fill_home(&f);
     fill_param_use(&f);
     fill_images(&f);
     fill_mounts(&f);
@@ -191,4 +191,6 @@ void config_fill(struct config *c, const struct config_context *ctx, struct diag
     c->v.set &= ~driver_rows;
     drop_all_zeros(&c->v);
     config_origin_place(c, d, first);
+    fill_names_release(&f.guest);
+    fill_names_release(&f.host);
 }

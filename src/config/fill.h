@@ -5,16 +5,21 @@
 
 #include "config/internal.h"
 #include "config/tmpl.h"
+#include "json/json.h"
 
-enum { FILL_VARS_MAX = 10 };
+/* What a template of the guest or of the host may name; made when the first one asks. */
+struct fill_names {
+    bool host;
+    struct json *data;
+};
 
 struct fill {
     struct config *c;
     struct config_instance *v;
     const struct config_context *ctx;
     struct diags *d;
-    struct tmpl_var guest_vars[FILL_VARS_MAX], host_vars[FILL_VARS_MAX];
-    struct tmpl_vars guest, host;
+    struct fill_names guest, host;
+    bool home_done;
 };
 
 /* Sets a member that has no value yet. */
@@ -34,11 +39,13 @@ struct fill {
     } while (0)
 
 /* Expands *text in place; a problem is a warning at path. */
-void fill_expand(struct fill *f, const struct tmpl_vars *vars, char **text, const char *path_fmt,
-                 ...) PRINTF_FORMAT(4, 5);
+void fill_expand(struct fill *f, struct fill_names *names, char **text, const char *path_fmt, ...)
+    PRINTF_FORMAT(4, 5);
+void fill_names_release(struct fill_names *names);
 
 void fill_user(struct fill *f);
-void fill_vars(struct fill *f);
+/* Expands the home of the guest's user, which then can be named by others. */
+void fill_home(struct fill *f);
 void fill_param_use(struct fill *f);
 void fill_mounts(struct fill *f);
 void fill_networks(struct fill *f);

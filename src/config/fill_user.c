@@ -2,6 +2,7 @@
 /* The user of the guest, what templates may name, and whether parameters are used. */
 #include "config/fill.h"
 #include "base/mem.h"
+#include "tmpl/tmpl.h"
 
 enum { ROOT_REPLACEMENT_UID = 1000 };
 
@@ -18,13 +19,12 @@ static const char *default_shell(const char *os)
 }
 
 /* Instances from before 2.1.0 keep the home they were made with. */
-static const char *default_home(const struct fill *f)
+static char *default_home(const struct fill *f)
 {
-    bool darwin = streq(f->v->os, "Darwin");
+    bool old = config_older_than(f->ctx->existing_version, 2, 1);
 
-    if (config_older_than(f->ctx->existing_version, 2, 1))
-        return darwin ? "/Users/{{.User}}.linux" : "/home/{{.User}}.linux";
-    return darwin ? "/Users/{{.User}}.guest" : "/home/{{.User}}.guest";
+    return cfg_printf(f->c->arena, "/%s/%s.%s", streq(f->v->os, "Darwin") ? "Users" : "home",
+                      f->v->user.name, old ? "linux" : "guest");
 }
 
 void fill_user(struct fill *f)
@@ -45,60 +45,89 @@ void fill_user(struct fill *f)
         FILL_VALUE(u, user, passwordless_sudo, TRI_FALSE);
 }
 
-static void add_var(struct tmpl_vars *vars, struct tmpl_var *list, const char *name,
-                    const char *value)
+/* ---- templates ------------------------------------------------------------------------------- */
+
+static struct json *params(const struct config_instance *v)
 {
-    list[vars->n++] = (struct tmpl_var){name, value};
-    vars->v = list;
+    struct json *o = json_object_new();
+
+    for (unsigned i = 0; i < v->param_count; i++)
+        json_set_str(o, v->param[i].key, v->param[i].value);
+    return o;
 }
 
-void fill_vars(struct fill *f)
+static struct json *host_names(const struct fill *f)
 {
     const struct host_facts *host = f->ctx->host;
-    struct config_arena *a = f->c->arena;
-    const char *name = f->ctx->instance_name;
-    char *hostname = name ? config_hostname(name) : NULL;
-    struct config_user *u = &f->v->user;
+    struct json *o = json_object_new();
 
-    add_var(&f->guest, f->guest_vars, "Name", name);
-    add_var(&f->guest, f->guest_vars, "Hostname", hostname ? cfg_strdup(a, hostname) : NULL);
-    add_var(&f->guest, f->guest_vars, "UID", cfg_printf(a, "%lld", (long long)u->uid));
-    add_var(&f->guest, f->guest_vars, "User", u->name);
-    add_var(&f->guest, f->guest_vars, "Home", NULL);
-    add_var(&f->host, f->host_vars, "Dir", f->ctx->instance_dir);
-    add_var(&f->host, f->host_vars, "Name", name);
-    add_var(&f->host, f->host_vars, "UID", cfg_printf(a, "%u", host->uid));
-    add_var(&f->host, f->host_vars, "User", host->user);
-    add_var(&f->host, f->host_vars, "Home", host->home);
-    add_var(&f->host, f->host_vars, "GlobalTempDir", "/tmp");
-    add_var(&f->host, f->host_vars, "TempDir", host->temp_dir ? host->temp_dir : "/tmp");
-    add_var(&f->host, f->host_vars, "Instance", name);
-    add_var(&f->host, f->host_vars, "LimaHome", f->ctx->home_dir);
-    f->guest.param = f->host.param = f->v->param;
-    f->guest.n_param = f->host.n_param = f->v->param_count;
-    free(hostname);
-    fill_expand(f, &f->guest, &u->home, "user.home");
-    f->guest_vars[f->guest.n - 1].value = u->home;
+    json_set_str(o, "Dir", f->ctx->instance_dir);
+    json_set_str(o, "Name", f->ctx->instance_name);
+    json_set_int(o, "UID", host->uid);
+    json_set_str(o, "User", host->user);
+    json_set_str(o, "Home", host->home);
+    json_set_str(o, "GlobalTempDir", "/tmp");
+    json_set_str(o, "TempDir", host->temp_dir ? host->temp_dir : "/tmp");
+    json_set_str(o, "Instance", f->ctx->instance_name); /* deprecated, as the next one */
+    json_set_str(o, "LimaHome", f->ctx->home_dir);
+    return o;
 }
 
-void fill_expand(struct fill *f, const struct tmpl_vars *vars, char **text, const char *path_fmt,
-                 ...)
+/* Home joins them when it has been expanded itself. */
+static struct json *guest_names(const struct fill *f)
+{
+    const char *name = f->ctx->instance_name;
+    _cleanup_free_ char *hostname = name ? config_hostname(name) : NULL;
+    struct json *o = json_object_new();
+
+    json_set_str(o, "Name", name);
+    json_set_str(o, "Hostname", hostname);
+    json_set_int(o, "UID", f->v->user.uid);
+    json_set_str(o, "User", f->v->user.name);
+    if (f->home_done)
+        json_set_str(o, "Home", f->v->user.home);
+    return o;
+}
+
+void fill_names_release(struct fill_names *names)
+{
+    json_free(names->data);
+    names->data = NULL;
+}
+
+void fill_home(struct fill *f)
+{
+    fill_expand(f, &f->guest, &f->v->user.home, "user.home");
+    f->home_done = true;
+    fill_names_release(&f->guest);
+}
+
+void fill_expand(struct fill *f, struct fill_names *names, char **text, const char *path_fmt, ...)
 {
     _cleanup_free_ char *problem = NULL, *out = NULL, *path = NULL;
+    _cleanup_err_ struct err err = ERR_INIT;
     va_list ap;
 
     if (!*text || !strstr(*text, "{{"))
         return;
-    out = tmpl_expand(*text, vars, &problem);
+    if (!names->data) {
+        names->data = names->host ? host_names(f) : guest_names(f);
+        json_set(names->data, "Param", params(f->v));
+    }
+    out = tmpl_expand(*text, names->data, TMPL_KEEP_UNKNOWN, &problem, &err);
     if (out)
         *text = cfg_strdup(f->c->arena, out);
-    if (!problem)
+    if (out && !problem)
         return;
     va_start(ap, path_fmt);
     path = xvasprintf(path_fmt, ap);
     va_end(ap);
-    config_problem(f->d, RULE_TEMPLATE, path, "couldn't process field `%s` as a template: %s; %s", path, problem,
-                out ? "that part stays as it is" : "the text stays as it is");
+    struct diag *d = config_problem(f->d, RULE_TEMPLATE, path,
+                                    "couldn't process field `%s` as a template: %s; %s", path,
+                                    out ? problem : err.msg,
+                                    out ? "that part stays as it is" : "the text stays as it is");
+    if (err.hint)
+        diag_set_hint(d, "%s", err.hint);
 }
 
 /* ---- use of parameters ----------------------------------------------------------------------- */
