@@ -180,6 +180,16 @@ static struct place locate(const struct config *c, const char *path)
     return at;
 }
 
+static struct place own_root(const struct config *c)
+{
+    const struct config_origin *o = c->origin;
+
+    for (unsigned src = c->v.src; src; src = o->srcs[src].next)
+        if (o->docs[o->srcs[src].doc].layer == LAYER_INSTANCE && o->srcs[src].node->n)
+            return (struct place){o->srcs[src].doc, o->srcs[src].node, NULL};
+    return (struct place){0, NULL, NULL};
+}
+
 void config_origin_place(const struct config *c, struct diags *d, size_t first)
 {
     const struct config_origin *o = c->origin;
@@ -192,6 +202,9 @@ void config_origin_place(const struct config *c, struct diags *d, size_t first)
             continue;
         if (p->path)
             at = locate(c, p->path);
+        /* A field of the file that is not there: the file itself, from its first field on. */
+        if (!at.node && p->path && !strpbrk(p->path, ".["))
+            at = own_root(c);
         if (at.key && config_problem_is_about_key(p))
             at.node = at.key;
         if (at.node)

@@ -4,7 +4,7 @@
 #include "base/mem.h"
 
 const struct config_rule_info config_rules[] = {
-#define RULE(name, id_, severity_, summary_, hint_) \
+#define RULE(name, id_, severity_, summary_, hint_)                                                \
     [RULE_##name] = {id_, summary_, hint_, DIAG_##severity_},
 #include "config/rules.def"
 #undef RULE
@@ -30,8 +30,12 @@ struct diag *config_problem(struct diags *d, enum config_rule rule, const char *
 bool config_problem_is_about_key(const struct diag *d)
 {
     static const enum config_rule rules[] = {
-        RULE_PARAM_NAME, RULE_PARAM_UNUSED, RULE_CPU_TYPE_ARCH, RULE_CPU_TYPE_DEPRECATED,
-        RULE_PROVISION_FIELD_OF_MODE, RULE_ROSETTA_IGNORED,
+        RULE_PARAM_NAME,
+        RULE_PARAM_UNUSED,
+        RULE_CPU_TYPE_ARCH,
+        RULE_CPU_TYPE_DEPRECATED,
+        RULE_PROVISION_FIELD_OF_MODE,
+        RULE_ROSETTA_IGNORED,
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
@@ -40,11 +44,28 @@ bool config_problem_is_about_key(const struct diag *d)
     return false;
 }
 
+/* What the parser says of an unquoted template is hard to read as what it is. */
+static bool has_bare_template(const char *line)
+{
+    const char *p = line ? strstr(line, "{{") : NULL;
+
+    while (p && p > line && p[-1] == ' ')
+        p--;
+    return p && p > line && (p[-1] == ':' || p[-1] == '-');
+}
+
 void config_name_problems(struct diags *d, size_t first)
 {
-    for (size_t i = first; i < d->n; i++)
-        if (!d->v[i].kind)
-            diag_set_kind(&d->v[i], config_rules[d->v[i].severity == DIAG_ERROR ? RULE_SYNTAX
-                                                                                : RULE_DOCUMENTS]
-                                        .id);
+    for (size_t i = first; i < d->n; i++) {
+        struct diag *p = &d->v[i];
+        enum config_rule rule = p->severity == DIAG_ERROR ? RULE_SYNTAX : RULE_DOCUMENTS;
+
+        if (p->kind)
+            continue;
+        diag_set_kind(p, config_rules[rule].id);
+        if (rule == RULE_SYNTAX && has_bare_template(p->source))
+            diag_set_hint(p, "a text that starts with `{{` needs quotes");
+        else if (!p->hint)
+            diag_set_hint(p, "%s", config_rules[rule].hint);
+    }
 }

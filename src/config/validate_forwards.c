@@ -44,8 +44,8 @@ static void check_one_port(const struct forward *f, const char *key, int64_t por
     if (!port)
         return;
     if (socket)
-        at(f, RULE_FORWARD_SOCKET_AND_PORT, key, "must be 0 when field `%s.%sSocket` is set", f->path,
-           *key == 'g' ? "guest" : "host");
+        at(f, RULE_FORWARD_SOCKET_AND_PORT, key, "must be 0 when field `%s.%sSocket` is set",
+           f->path, *key == 'g' ? "guest" : "host");
     else if (port != first)
         at(f, RULE_FORWARD_PORT_AND_RANGE, key, "must match field `%s.%sRange[0]`", f->path, key);
 }
@@ -80,7 +80,10 @@ static void check_numbers(const struct forward *f)
                           ports[k].key);
                 said[k] = true;
             }
-        at(f, RULE_FORWARD_PORT, ports[i].key, "%s, got %lld%s", why, (long long)ports[i].port, sbuf_str(&also));
+        struct diag *d = at(f, RULE_FORWARD_PORT, ports[i].key, "%s, got %lld%s", why,
+                            (long long)ports[i].port, sbuf_str(&also));
+        if (ports[i].port == 22)
+            diag_set_hint(d, "remove it: `ssh.localPort` is the port of the host that leads there");
     }
 }
 
@@ -93,15 +96,17 @@ static void check_ports(const struct forward *f)
     check_one_port(f, "hostPort", f->p->host_port, f->host[0], f->host_socket);
     check_numbers(f);
     if (guest_ports < 0)
-        at(f, RULE_FORWARD_RANGE_ORDER, "guestPortRange[1]", "must be greater than or equal to field "
-           "`%s.guestPortRange[0]`%s%s%s", f->path, same ? " (and so must `" : "",
-           same ? f->path : "", same ? ".hostPortRange[1]`, which follows it)" : "");
+        at(f, RULE_FORWARD_RANGE_ORDER, "guestPortRange[1]",
+           "must be greater than or equal to field "
+           "`%s.guestPortRange[0]`%s%s%s",
+           f->path, same ? " (and so must `" : "", same ? f->path : "",
+           same ? ".hostPortRange[1]`, which follows it)" : "");
     if (host_ports < 0 && !same)
-        at(f, RULE_FORWARD_RANGE_ORDER, "hostPortRange[1]", "must be greater than or equal to field `%s.hostPortRange[0]`",
-           f->path);
+        at(f, RULE_FORWARD_RANGE_ORDER, "hostPortRange[1]",
+           "must be greater than or equal to field `%s.hostPortRange[0]`", f->path);
     if (!f->host_socket && !f->guest_socket && guest_ports != host_ports)
-        at(f, RULE_FORWARD_COUNT, "hostPortRange", "must specify the same number of ports as field `%s.guestPortRange`",
-           f->path);
+        at(f, RULE_FORWARD_COUNT, "hostPortRange",
+           "must specify the same number of ports as field `%s.guestPortRange`", f->path);
 }
 
 static void check_sockets(const struct forward *f)
@@ -111,18 +116,23 @@ static void check_sockets(const struct forward *f)
 
     if (f->guest_socket) {
         if (*p->guest_socket != '/')
-            at(f, RULE_FORWARD_SOCKET_PATH, "guestSocket", "must be an absolute path, but is `%s`", p->guest_socket);
+            at(f, RULE_FORWARD_SOCKET_PATH, "guestSocket", "must be an absolute path, but is `%s`",
+               p->guest_socket);
         if (!f->host_socket && f->host[1] != f->host[0])
-            at(f, RULE_FORWARD_SOCKET_RANGE, "guestSocket", "can only be mapped to a single port or socket, not to a range");
+            at(f, RULE_FORWARD_SOCKET_RANGE, "guestSocket",
+               "can only be mapped to a single port or socket, not to a range");
     }
     if (!f->host_socket)
         return;
     if (*p->host_socket != '/')
-        at(f, RULE_FORWARD_SOCKET_PATH, "hostSocket", "must be an absolute path, but is `%s`", p->host_socket);
+        at(f, RULE_FORWARD_SOCKET_PATH, "hostSocket", "must be an absolute path, but is `%s`",
+           p->host_socket);
     if (!f->guest_socket && f->guest[1] != f->guest[0])
-        at(f, RULE_FORWARD_SOCKET_RANGE, "hostSocket", "can only be mapped from a single port or socket, not from a range");
+        at(f, RULE_FORWARD_SOCKET_RANGE, "hostSocket",
+           "can only be mapped from a single port or socket, not from a range");
     if (strlen(p->host_socket) >= max)
-        at(f, RULE_FORWARD_SOCKET_LENGTH, "hostSocket", "must be less than UNIX_PATH_MAX=%zu characters, but is %zu", max,
+        at(f, RULE_FORWARD_SOCKET_LENGTH, "hostSocket",
+           "must be less than UNIX_PATH_MAX=%zu characters, but is %zu", max,
            strlen(p->host_socket));
 }
 
@@ -131,7 +141,8 @@ static void check_forward(const struct forward *f)
     const struct config_port_forward *p = f->p;
 
     if (p->guest_ip_must_be_zero == TRI_TRUE && !streq(p->guest_ip, "0.0.0.0"))
-        at(f, RULE_FORWARD_GUEST_IP_ZERO, "guestIPMustBeZero", "can only be true when field `%s.guestIP` is 0.0.0.0", f->path);
+        at(f, RULE_FORWARD_GUEST_IP_ZERO, "guestIPMustBeZero",
+           "can only be true when field `%s.guestIP` is 0.0.0.0", f->path);
     check_ports(f);
     check_sockets(f);
     if (!config_shape_has(&config_shape_proto, p->proto))
@@ -140,8 +151,9 @@ static void check_forward(const struct forward *f)
         at(f, RULE_FORWARD_REVERSE, "reverse", "needs both `guestSocket` and `hostSocket`");
     if (f->k->v->plain == TRI_TRUE && p->static_ == TRI_TRUE &&
         f->guest[1] - f->guest[0] >= STATIC_RANGE_MAX)
-        problem(f->k, RULE_FORWARD_STATIC_RANGE, f->path, "%s: a static range of more than %d ports may take long to set up",
-                f->path, STATIC_RANGE_MAX);
+        problem(f->k, RULE_FORWARD_STATIC_RANGE, f->path,
+                "%s: a static range of more than %d ports may take long to set up", f->path,
+                STATIC_RANGE_MAX);
 }
 
 static void check_port_forwards(const struct check *k)

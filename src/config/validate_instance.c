@@ -10,11 +10,10 @@ enum { SECTOR = 512, SMALL_MEMORY = 16 << 20 };
 static void check_base(const struct check *k)
 {
     if (k->v->base_count)
-        diag_set_hint(problem(k, RULE_BASE, "base",
-                              "field `base` must be empty for YAML validation: templates "
-                              "that build on others are not supported yet"),
-                      "copy what you need from '%s' into this file",
-                      k->v->base[0].url ? k->v->base[0].url : "");
+        problem(k, RULE_BASE, "base",
+                "field `base` must be empty for YAML validation: `%s` is not "
+                "part of this file yet",
+                k->v->base[0].url ? k->v->base[0].url : "");
 }
 
 static void check_minimum_lima_version(const struct check *k)
@@ -26,7 +25,7 @@ static void check_minimum_lima_version(const struct check *k)
         return;
     if (config_parse_version(text, true, &wanted) < 0) {
         problem(k, RULE_MINIMUM_LIMA_VERSION, "minimumLimaVersion",
-                              "field `minimumLimaVersion` must be a semvar value, got `%s`", text);
+                "field `minimumLimaVersion` must be a semvar value, got `%s`", text);
         return;
     }
     if (config_parse_version(LIMA_VERSION, true, &ours) == 0 &&
@@ -51,8 +50,8 @@ static void check_qemu_opts(const struct check *k)
     if (CFG_HAS(q, qemu_opts, minimum_version) &&
         config_parse_version(q->minimum_version, false, &version) < 0)
         problem(k, RULE_QEMU_MINIMUM_VERSION, "vmOpts.qemu.minimumVersion",
-                              "field `vmOpts.qemu.minimumVersion` must be a semvar value, got `%s`",
-                              q->minimum_version);
+                "field `vmOpts.qemu.minimumVersion` must be a semvar value, got `%s`",
+                q->minimum_version);
     if (!str_empty(q->accel))
         check_word(k, RULE_QEMU_ACCEL, "vmOpts.qemu.accel", q->accel, &config_shape_accel);
     for (unsigned i = 0; i < q->cpu_type_count; i++) {
@@ -60,7 +59,8 @@ static void check_qemu_opts(const struct check *k)
         enum arch arch;
 
         if (arch_from_string(q->cpu_type[i].key, &arch) < 0)
-            problem(k, RULE_CPU_TYPE_ARCH, path, "field `%s`: `%s` is no architecture; the entry is ignored", path,
+            problem(k, RULE_CPU_TYPE_ARCH, path,
+                    "field `%s`: `%s` is no architecture; the entry is ignored", path,
                     q->cpu_type[i].key);
     }
 }
@@ -80,9 +80,10 @@ static void check_cpu_type(const struct check *k)
         for (unsigned n = 0; n < q->cpu_type_count; n++)
             if (streq(q->cpu_type[n].key, old->key) && *old->value && *q->cpu_type[n].value &&
                 !streq(q->cpu_type[n].value, old->value))
-                problem(k, RULE_CPU_TYPE_CONFLICT, "cpuType", "Conflicting cpuType for arch `%s`: top-level=`%s`, "
-                        "vmOpts.qemu=`%s`; using vmOpts.qemu value", old->key, old->value,
-                        q->cpu_type[n].value);
+                problem(k, RULE_CPU_TYPE_CONFLICT, "cpuType",
+                        "Conflicting cpuType for arch `%s`: top-level=`%s`, "
+                        "vmOpts.qemu=`%s`; using vmOpts.qemu value",
+                        old->key, old->value, q->cpu_type[n].value);
     }
 }
 
@@ -113,7 +114,8 @@ static void check_architecture(const struct check *k)
 static void check_cpus(const struct check *k)
 {
     if (k->v->cpus < 1)
-        problem(k, RULE_CPUS, "cpus", "field `cpus` must be set to a number greater than 0, got %lld",
+        problem(k, RULE_CPUS, "cpus",
+                "field `cpus` must be set to a number greater than 0, got %lld",
                 (long long)k->v->cpus);
 }
 
@@ -124,8 +126,8 @@ static bool size_of(const struct check *k, const char *path, const char *text, u
         return false;
     }
     if (*ret == 0)
-        problem(k, RULE_SIZE_ZERO, path, "field `%s` has an invalid value: `%s` is no size to work with", path,
-                text);
+        problem(k, RULE_SIZE_ZERO, path,
+                "field `%s` has an invalid value: `%s` is no size to work with", path, text);
     return *ret > 0;
 }
 
@@ -159,8 +161,10 @@ static void check_disk(const struct check *k)
                               (unsigned long long)bytes),
                       "a number without unit counts bytes; write `%sGiB` for gibibytes", text);
     else
-        problem(k, RULE_DISK_SECTOR, "disk", "field `disk` has an invalid value: `%s` is less than a sector of 512 "
-                "bytes", text);
+        problem(k, RULE_DISK_SECTOR, "disk",
+                "field `disk` has an invalid value: `%s` is less than a sector of 512 "
+                "bytes",
+                text);
 }
 
 /* S1-06 to S1-09, S1-25. */
@@ -175,13 +179,17 @@ static void check_mount_type(const struct check *k)
     check_word(k, RULE_MOUNT_TYPE, "mountType", v->mount_type, &config_shape_mount_type);
     if (is_word(v->mount_type, refused, v->mount_types_unsupported_count)) {
         all = words_joined(refused, v->mount_types_unsupported_count);
-        problem(k, RULE_MOUNT_TYPE_UNSUPPORTED, path, "mount type `%s` is explicitly unsupported: field `mountType` must not be "
-                "one of %s (`mountTypesUnsupported`)", v->mount_type, all);
+        problem(k, RULE_MOUNT_TYPE_UNSUPPORTED, path,
+                "mount type `%s` is explicitly unsupported: field `mountType` must not be "
+                "one of %s (`mountTypesUnsupported`)",
+                v->mount_type, all);
     }
     if (streq(v->mount_type, "virtiofs"))
-        problem(k, RULE_MOUNT_TYPE_EXPERIMENTAL, "mountType", "`mountType: virtiofs` on Linux is experimental");
+        problem(k, RULE_MOUNT_TYPE_EXPERIMENTAL, "mountType",
+                "`mountType: virtiofs` on Linux is experimental");
     if (v->mount_inotify == TRI_TRUE)
-        problem(k, RULE_MOUNT_INOTIFY_EXPERIMENTAL, "mountInotify", "`mountInotify` is experimental");
+        problem(k, RULE_MOUNT_INOTIFY_EXPERIMENTAL, "mountInotify",
+                "`mountInotify` is experimental");
 }
 
 static void check_ssh(const struct check *k)
@@ -189,35 +197,40 @@ static void check_ssh(const struct check *k)
     int64_t port = k->v->ssh.local_port;
 
     if (port && port_problem(port))
-        problem(k, RULE_SSH_PORT, "ssh.localPort", "field `ssh.localPort` %s, got %lld", port_problem(port),
-                (long long)port);
+        problem(k, RULE_SSH_PORT, "ssh.localPort", "field `ssh.localPort` %s, got %lld",
+                port_problem(port), (long long)port);
 }
 
 static void check_audio_video(const struct check *k)
 {
     const struct config_instance *v = k->v;
 
-    if (!config_shape_has(&config_shape_audio_interface, v->audio.interface))
-        problem(k, RULE_AUDIO_INTERFACE, "audio.interface", "invalid audio.interface `%s`, must be `hda` or `virtio`",
-                v->audio.interface);
     if (*v->audio.device)
-        problem(k, RULE_AUDIO_EXPERIMENTAL, "audio.device", "`audio.device: %s` is experimental", v->audio.device);
-    if (*v->audio.interface)
-        problem(k, RULE_AUDIO_EXPERIMENTAL, "audio.interface", "`audio.interface: %s` is experimental", v->audio.interface);
+        problem(k, RULE_AUDIO_EXPERIMENTAL, "audio.device", "`audio.device: %s` is experimental",
+                v->audio.device);
+    if (!config_shape_has(&config_shape_audio_interface, v->audio.interface))
+        problem(k, RULE_AUDIO_INTERFACE, "audio.interface",
+                "invalid audio.interface `%s`, must be `hda` or `virtio`", v->audio.interface);
+    else if (*v->audio.interface)
+        problem(k, RULE_AUDIO_EXPERIMENTAL, "audio.interface",
+                "`audio.interface: %s` is experimental", v->audio.interface);
     if (strstr(v->video.display, "vnc"))
-        problem(k, RULE_VIDEO_EXPERIMENTAL, "video.display", "`video.display: %s` is experimental", v->video.display);
+        problem(k, RULE_VIDEO_EXPERIMENTAL, "video.display", "`video.display: %s` is experimental",
+                v->video.display);
 }
 
 static void check_prefix(const struct check *k)
 {
     if (*k->v->guest_install_prefix)
-        check_absolute(k, RULE_GUEST_INSTALL_PREFIX, "guestInstallPrefix", k->v->guest_install_prefix);
+        check_absolute(k, RULE_GUEST_INSTALL_PREFIX, "guestInstallPrefix",
+                       k->v->guest_install_prefix);
 }
 
 static void check_dns(const struct check *k)
 {
     if (k->v->dns_count && k->v->host_resolver.enabled == TRI_TRUE)
-        diag_set_hint(problem(k, RULE_DNS_AND_HOST_RESOLVER, "dns", "field `dns` must be empty when field "
+        diag_set_hint(problem(k, RULE_DNS_AND_HOST_RESOLVER, "dns",
+                              "field `dns` must be empty when field "
                               "`hostResolver.enabled` is true"),
                       "add `hostResolver: {enabled: false}`, or leave `dns` out");
 }
@@ -244,10 +257,13 @@ static void check_param(const struct check *k)
         _cleanup_free_ char *path = xasprintf("param.%s", p->key);
 
         if (!config_is_param_name(p->key))
-            problem(k, RULE_PARAM_NAME, path, "field `%s`: the name `%s` does not match "
-                                  "`^[a-zA-Z][a-zA-Z0-9_]*$`", path, p->key);
+            problem(k, RULE_PARAM_NAME, path,
+                    "field `%s`: the name `%s` does not match "
+                    "`^[a-zA-Z][a-zA-Z0-9_]*$`",
+                    path, p->key);
         if (!is_printable(p->value))
-            problem(k, RULE_PARAM_VALUE, path, "field `%s`: the value contains an unprintable character", path);
+            problem(k, RULE_PARAM_VALUE, path,
+                    "field `%s`: the value contains an unprintable character", path);
     }
 }
 
@@ -261,8 +277,10 @@ void check_param_used(const struct check *k)
         if (k->c->param_used[i] || !config_is_param_name(key) ||
             !config_origin_is_own_key(k->c, "param", key))
             continue;
-        diag_set_hint(problem(k, RULE_PARAM_UNUSED, path, "field `param` key `%s` is not used in any provision, "
-                              "probe, copyToHost, or portForward", key),
+        diag_set_hint(problem(k, RULE_PARAM_UNUSED, path,
+                              "field `param` key `%s` is not used in any provision, "
+                              "probe, copyToHost, or portForward",
+                              key),
                       "use it as {{.Param.%s}} or $PARAM_%s, or remove it", key, key);
     }
 }
@@ -273,19 +291,26 @@ static void check_user(const struct check *k)
     bool windows = streq(k->v->os, "Windows");
 
     if (!config_is_user_name(u->name))
-        problem(k, RULE_USER_NAME, "user.name", "field `user.name` must match "
-                              "`^[a-z_][a-z0-9_-]*$`, got `%s`", u->name);
+        problem(k, RULE_USER_NAME, "user.name",
+                "field `user.name` must match "
+                "`^[a-z_][a-z0-9_-]*$`, got `%s`",
+                u->name);
     if (strpbrk(u->comment, ":\n"))
-        problem(k, RULE_USER_COMMENT, "user.comment", "field `user.comment` must not contain a colon or a line break");
+        problem(k, RULE_USER_COMMENT, "user.comment",
+                "field `user.comment` must not contain a colon or a line break");
     if (!windows)
         check_absolute(k, RULE_USER_HOME, "user.home", u->home);
     if (strpbrk(u->home, ":\n") && !windows)
-        problem(k, RULE_USER_HOME, "user.home", "field `user.home` must not contain a colon or a line break");
+        problem(k, RULE_USER_HOME, "user.home",
+                "field `user.home` must not contain a colon or a line break");
     if (!windows && *u->shell != '/')
-        problem(k, RULE_USER_SHELL, "user.shell", "field `user.shell` must be an absolute path, got `%s`", u->shell);
+        problem(k, RULE_USER_SHELL, "user.shell",
+                "field `user.shell` must be an absolute path, got `%s`", u->shell);
     else if (windows && *u->shell == '/')
-        problem(k, RULE_USER_SHELL, "user.shell", "field `user.shell` must be a program of Windows such as "
-                "`cmd.exe`, got `%s`", u->shell);
+        problem(k, RULE_USER_SHELL, "user.shell",
+                "field `user.shell` must be a program of Windows such as "
+                "`cmd.exe`, got `%s`",
+                u->shell);
 }
 
 static void check_sudo(const struct check *k)
@@ -296,21 +321,24 @@ static void check_sudo(const struct check *k)
         return;
     if (v->plain != TRI_TRUE)
         problem(k, RULE_SUDO_NEEDS_PLAIN, "user.passwordlessSudo",
-                              "`user.passwordlessSudo: false` requires `plain: true`");
+                "`user.passwordlessSudo: false` requires `plain: true`");
     else
-        problem(k, RULE_SUDO_EXPERIMENTAL, "user.passwordlessSudo", "`user.passwordlessSudo: false` is experimental");
+        problem(k, RULE_SUDO_EXPERIMENTAL, "user.passwordlessSudo",
+                "`user.passwordlessSudo: false` is experimental");
 }
 
 static void check_tpm(const struct check *k)
 {
     if (k->v->tpm == TRI_TRUE && (streq(k->v->arch, "ppc64le") || streq(k->v->arch, "s390x")))
-        problem(k, RULE_TPM_ARCH, "tpm", "field `tpm` is not supported on architecture `%s`", k->v->arch);
+        problem(k, RULE_TPM_ARCH, "tpm", "field `tpm` is not supported on architecture `%s`",
+                k->v->arch);
 }
 
 static void check_rosetta(const struct check *k)
 {
     if (k->v->rosetta.enabled == TRI_TRUE)
-        problem(k, RULE_ROSETTA_IGNORED, "rosetta", "field `rosetta` is for macOS only; it is ignored");
+        problem(k, RULE_ROSETTA_IGNORED, "rosetta",
+                "field `rosetta` is for macOS only; it is ignored");
 }
 
 static const struct rule rules[] = {

@@ -17,8 +17,9 @@ static void check_image_part(const struct check *k, const char *path, const char
 
     check_file(k, path, location, arch, digest);
     if (!streq(arch, image_arch))
-        problem(k, RULE_IMAGE_PART_ARCH, p_arch, "%s has unexpected architecture `%s`, must be `%s` as that of its image",
-                path, arch, image_arch);
+        problem(k, RULE_IMAGE_PART_ARCH, p_arch,
+                "%s has unexpected architecture `%s`, must be `%s` as that of its image", path,
+                arch, image_arch);
 }
 
 static void check_images(const struct check *k)
@@ -59,8 +60,6 @@ static void check_containerd(const struct check *k)
 
     if (c->system != TRI_TRUE && c->user != TRI_TRUE)
         return;
-    if (!c->archives_count)
-        problem(k, RULE_CONTAINERD_ARCHIVES, "containerd.archives", "field `containerd.archives` must be provided");
     for (unsigned i = 0; i < c->archives_count; i++) {
         const struct config_file_ref *m = &c->archives[i];
         _cleanup_free_ char *path = xasprintf("containerd.archives[%u]", i);
@@ -77,7 +76,8 @@ static void check_disks(const struct check *k)
         const char *why = config_instance_name_problem(name ? name : "");
 
         if (why && !(name && (str_ends(name, ".yaml") || str_ends(name, ".yml"))))
-            problem(k, RULE_DISK_NAME, path, "field `%s is invalid`: `%s`: %s", path, name ? name : "", why);
+            problem(k, RULE_DISK_NAME, path, "field `%s is invalid`: `%s`: %s", path,
+                    name ? name : "", why);
     }
 }
 
@@ -101,15 +101,17 @@ static void check_location(const struct check *k, const struct config_mount *m, 
     case PATH_DIR:
         return;
     case PATH_MISSING:
-        problem(k, RULE_MOUNT_LOCATION_MISSING, path, "field `%s` refers to a non-existent path: `%s`", path, loc);
+        problem(k, RULE_MOUNT_LOCATION_MISSING, path,
+                "field `%s` refers to a non-existent path: `%s`", path, loc);
         return;
     case PATH_UNREADABLE:
-        problem(k, RULE_MOUNT_LOCATION_UNREADABLE, path, "field `%s` refers to an inaccessible path: `%s`: %s", path, loc,
-                strerror(errno));
+        problem(k, RULE_MOUNT_LOCATION_UNREADABLE, path,
+                "field `%s` refers to an inaccessible path: `%s`: %s", path, loc, strerror(errno));
         return;
     case PATH_FILE:
     case PATH_SOCKET:
-        problem(k, RULE_MOUNT_LOCATION_NO_DIRECTORY, path, "field `%s` refers to a non-directory path: `%s`", path, loc);
+        problem(k, RULE_MOUNT_LOCATION_NO_DIRECTORY, path,
+                "field `%s` refers to a non-directory path: `%s`", path, loc);
     }
 }
 
@@ -121,8 +123,10 @@ static void check_mount_point(const struct check *k, const struct config_mount *
     const char *point = m->mount_point;
 
     if (*point == '~' && !streq(point, m->location)) {
-        problem(k, RULE_MOUNT_POINT_HOME, path, "field `%s` must not start with \"~\": there is no shell that replaces it "
-                "in the guest", path);
+        problem(k, RULE_MOUNT_POINT_HOME, path,
+                "field `%s` must not start with \"~\": there is no shell that replaces it "
+                "in the guest",
+                path);
         return;
     }
     if (*point != '/') {
@@ -141,7 +145,8 @@ static void check_mount_point(const struct check *k, const struct config_mount *
                       "choose another mountPoint, for example /mnt%s",
                       streq(clean, "/") ? "" : clean);
     else if (streq(clean, home))
-        problem(k, RULE_MOUNT_POINT_USER_HOME, path, "field `%s` is the reserved internal home directory `%s`", path, home);
+        problem(k, RULE_MOUNT_POINT_USER_HOME, path,
+                "field `%s` is the reserved internal home directory `%s`", path, home);
 }
 
 static void check_mount_options(const struct check *k, const struct config_mount *m, unsigned i)
@@ -154,14 +159,13 @@ static void check_mount_options(const struct check *k, const struct config_mount
     _cleanup_free_ char *queue = xasprintf("mounts[%u].virtiofs.queueSize", i);
     uint64_t size;
 
-    check_word(k, RULE_MOUNT_9P_SECURITY_MODEL, model, m->ninep.security_model,
-               &config_shape_security_model);
-    check_word(k, RULE_MOUNT_9P_PROTOCOL_VERSION, version, m->ninep.protocol_version,
-               &config_shape_protocol_version);
+    check_word(k, RULE_MOUNT_9P_SECURITY_MODEL, model, m->ninep.security_model, &config_shape_security_model);
+    check_word(k, RULE_MOUNT_9P_PROTOCOL_VERSION, version, m->ninep.protocol_version, &config_shape_protocol_version);
     check_word(k, RULE_MOUNT_9P_CACHE, cache, m->ninep.cache, &config_shape_cache);
     check_word(k, RULE_MOUNT_SFTP_DRIVER, driver, m->sshfs.sftp_driver, &config_shape_sftp_driver);
     if (parse_size(m->ninep.msize, &size) < 0)
-        problem(k, RULE_MOUNT_9P_MSIZE, msize, "field `%s` has an invalid value: `%s`", msize, m->ninep.msize);
+        problem(k, RULE_MOUNT_9P_MSIZE, msize, "field `%s` has an invalid value: `%s`", msize,
+                m->ninep.msize);
     if (CFG_HAS(&m->virtiofs, virtiofs, queue_size) && m->virtiofs.queue_size < 1)
         problem(k, RULE_MOUNT_QUEUE_SIZE, queue, "field `%s` must be > 0, got %lld", queue,
                 (long long)m->virtiofs.queue_size);
@@ -195,7 +199,7 @@ static enum network_mode network_mode(const struct yaml_doc *doc, const char *na
         return NETWORK_UNDEFINED;
     mode = yaml_map_get(net, "mode");
     return mode && mode->type == YAML_SCALAR && streq(mode->value, "user-v2") ? NETWORK_USER
-                                                                             : NETWORK_MACOS;
+                                                                              : NETWORK_MACOS;
 }
 
 static void check_network_lima(const struct check *k, const struct config_network *n,
@@ -204,16 +208,26 @@ static void check_network_lima(const struct check *k, const struct config_networ
     _cleanup_free_ char *lima = xasprintf("%s.lima", path);
     enum network_mode mode = network_mode(doc, n->lima);
 
-    if (mode == NETWORK_UNDEFINED)
-        problem(k, RULE_NETWORK_UNDEFINED, lima, "field `%s` references network `%s` which is not defined in "
-                              "networks.yaml", lima, n->lima);
-    else if (mode == NETWORK_MACOS)
-        problem(k, RULE_NETWORK_MACOS, lima, "field `%s` is only supported on macOS right now: network "
-                              "`%s` is of another mode than user-v2", lima, n->lima);
+    if (mode == NETWORK_UNDEFINED) {
+        struct diag *d = problem(k, RULE_NETWORK_UNDEFINED, lima,
+                                 "field `%s` references network "
+                                 "`%s` which is not defined in networks.yaml",
+                                 lima, n->lima);
+        const char *const known[] = {"user-v2"}, *near = config_nearest(n->lima, known, 1);
+
+        if (near)
+            diag_set_hint(d, "did you mean `%s`?", near);
+    } else if (mode == NETWORK_MACOS)
+        problem(k, RULE_NETWORK_MACOS, lima,
+                "field `%s` is only supported on macOS right now: network "
+                "`%s` is of another mode than user-v2",
+                lima, n->lima);
     if (!str_empty(n->socket))
-        problem(k, RULE_NETWORK_EXCLUSIVE, lima, "field `%s` and field `%s.socket` are mutually exclusive", lima, path);
+        problem(k, RULE_NETWORK_EXCLUSIVE, lima,
+                "field `%s` and field `%s.socket` are mutually exclusive", lima, path);
     if (n->vz_nat == TRI_TRUE)
-        problem(k, RULE_NETWORK_EXCLUSIVE, lima, "field `%s` and field `%s.vzNAT` are mutually exclusive", lima, path);
+        problem(k, RULE_NETWORK_EXCLUSIVE, lima,
+                "field `%s` and field `%s.vzNAT` are mutually exclusive", lima, path);
 }
 
 static void check_network_link(const struct check *k, const struct config_network *n,
@@ -227,14 +241,16 @@ static void check_network_link(const struct check *k, const struct config_networ
         check_network_lima(k, n, path, doc);
     } else if (!str_empty(n->socket)) {
         if (n->vz_nat == TRI_TRUE)
-            problem(k, RULE_NETWORK_EXCLUSIVE, socket, "field `%s` and field `%s.vzNAT` are mutually exclusive", socket,
-                    path);
+            problem(k, RULE_NETWORK_EXCLUSIVE, socket,
+                    "field `%s` and field `%s.vzNAT` are mutually exclusive", socket, path);
         kind = k->path_kind(n->socket);
         if (kind == PATH_UNREADABLE)
-            problem(k, RULE_NETWORK_SOCKET_UNREADABLE, socket, "field `%s` refers to an inaccessible path: `%s`: %s", socket,
-                    n->socket, strerror(errno));
+            problem(k, RULE_NETWORK_SOCKET_UNREADABLE, socket,
+                    "field `%s` refers to an inaccessible path: `%s`: %s", socket, n->socket,
+                    strerror(errno));
         else if (kind != PATH_SOCKET && kind != PATH_MISSING)
-            problem(k, RULE_NETWORK_SOCKET_KIND, socket, "field `%s` `%s` points to a non-socket file", socket, n->socket);
+            problem(k, RULE_NETWORK_SOCKET_KIND, socket,
+                    "field `%s` `%s` points to a non-socket file", socket, n->socket);
     } else if (n->vz_nat == TRI_TRUE) {
         problem(k, RULE_NETWORK_VZNAT_IGNORED, path, "vmType qemu: ignoring %s: [vzNAT]", path);
     } else {
@@ -249,11 +265,12 @@ static void check_network_mac(const struct check *k, const struct config_network
     uint8_t octets[6];
 
     if (config_parse_mac(n->mac_address, octets) < 0)
-        problem(k, RULE_NETWORK_MAC, mac, "field `%s` must be a 48 bit (6 bytes) MAC address, got `%s`",
-                              mac, n->mac_address);
+        problem(k, RULE_NETWORK_MAC, mac,
+                "field `%s` must be a 48 bit (6 bytes) MAC address, got `%s`", mac, n->mac_address);
     else if (octets[0] & 1)
-        problem(k, RULE_NETWORK_MAC_GROUP, mac, "field `%s` is a group address and can't be the address of a card: `%s`",
-                mac, n->mac_address);
+        problem(k, RULE_NETWORK_MAC_GROUP, mac,
+                "field `%s` is a group address and can't be the address of a card: `%s`", mac,
+                n->mac_address);
 }
 
 static void check_network_interface(const struct check *k, const struct config_network *n,
@@ -263,18 +280,23 @@ static void check_network_interface(const struct check *k, const struct config_n
     const char *name = n->interface;
 
     if (strlen(name) > INTERFACE_NAME_MAX)
-        problem(k, RULE_NETWORK_INTERFACE_LENGTH, interface, "field `%s` must be less than 16 bytes, but is %zu bytes: `%s`",
-                interface, strlen(name), name);
+        problem(k, RULE_NETWORK_INTERFACE_LENGTH, interface,
+                "field `%s` must be less than 16 bytes, but is %zu bytes: `%s`", interface,
+                strlen(name), name);
     if (strpbrk(name, " \t\r\n/"))
-        problem(k, RULE_NETWORK_INTERFACE_CHARACTERS, interface, "field `%s` must not contain whitespace or slashes, got `%s`",
-                interface, name);
+        problem(k, RULE_NETWORK_INTERFACE_CHARACTERS, interface,
+                "field `%s` must not contain whitespace or slashes, got `%s`", interface, name);
     if (streq(name, "eth0"))
-        problem(k, RULE_NETWORK_INTERFACE_ETH0, interface, "field `%s` must not be set to `eth0` because it is reserved for "
-                "slirp", interface);
+        problem(k, RULE_NETWORK_INTERFACE_ETH0, interface,
+                "field `%s` must not be set to `eth0` because it is reserved for "
+                "slirp",
+                interface);
     for (unsigned j = 0; j < i; j++)
         if (streq(k->v->networks[j].interface, name)) {
-            problem(k, RULE_NETWORK_INTERFACE_TWICE, interface, "field `%s` value `%s` has already been used by field "
-                    "`networks[%u].interface`", interface, name, j);
+            problem(k, RULE_NETWORK_INTERFACE_TWICE, interface,
+                    "field `%s` value `%s` has already been used by field "
+                    "`networks[%u].interface`",
+                    interface, name, j);
             break;
         }
 }
@@ -285,8 +307,8 @@ static void check_networks(const struct check *k)
     /* What is wrong with the file is said by whoever uses it. */
     _cleanup_diags_ struct diags ignored = DIAGS_INIT;
     _cleanup_yaml_doc_ struct yaml_doc *doc =
-        text && k->v->networks_count
-            ? yaml_doc_parse("networks.yaml", text, strlen(text), &ignored) : NULL;
+        text && k->v->networks_count ? yaml_doc_parse("networks.yaml", text, strlen(text), &ignored)
+                                     : NULL;
 
     for (unsigned i = 0; i < k->v->networks_count; i++) {
         const struct config_network *n = &k->v->networks[i];
@@ -300,6 +322,17 @@ static void check_networks(const struct check *k)
 
 /* ---- provisioning ---------------------------------------------------------------------------- */
 
+/* "`mode: data` or `mode: yq`". Caller frees. */
+static char *modes_joined(unsigned modes)
+{
+    struct sbuf out = SBUF_INIT;
+
+    for (enum provision_mode m = PROVISION_SYSTEM; m < PROVISION_MODE_COUNT; m++)
+        if (modes >> m & 1)
+            sbuf_addf(&out, "%s`mode: %s`", out.len ? " or " : "", provision_mode_to_string(m));
+    return sbuf_detach(&out);
+}
+
 /* Fields that only some modes know. */
 static void check_mode_fields(const struct check *k, const struct config_provision *p,
                               const char *path)
@@ -312,16 +345,23 @@ static void check_mode_fields(const struct check *k, const struct config_provisi
 
         if (only[i].row == CFG_ROW_provision_skip_default_dependency_resolution)
             continue; /* below: it has a text of its own */
-        if (cfg_has(p, only[i].row) && !(only[i].modes >> p->mode & 1))
-            problem(k, RULE_PROVISION_FIELD_OF_MODE, field, "field `%s` must not be set when mode is `%s`", field,
-                    provision_mode_to_string(p->mode));
+        if (cfg_has(p, only[i].row) && !(only[i].modes >> p->mode & 1)) {
+            _cleanup_free_ char *modes = modes_joined(only[i].modes);
+
+            diag_set_hint(problem(k, RULE_PROVISION_FIELD_OF_MODE, field,
+                                  "field `%s` must not be set when mode is `%s`", field,
+                                  provision_mode_to_string(p->mode)),
+                          "remove it, or set %s", modes);
+        }
     }
     if (CFG_HAS(p, provision, skip_default_dependency_resolution) &&
         p->mode != PROVISION_DEPENDENCY) {
         _cleanup_free_ char *field = xasprintf("%s.mode", path);
 
-        problem(k, RULE_PROVISION_SKIP_DEPENDENCY, field, "field `%s` cannot set skipDefaultDependencyResolution, only valid on "
-                "scripts of type `dependency`", field);
+        problem(k, RULE_PROVISION_SKIP_DEPENDENCY, field,
+                "field `%s` cannot set skipDefaultDependencyResolution, only valid on "
+                "scripts of type `dependency`",
+                field);
     }
 }
 
@@ -333,13 +373,14 @@ static void check_provision_path(const struct check *k, const struct config_prov
     unsigned mode;
 
     if (str_empty(p->path))
-        problem(k, RULE_PROVISION_PATH_MISSING, file, "field `%s` must not be empty when mode is `%s`", file,
+        problem(k, RULE_PROVISION_PATH_MISSING, file,
+                "field `%s` must not be empty when mode is `%s`", file,
                 provision_mode_to_string(p->mode));
     else
         check_absolute(k, RULE_PROVISION_PATH_ABSOLUTE, file, p->path);
     if (parse_octal_mode(p->permissions, &mode) < 0)
-        problem(k, RULE_PROVISION_PERMISSIONS, permissions, "field `%s` must be an octal number, got `%s`",
-                              permissions, p->permissions);
+        problem(k, RULE_PROVISION_PERMISSIONS, permissions,
+                "field `%s` must be an octal number, got `%s`", permissions, p->permissions);
 }
 
 static void check_file_url(const struct check *k, const struct config_base_ref *file,
@@ -348,10 +389,10 @@ static void check_file_url(const struct check *k, const struct config_base_ref *
     _cleanup_free_ char *url = xasprintf("%s.file.url", path);
 
     if (!str_empty(file->url))
-        diag_set_hint(problem(k, RULE_FILE_NOT_EMBEDDED, url, "field `%s` must be empty during validation (script should "
-                              "already be embedded): files beside a template are not supported yet",
-                              url),
-                      "put the content of '%s' into `script`", file->url);
+        problem(k, RULE_FILE_NOT_EMBEDDED, url,
+                "field `%s` must be empty during validation "
+                "(script should already be embedded): `%s` is not part of this file yet",
+                url, file->url);
 }
 
 static void check_script(const struct check *k, const struct config_provision *p, const char *path)
@@ -363,8 +404,10 @@ static void check_script(const struct check *k, const struct config_provision *p
     if (str_empty(p->script) && str_empty(p->playbook) && str_empty(p->file.url))
         problem(k, RULE_PROVISION_SCRIPT_MISSING, script, "field `%s` must not be empty", script);
     if (p->script && strstr(p->script, "LIMA_CIDATA"))
-        problem(k, RULE_PROVISION_LIMA_CIDATA, script, "field `%s`: provisioning scripts should not reference the LIMA_CIDATA "
-                "variables", script);
+        problem(k, RULE_PROVISION_LIMA_CIDATA, script,
+                "field `%s`: provisioning scripts should not reference the LIMA_CIDATA "
+                "variables",
+                script);
 }
 
 static void check_provision(const struct check *k)
@@ -380,9 +423,11 @@ static void check_provision(const struct check *k)
         if (p->mode == PROVISION_DATA || p->mode == PROVISION_YQ)
             check_provision_path(k, p, path);
         if (p->mode == PROVISION_YQ && str_empty(p->expression))
-            problem(k, RULE_PROVISION_EXPRESSION_MISSING, expression, "field `%s` must not be empty when mode is `yq`", expression);
+            problem(k, RULE_PROVISION_EXPRESSION_MISSING, expression,
+                    "field `%s` must not be empty when mode is `yq`", expression);
         if (p->mode == PROVISION_ANSIBLE)
-            problem(k, RULE_PROVISION_ANSIBLE_DEPRECATED, path, "%s: provision mode `ansible` is deprecated", path);
+            problem(k, RULE_PROVISION_ANSIBLE_DEPRECATED, path,
+                    "%s: provision mode `ansible` is deprecated", path);
     }
 }
 
@@ -396,9 +441,11 @@ static void check_probes(const struct check *k)
 
         check_file_url(k, &p->file, path);
         if (!streq(p->mode, "readiness"))
-            problem(k, RULE_PROBE_MODE, mode, "field `%s` can only be `readiness`, got `%s`", mode, p->mode);
+            problem(k, RULE_PROBE_MODE, mode, "field `%s` can only be `readiness`, got `%s`", mode,
+                    p->mode);
         if (!str_starts(p->script, "#!") && str_empty(p->file.url))
-            problem(k, RULE_PROBE_SHEBANG, script, "field `%s` must start with a '#!' line", script);
+            problem(k, RULE_PROBE_SHEBANG, script, "field `%s` must start with a '#!' line",
+                    script);
     }
 }
 

@@ -5,6 +5,7 @@
 #include "base/parse.h"
 #include "yaml/emit.h"
 #include <arpa/inet.h>
+#include <strings.h>
 
 enum { USER_NAME_MAX = 32 };
 
@@ -247,6 +248,9 @@ const char *config_nearest(const char *s, const char *const *names, size_t n)
     unsigned limit = len < 4 ? 1 : len < 8 ? 2 : 3, best = limit + 1;
     const char *near = NULL;
 
+    for (size_t i = 0; i < n; i++)
+        if (strcasecmp(s, names[i]) == 0)
+            return names[i];
     for (size_t i = 0; i < n; i++) {
         unsigned d = str_distance(s, names[i], limit);
 
@@ -255,6 +259,10 @@ const char *config_nearest(const char *s, const char *const *names, size_t n)
             near = names[i];
         }
     }
+    /* One of them shortened: `sshfs`, `openssh`. */
+    for (size_t i = 0; !near && len >= 4 && i < n; i++)
+        if (strstr(names[i], s))
+            near = names[i];
     return near;
 }
 

@@ -20,7 +20,7 @@ static void check_diags(const struct diags *d)
     for (size_t i = 0; i < d->n; i++) {
         _cleanup_sbuf_ struct sbuf text = SBUF_INIT;
 
-        assert(!str_empty(d->v[i].msg) && !str_empty(d->v[i].file));
+        assert(!str_empty(d->v[i].msg) && !str_empty(d->v[i].file) && !str_empty(d->v[i].kind));
         assert(!d->v[i].col || d->v[i].line);
         diag_format(&d->v[i], &text);
     }
@@ -39,7 +39,26 @@ static void check_reads_back(const char *text, const char *yaml)
     assert(streq(again, yaml));
 }
 
-static void check_config(const struct config *c)
+/* What was filled is filled: doing it again changes nothing. (A text that holds templates may make
+ * other templates.) */
+static void check_filled(const char *yaml, const struct config_context *ctx)
+{
+    const struct config_layer layer = {"filled", yaml, strlen(yaml), NULL};
+    _cleanup_config_ struct config c = CONFIG_INIT;
+    _cleanup_diags_ struct diags d = DIAGS_INIT;
+    _cleanup_err_ struct err err = ERR_INIT;
+
+    if (strstr(yaml, "{{"))
+        return;
+    assert(config_parse(&layer, &c, &d, &err) == 0);
+    config_merge(&c, NULL, NULL, &d);
+    config_fill(&c, ctx, &d);
+    c.v.set |= UINT64_C(1) << CFG_ROW_instance_vm_type;
+    _cleanup_free_ char *again = config_to_yaml(&c.v);
+    assert(streq(again, yaml));
+}
+
+static void check_config(const struct config *c, const struct config_context *ctx)
 {
     _cleanup_free_ char *yaml = config_to_yaml(&c->v), *json = config_to_json(&c->v);
 
@@ -55,6 +74,7 @@ static void check_config(const struct config *c)
                c->v.port_forwards[i].host_port_range_count == 2);
     check_reads_back(yaml, yaml);
     check_reads_back(json, yaml);
+    check_filled(yaml, ctx);
 }
 
 /* The part up to the next separator; moves *data behind it. NULL when nothing is left. */
@@ -98,7 +118,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (config_load(&in, &ctx, &c, &warnings, &err) == 0) {
         assert(!diags_has_errors(&warnings));
         check_diags(&warnings);
-        check_config(&c);
+        check_config(&c, &ctx);
     } else {
         assert(err.kind == ERR_CONFIG && diags_has_errors(&err.diags));
         check_diags(&err.diags);

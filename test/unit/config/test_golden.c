@@ -4,6 +4,7 @@
  * said about it; absent when nothing is). `CIMA_UPDATE_GOLDEN=1 ./test_config` writes both anew. */
 #include "fixture.h"
 #include "base/fs.h"
+#include "config/internal.h"
 
 struct golden {
     char *dir, *name;
@@ -96,6 +97,87 @@ static void run_golden(const char *dir, const char *file)
     compare(&g, "out.yaml", yaml ? yaml : "");
     compare(&g, "diag", said);
     strv_release(&g.texts);
+}
+
+/* ---- the rules ------------------------------------------------------------------------------- */
+
+/* What a person sees: the error with everything that belongs to it, or the warnings. */
+static char *what_is_seen(const struct config_input *in, const struct config_context *ctx,
+                          struct diags *ret)
+{
+    _cleanup_config_ struct config c = CONFIG_INIT;
+    _cleanup_err_ struct err err = ERR_INIT;
+    _cleanup_free_ char *text = NULL;
+
+    if (config_load(in, ctx, &c, ret, &err) == 0)
+        return test_diags_text(ret);
+    text = err_text(&err);
+    *ret = err.diags;
+    err.diags = (struct diags)DIAGS_INIT;
+    return xasprintf("%s\n", text);
+}
+
+/* The problem is of this rule, its place is known, and there is a next step. */
+static void check_rule_problem(const struct config_rule_info *rule, const struct diags *d)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < d->n; i++) {
+        const struct diag *p = &d->v[i];
+
+        cr_expect(p->kind != NULL, "%s: a problem without a kind: %s", rule->id, p->msg);
+        if (!streq0(p->kind, rule->id))
+            continue;
+        found = true;
+        cr_expect_eq(p->severity, rule->severity, "%s", rule->id);
+        if (rule != &config_rules[RULE_OVER_VSOCK_VARIABLE]) /* of the environment */
+            cr_expect(p->file && p->line && p->col && p->source, "%s: no place: %s", rule->id,
+                      p->msg);
+        cr_expect(p->severity == DIAG_WARNING || p->hint, "%s: no hint: %s", rule->id, p->msg);
+    }
+    cr_expect(found, "%s.in.yaml does not break the rule %s", rule->id, rule->id);
+}
+
+static void run_rule(const char *dir, const struct config_rule_info *rule)
+{
+    struct golden g = {.dir = (char *)dir, .name = (char *)rule->id};
+    _cleanup_free_ char *shown = xasprintf("%s.in.yaml", rule->id), *said = NULL, *text = NULL;
+    _cleanup_diags_ struct diags d = DIAGS_INIT;
+    struct config_context ctx = test_context();
+    struct config_input input = {.instance = {.name = shown}};
+
+    input.instance.text = text = read_golden(&g, "in.yaml", &input.instance.len);
+    cr_assert_not_null(text, "the rule %s has no example: %s/%s", rule->id, dir, shown);
+    read_context(&g, &ctx);
+    said = what_is_seen(&input, &ctx, &d);
+    check_rule_problem(rule, &d);
+    compare(&g, "out.txt", said);
+    strv_release(&g.texts);
+}
+
+static bool is_rule(const char *file)
+{
+    for (size_t i = 0; i < RULE_COUNT; i++) {
+        size_t n = strlen(config_rules[i].id);
+
+        if (strncmp(file, config_rules[i].id, n) == 0 && file[n] == '.')
+            return true;
+    }
+    return false;
+}
+
+/* test/golden/config/rules: each rule of rules.def has an example that breaks it. */
+Test(config_golden, rules)
+{
+    const char *srcdir = getenv("srcdir");
+    _cleanup_free_ char *dir = xasprintf("%s/test/golden/config/rules", srcdir ? srcdir : ".");
+    _cleanup_strv_ struct strv files = STRV_INIT;
+
+    for (size_t i = 0; i < RULE_COUNT; i++)
+        run_rule(dir, &config_rules[i]);
+    cr_assert_eq(dir_list(dir, &files, NULL), 0);
+    for (size_t i = 0; i < files.n; i++)
+        cr_expect(is_rule(files.v[i]), "%s/%s is the example of no rule", dir, files.v[i]);
 }
 
 Test(config_golden, all)
