@@ -428,8 +428,9 @@ static int on_event(struct builder *b, const yaml_event_t *ev)
 }
 
 /* After the first document: what follows it is read by nobody, which its author should know. A
- * mistake in there is one more reason, not another problem. */
-static void warn_of_more(struct builder *b, yaml_parser_t *parser)
+ * mistake in there is one more reason, not another problem; but what has neither `---` nor `...`
+ * in front belongs to this document and is wrong. */
+static int warn_of_more(struct builder *b, yaml_parser_t *parser, bool ended)
 {
     yaml_event_t ev;
     yaml_mark_t at;
@@ -440,9 +441,12 @@ static void warn_of_more(struct builder *b, yaml_parser_t *parser)
         at = ev.start_mark;
         yaml_event_delete(&ev);
         if (!more)
-            return;
+            return COMPLETE;
     } else {
         at = parser->problem_mark;
+        if (!ended && parser->problem && strstr(parser->problem, "<document start>"))
+            return fail_at(b, at.line, at.column,
+                           "the document has ended before this: nothing can follow");
     }
     struct diag *p = diags_add(b->d, DIAG_WARNING, NULL,
                                "only the first document of the file counts; what follows is "
@@ -450,6 +454,7 @@ static void warn_of_more(struct builder *b, yaml_parser_t *parser)
     _cleanup_free_ char *source = yaml_text_line(&b->doc->text, at.line);
     diag_set_position(p, b->doc->name, (unsigned)at.line + 1, (unsigned)at.column + 1, source);
     diag_set_hint(p, "remove it, or the line `---` in front of it");
+    return COMPLETE;
 }
 
 /* COMPLETE, AGAIN or -1; the builder is empty afterwards. */
@@ -472,10 +477,11 @@ static int read_events(struct builder *b)
             break;
         }
         bool end = ev.type == YAML_DOCUMENT_END_EVENT;
+        bool ended = end && !ev.data.document_end.implicit;
         r = on_event(b, &ev);
         yaml_event_delete(&ev);
         if (end)
-            warn_of_more(b, &parser);
+            r = warn_of_more(b, &parser, ended);
     }
     yaml_parser_delete(&parser);
     while (b->depth) {

@@ -27,7 +27,9 @@ size_t yaml_content_end(const char *text, const struct yaml_node *node);
 /* {…} or […], not a pair in […] without braces of its own. */
 bool yaml_has_brackets(const char *text, const struct yaml_node *node);
 bool yaml_is_block_scalar(const struct yaml_node *node);
-/* Columns in front of the body of a block scalar, 0 when it has none. */
+/* Of a block scalar: with `+`, so that the blank lines behind it are part of it. */
+bool yaml_keeps_breaks(const char *text, const struct yaml_node *node);
+/* Columns in front of the body of a block scalar, 0 when it has none or says them itself. */
 unsigned yaml_body_column(const char *text, const struct yaml_node *node);
 
 struct yaml_entry {

@@ -64,11 +64,9 @@ struct brought {
     bool unknown; /* they can't be foreseen */
 };
 
-static void bring(const struct patch *p, const struct yaml_node *source, struct brought *b)
+static void bring_map(const struct yaml_node *map, struct brought *b)
 {
-    const struct yaml_node *map = source->alias ? what_becomes(p, source->target) : source;
-
-    if (!map || map->type != YAML_MAP || (!source->alias && source->refs)) {
+    if (!map || map->type != YAML_MAP) {
         b->unknown = true;
         return;
     }
@@ -78,22 +76,31 @@ static void bring(const struct patch *p, const struct yaml_node *source, struct 
     }
 }
 
+/* A mapping that is written behind the `<<`, or the alias of one. */
+static void bring(const struct patch *p, const struct yaml_node *source, struct brought *b)
+{
+    if (source->alias)
+        bring_map(what_becomes(p, source->target), b);
+    else
+        bring_map(source->refs ? NULL : source, b);
+}
+
 static void bring_all(const struct patch *p, const struct yaml_node *map, struct brought *b)
 {
     for (size_t i = 0; i < map->n_own; i++) {
-        const struct yaml_node *v = map->own[i].value;
+        const struct yaml_node *v = map->own[i].value, *list;
 
         if (!map->own[i].merged)
             continue;
-        if (v->alias && v->type == YAML_SEQ) {
-            b->unknown |= v->target->refs || what_becomes(p, v->target) != v->target;
-            v = v->target;
-        }
-        if (v->type == YAML_SEQ)
-            for (size_t k = 0; k < v->n; k++)
-                bring(p, v->items[k], b);
-        else
+        list = v->alias ? what_becomes(p, v->target) : v;
+        if (!list || list->type != YAML_SEQ)
             bring(p, v, b);
+        else if (v->alias)
+            for (size_t k = 0; k < list->n; k++)
+                bring_map(list->items[k], b);
+        else
+            for (size_t k = 0; k < list->n; k++)
+                bring(p, list->items[k], b);
     }
 }
 

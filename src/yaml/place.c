@@ -95,10 +95,26 @@ static size_t spaces(const char *text, size_t at)
     return strspn(text + at, " ");
 }
 
+/* The indicators behind `|` or `>`. */
+static bool has_indicator(const char *text, const struct yaml_node *node, const char *set)
+{
+    size_t at = yaml_value_start(text, node) + 1;
+
+    return text[at + strcspn(text + at, set)] && strcspn(text + at, set) <
+                                                     strcspn(text + at, " \t\r\n#");
+}
+
+bool yaml_keeps_breaks(const char *text, const struct yaml_node *node)
+{
+    return has_indicator(text, node, "+");
+}
+
 unsigned yaml_body_column(const char *text, const struct yaml_node *node)
 {
     size_t at = yaml_next_line(text, yaml_value_start(text, node));
 
+    if (has_indicator(text, node, "123456789"))
+        return 0;
     for (; at < node->end; at = yaml_next_line(text, at)) {
         size_t n = spaces(text, at);
 
@@ -113,21 +129,14 @@ unsigned yaml_body_column(const char *text, const struct yaml_node *node)
 static size_t block_scalar_end(const char *text, const struct yaml_node *node)
 {
     size_t header = yaml_value_start(text, node), at = yaml_next_line(text, header);
-    size_t end = yaml_line_end(text, header), indicators = strcspn(text + header, " \t\r\n#");
-    bool explicit = false;
-    size_t indent = yaml_body_column(text, node);
+    size_t end = yaml_line_end(text, header), indent = yaml_body_column(text, node);
 
-    for (size_t i = 0; i < indicators; i++) {
-        explicit |= text[header + i] >= '1' && text[header + i] <= '9';
-        if (text[header + i] == '+') {
-            at = node->end;
-            return at - (at > end ? break_before(text, at) : 0);
-        }
-    }
+    if (yaml_keeps_breaks(text, node))
+        return node->end - (node->end > end ? break_before(text, node->end) : 0);
     for (; at < node->end; at = yaml_next_line(text, at)) {
         size_t n = spaces(text, at);
 
-        if ((text[at + n] && !yaml_break_len(text, at + n)) || n > (explicit ? 0 : indent))
+        if ((text[at + n] && !yaml_break_len(text, at + n)) || n > indent)
             end = yaml_line_end(text, at);
     }
     return end;

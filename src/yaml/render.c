@@ -99,11 +99,16 @@ static bool fits_single_quotes(const char *text)
     return true;
 }
 
-/* May stand as lines of their own: all of it can be seen, and it is more than blanks. */
-static bool fits_block(const char *s)
+/* May stand as lines of their own: all of it can be seen, and it is more than blanks. Blank lines
+ * at its end could not be told from those that follow, but where they all are its own already. */
+static bool fits_block(const char *s, const struct yaml_spot *spot)
 {
     size_t len = strlen(s);
     bool any = false;
+
+    if (str_ends(s, "\n\n") && !(spot->old && yaml_is_block_scalar(spot->old) &&
+                                 yaml_keeps_breaks(spot->text, spot->old)))
+        return false;
 
     for (size_t i = 0; i < len;) {
         uint32_t c = 0;
@@ -162,7 +167,7 @@ void yaml_render_text(struct sbuf *out, const char *s, const struct yaml_spot *s
     bool styled = old && old->type == YAML_SCALAR && !old->alias, block;
     const char *end = strchr(s, '\n');
 
-    block = !spot->flow && fits_block(s) &&
+    block = !spot->flow && fits_block(s, spot) &&
             (end ? !(styled && old->style == YAML_DOUBLE)
                  : styled && yaml_is_block_scalar(old) && is_one_line(old->value));
     if (!spot->flow)
