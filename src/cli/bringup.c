@@ -215,7 +215,7 @@ static void end_live(bool leave)
         progress_end();
 }
 
-int cli_create(struct cli *cli, const char *name, const struct inst_template *t,
+int cli_create(struct cli *cli, const char *name, const struct template *t,
                struct instance *ret, struct err *err)
 {
     struct inst_report report = cli_report;

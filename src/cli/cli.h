@@ -44,28 +44,29 @@ int cli_for_each(struct cli *cli, const struct strv *words, bool flag, cli_each_
 struct cli_target {
     bool is_template;
     struct instance inst;           /* an existing instance */
-    struct inst_template template_; /* else what to make one from */
+    struct template template_;      /* else what to make one from */
     char *name;                     /* … and its name */
 };
 
 #define CLI_TARGET_INIT                                                                            \
     {                                                                                              \
-        false, INSTANCE_INIT, INST_TEMPLATE_INIT, NULL                                             \
+        false, INSTANCE_INIT, TEMPLATE_INIT, NULL                                                  \
     }
 #define _cleanup_cli_target_ _cleanup_(cli_target_release)
 void cli_target_release(struct cli_target *t);
-/* For create: arg is a template, NULL or "-"; name is --name or NULL. */
-int cli_target_new(const struct inst_env *env, const char *arg, const char *name,
-                   struct cli_target *ret, struct err *err);
+/* For create: arg is a locator, NULL for template:default; name is --name, NULL or "" for the one
+ * that the template suggests. The template is read, with its base templates in it. */
+int cli_target_new(struct cli *cli, const char *arg, const char *name, struct cli_target *ret,
+                   struct err *err);
 /* For start: arg may also be the name of an instance. An unknown name is an error, never a new
- * instance. */
-int cli_target_find(const struct inst_env *env, const char *arg, const char *name,
-                    struct cli_target *ret, struct err *err);
+ * instance; but for "default", which is made from template:default. */
+int cli_target_find(struct cli *cli, const char *arg, const char *name, struct cli_target *ret,
+                    struct err *err);
 
 /* Shows how an image comes: in the live line, else as log lines. */
 void cli_transfer(void *arg, const struct image_progress *p);
 /* Makes an instance, with live progress on a terminal. */
-int cli_create(struct cli *cli, const char *name, const struct inst_template *t,
+int cli_create(struct cli *cli, const char *name, const struct template *t,
                struct instance *ret, struct err *err);
 /* Starts the instance and says how it goes: live progress on a terminal, log lines elsewhere, the
  * READY line and the instance's message. */

@@ -8,7 +8,7 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
     _cleanup_instance_ struct instance inst = INSTANCE_INIT;
     const struct inst_env *env = cli_env(cli, err);
 
-    if (!env || cli_target_new(env, args_pos(args, 0), args_str(args, "name"), &t, err) < 0 ||
+    if (!env || cli_target_new(cli, args_pos(args, 0), args_str(args, "name"), &t, err) < 0 ||
         cli_create(cli, t.name, &t.template_, &inst, err) < 0)
         return -1;
     log_info("Run `cima start %s` to start the instance.", inst.name);

@@ -5,9 +5,9 @@
 #include "cli/validate.h"
 
 /* Unknown keys are errors here; everywhere else they are warnings. */
-static int check_keys(const struct inst_template *t, struct err *err)
+static int check_keys(const struct template *t, struct err *err)
 {
-    const struct config_layer layer = {.name = t->path, .text = t->text, .len = t->len};
+    const struct config_layer layer = {.name = t->locator, .text = t->text, .len = t->len};
     _cleanup_config_ struct config config = CONFIG_INIT;
     _cleanup_diags_ struct diags d = DIAGS_INIT;
 
@@ -17,7 +17,7 @@ static int check_keys(const struct inst_template *t, struct err *err)
         d.v[i].severity = DIAG_ERROR;
     if (!d.n)
         return 0;
-    err_set(err, ERR_CONFIG, "'%s' is not valid: %zu problem%s", t->path, d.n, d.n == 1 ? "" : "s");
+    err_set(err, ERR_CONFIG, "'%s' is not valid: %zu problem%s", t->locator, d.n, d.n == 1 ? "" : "s");
     if (err) {
         diags_release(&err->diags);
         err->diags = d;
@@ -28,15 +28,15 @@ static int check_keys(const struct inst_template *t, struct err *err)
 
 static int check_template(struct cli *cli, const char *locator, bool unused, struct err *err)
 {
-    _cleanup_inst_template_ struct inst_template t = INST_TEMPLATE_INIT;
+    _cleanup_template_ struct template t = TEMPLATE_INIT;
     _cleanup_config_ struct config config = CONFIG_INIT;
 
     (void)unused;
-    if (inst_template_read(locator, &t, err) < 0)
+    if (cli_read_template(cli, locator, &t, err) < 0)
         return -1;
     if (check_keys(&t, err) < 0 || cli_load_template(cli, &t, &config, err) < 0)
-        return err_wrap(err, "failed to validate YAML file `%s`", t.path);
-    log_info("`%s`: OK", t.path);
+        return err_wrap(err, "failed to validate YAML file `%s`", t.locator);
+    log_info("`%s`: OK", t.locator);
     return 0;
 }
 

@@ -19,7 +19,7 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
     _cleanup_cli_target_ struct cli_target t = CLI_TARGET_INIT;
     const struct inst_env *env = cli_env(cli, err);
 
-    if (!env || cli_target_find(env, args_pos(args, 0), args_str(args, "name"), &t, err) < 0)
+    if (!env || cli_target_find(cli, args_pos(args, 0), args_str(args, "name"), &t, err) < 0)
         return -1;
     cli_warn_root();
     cli->config_told = args_flag(args, "foreground"); /* by the agent, in this terminal */
@@ -28,7 +28,7 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
                                                   "to start it: `cima start %s`; to make "
                                                   "another one from the file: `cima start "
                                                   "--name NAME %s`",
-                                                  t.name, t.template_.path)
+                                                  t.name, t.template_.locator)
                                        : -1;
     cli->config_told = t.is_template; /* by the creation */
     if (args_flag(args, "foreground"))

@@ -165,7 +165,8 @@ static enum http_result follow(struct exchange *x, struct child_io *c, struct er
         } else if ((v = child_io_value(line, "at"))) {
             (void)parse_uint(v, INT64_MAX, &x->at);
             tell(x);
-        } else if (child_io_value(line, "done")) {
+        } else if ((v = child_io_value(line, "done"))) {
+            (void)parse_uint(v, INT64_MAX, &x->answer.end);
             return HTTP_DONE;
         } else if (child_io_value(line, "changed")) {
             return changed(err);

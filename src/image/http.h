@@ -10,6 +10,7 @@ struct http_answer {
     uint64_t start, total;        /* the body is the file from start on; total 0: not known */
     char *etag, *modified, *type; /* as the server wrote them; NULL: not told */
     bool html;                    /* the body begins as a web page does */
+    uint64_t end;                 /* of a GET that is done: the body went up to here */
 };
 
 #define _cleanup_http_answer_ _cleanup_(http_answer_release)
@@ -40,6 +41,11 @@ enum http_result {
  * is set whenever there was a successful one. */
 enum http_result http_run(const struct http_request *q, const struct image_report *r,
                           struct http_answer *ret_answer, struct err *err);
+
+/* The file as a text of at most max bytes, with a NUL behind it; nothing is kept on disk. Tries
+ * again as downloads do; a web page is refused. Caller frees. */
+int http_get_text(const char *url, size_t max, const struct image_report *r, char **ret,
+                  size_t *ret_len, struct err *err);
 
 /* How patient we are; variables for the tests. */
 struct http_limits {

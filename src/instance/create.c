@@ -2,7 +2,6 @@
 #include "instance/instance.h"
 #include "base/fs.h"
 #include "base/mem.h"
-#include "template/absolute.h"
 #include "instance/internal.h"
 
 static int write_text(const struct instance *i, enum inst_file f, const char *text, size_t len,
@@ -13,12 +12,16 @@ static int write_text(const struct instance *i, enum inst_file f, const char *te
     return file_write_unsynced(path, text, len, f == INST_LIMA_YAML ? 0644 : 0600, err);
 }
 
-static int write_files(const struct instance *i, const struct inst_template *t, struct err *err)
+static int write_files(const struct inst_env *env, const struct instance *i,
+                       const struct template *t, struct err *err)
 {
-    _cleanup_sbuf_ struct sbuf yaml = SBUF_INIT;
+    const struct template_env places = {.store = env->store, .host = env->host};
+    _cleanup_template_ struct template own = TEMPLATE_INIT;
 
-    if (template_make_absolute(t, &yaml, err) < 0 ||
-        write_text(i, INST_LIMA_YAML, sbuf_str(&yaml), yaml.len, err) < 0 ||
+    /* An instance does not know where its template was. */
+    template_copy(&own, t);
+    if (template_make_absolute(&places, &own, true, err) < 0 ||
+        write_text(i, INST_LIMA_YAML, own.text, own.len, err) < 0 ||
         write_text(i, INST_LIMA_VERSION, LIMA_VERSION, strlen(LIMA_VERSION), err) < 0)
         return -1;
     return write_text(i, INST_CIMA_VERSION, PACKAGE_VERSION, strlen(PACKAGE_VERSION), err);
@@ -54,20 +57,20 @@ static int try_plan(const struct driver_ctx *ctx, const struct inst_report *r, s
 
 /* Everything that can fail: the image, the disk, the plan. */
 static int fill_draft(const struct inst_env *env, const struct instance *i,
-                      const struct inst_template *t, const struct config_instance *cfg,
+                      const struct template *t, const struct config_instance *cfg,
                       const struct inst_report *r, struct err *err)
 {
     struct driver_ctx ctx = {.store = env->store, .inst = i, .cfg = cfg, .host = env->host};
     struct image_result image;
 
-    if (!inst_driver(cfg, err) || write_files(i, t, err) < 0)
+    if (!inst_driver(cfg, err) || write_files(env, i, t, err) < 0)
         return -1;
-    if (inst_fetch_image(env, i, cfg, t->base_dir, r, &image, err) < 0)
+    if (inst_fetch_image(env, i, cfg, t->base, r, &image, err) < 0)
         return err->hint ? -1
                          : err_hint(err,
                                     "look at `images` in %s; relative locations start in "
                                     "'%s'",
-                                    t->path, t->base_dir);
+                                    t->locator, t->base);
     if (check_interrupt(r, err) < 0 || inst_make_disk(env, i, cfg, &image, r, err) < 0 ||
         check_interrupt(r, err) < 0)
         return -1;
@@ -77,14 +80,14 @@ static int fill_draft(const struct inst_env *env, const struct instance *i,
     return check_interrupt(r, err);
 }
 
-int inst_create(const struct inst_env *env, const char *name, const struct inst_template *t,
+int inst_create(const struct inst_env *env, const char *name, const struct template *t,
                 const struct inst_report *r, struct instance *ret, struct err *err)
 {
     _cleanup_draft_ struct instance_draft draft = {.lock_fd = -1};
     _cleanup_config_ struct config config = CONFIG_INIT;
     _cleanup_diags_ struct diags warnings = DIAGS_INIT;
     _cleanup_instance_ struct instance taken = INSTANCE_INIT;
-    struct config_layer layer = {t->path, t->text, t->len, NULL};
+    struct config_layer layer = {t->locator, t->text, t->len, t->places};
 
     if (store_check_name(env->store, name, err) < 0)
         return -1;
@@ -98,7 +101,7 @@ int inst_create(const struct inst_env *env, const char *name, const struct inst_
         inst_warnings(r, &warnings);
     if (loaded < 0 && !err->hint)
         err_hint(err, "mend the file; `cima validate %s` checks it",
-                 streq(t->path, "<stdin>") ? "-" : t->path);
+                 t->from_stdin ? "-" : t->locator);
     if (loaded < 0 || store_create_begin(env->store, name, &draft, err) < 0)
         return -1;
     if (fill_draft(env, &draft.inst, t, &config.v, r, err) < 0)

@@ -61,9 +61,9 @@ int inst_edit_begin(const struct instance *i, struct inst_edit *ret, struct err 
 int inst_edit_begin_file(const char *path, struct inst_edit *ret, struct err *err)
 {
     _cleanup_inst_edit_ struct inst_edit e = INST_EDIT_INIT;
-    _cleanup_inst_template_ struct inst_template t = INST_TEMPLATE_INIT;
+    _cleanup_template_ struct template t = TEMPLATE_INIT;
 
-    if (inst_template_read(path, &t, err) < 0 || read_text(path, &e, err) < 0)
+    if (template_read_file(path, &t, err) < 0 || read_text(path, &e, err) < 0)
         return -1;
     e.name = TAKE_PTR(t.name);
     *ret = e;

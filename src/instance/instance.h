@@ -50,7 +50,7 @@ void inst_warnings(const struct inst_report *r, const struct diags *d);
 /* Makes the instance, all or nothing: configuration checked, image adopted, disk made, the plan of
  * the machine tried. Relative locations of images start at the template's directory and become
  * absolute in lima.yaml, which otherwise is the template byte for byte. */
-int inst_create(const struct inst_env *env, const char *name, const struct inst_template *t,
+int inst_create(const struct inst_env *env, const char *name, const struct template *t,
                 const struct inst_report *r, struct instance *ret, struct err *err);
 
 /* ---- start ----------------------------------------------------------------------------------- */

@@ -55,3 +55,38 @@ char *helper_path(const char *name, struct err *err)
     err_hint(err, "install cima again, or set CIMA_LIBEXEC to the directory that has it");
     return NULL;
 }
+
+/* Each place once, and only if it is there. */
+static void add_place(struct strv *ret, const char *dir, const char *below, const char *name)
+{
+    _cleanup_free_ char *base = path_join(dir, below), *path = path_join(base, name);
+    _cleanup_free_ char *real = realpath(path, NULL);
+    if (real && !strv_contains(ret, real))
+        strv_push(ret, real);
+}
+
+void share_places(const char *name, struct strv *ret)
+{
+    _cleanup_free_ char *dir = program_dir(), *helper = dir ? path_join(dir, "cima-fetch") : NULL;
+    if (dir && access(helper, X_OK) == 0)
+        add_place(ret, dir, ".", name); /* a build tree has the helpers beside the program */
+    if (dir)
+        add_place(ret, dir, "../share/cima", name);
+    add_place(ret, PKGDATADIR, ".", name);
+    if (dir)
+        add_place(ret, dir, "../share/lima", name);
+    add_place(ret, "/usr/local/share/lima", ".", name);
+    add_place(ret, "/usr/share/lima", ".", name);
+}
+
+void plugin_places(struct strv *ret)
+{
+    static const char *const below[] = {".", "../libexec/cima", "../libexec/lima", "../lib/lima"};
+    _cleanup_free_ char *dir = program_dir();
+    const char *set = getenv("CIMA_LIBEXEC");
+    if (!str_empty(set))
+        add_place(ret, set, ".", ".");
+    for (size_t i = 0; dir && i < ARRAY_SIZE(below); i++)
+        add_place(ret, dir, below[i], ".");
+    add_place(ret, LIBEXECDIR, ".", ".");
+}

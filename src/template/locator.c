@@ -119,12 +119,12 @@ char *locator_base(const char *text, const char *cwd)
         return xasprintf("template:%s", dir);
     }
     if (kind == LOCATOR_NONE || kind == LOCATOR_STDIN)
-        return xasprintf("%s/", streq(cwd, "/") ? "" : cwd);
+        return xstrdup(cwd);
     if (kind == LOCATOR_FILE_URL && locator_file_path(text))
         path = locator_file_path(text);
     _cleanup_free_ char *full = path_normalise(cwd, path);
 
-    return up_to_slash(full, strlen(full));
+    return path_dirname(full);
 }
 
 static bool goes_up(const char *path)

@@ -26,8 +26,8 @@ const char *locator_template_name(const char *text);
 /* The path of a file://… URL; NULL when it is not absolute. Points into text. */
 const char *locator_file_path(const char *text);
 
-/* Where relative locators in this template start: a directory with a final slash, "https://…/",
- * "template:" or "template:dir/"; cwd (absolute) is for paths. Caller frees. */
+/* Where relative locators in this template start: a directory, "https://…/", "template:" or
+ * "template:dir/"; cwd (absolute) is for paths. Caller frees. */
 char *locator_base(const char *text, const char *cwd);
 /* The locator as it is meant in a template whose relative locators start in base. Segments ".."
  * are refused: what a template uses stands beside or below it (S13). home is for "~/…". Caller

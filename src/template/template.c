@@ -2,82 +2,212 @@
 #include "template/template.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "image/http.h"
+#include "template/locator.h"
+#include "template/piece.h"
+#include "yaml/places.h"
 #include <errno.h>
 
-void inst_template_release(struct inst_template *t)
+void template_release(struct template *t)
 {
-    free(t->path);
-    free(t->base_dir);
+    free(t->locator);
+    free(t->base);
     free(t->name);
     free(t->text);
-    *t = (struct inst_template)INST_TEMPLATE_INIT;
+    yaml_places_unref(t->places);
+    *t = (struct template)TEMPLATE_INIT;
 }
 
-/* The file name without directory and without .yaml or .yml. */
-static char *suggested_name(const char *path)
-{
-    const char *base = path_basename(path);
-    size_t len = strlen(base);
-
-    if (str_ends(base, ".yaml"))
-        len -= strlen(".yaml");
-    else if (str_ends(base, ".yml"))
-        len -= strlen(".yml");
-    return xstrndup(base, len);
-}
-
-static int working_directory(char **ret, struct err *err)
+static char *working_directory(struct err *err)
 {
     char *cwd = getcwd(NULL, 0);
 
     if (!cwd)
-        return err_set_errno(err, ERR_IO, "cannot find out the working directory");
-    *ret = cwd;
-    return 0;
+        err_set_errno(err, ERR_IO, "cannot find out the working directory");
+    return cwd;
 }
 
-static int read_file(const char *path, struct inst_template *t, struct err *err)
+/* ---- files ----------------------------------------------------------------------------------- */
+
+static int cannot_open(const char *path, struct err *err)
+{
+    bool missing = errno == ENOENT || errno == ENOTDIR;
+
+    err_set_errno(err, missing ? ERR_NOT_FOUND : ERR_IO, "cannot read '%s'", path);
+    return missing ? err_hint(err, "look at the path; relative ones start in the working directory")
+                   : -1;
+}
+
+static int read_file(const char *path, struct template *t, struct err *err)
 {
     struct stat st;
-    _cleanup_free_ char *dir = path_dirname(path);
 
-    if (stat(path, &st) < 0) {
-        bool missing = errno == ENOENT || errno == ENOTDIR;
-
-        err_set_errno(err, missing ? ERR_NOT_FOUND : ERR_IO, "cannot read '%s'", path);
-        return missing ? err_hint(err, "look at the path; relative ones start in the working "
-                                       "directory")
-                       : -1;
-    }
+    if (stat(path, &st) < 0)
+        return cannot_open(path, err);
     if (S_ISDIR(st.st_mode)) {
         err_set(err, ERR_IO, "cannot read '%s': it is a directory", path);
         return err_hint(err, "name the YAML file in it");
     }
-    t->base_dir = realpath(dir, NULL);
-    if (!t->base_dir)
-        return err_set_errno(err, ERR_IO, "cannot find the directory of '%s'", path);
     t->text = file_read(path, TEMPLATE_MAX, &t->len, err);
     return t->text ? 0 : -1;
 }
 
-int inst_template_read(const char *path, struct inst_template *ret, struct err *err)
+/* A word without a slash and an ending is rather the name of something than a file. */
+static bool looks_like_path(const char *word)
 {
-    _cleanup_inst_template_ struct inst_template t = INST_TEMPLATE_INIT;
+    return strchr(word, '/') || strchr(word, '.') || path_exists(word);
+}
 
-    if (streq(path, "-")) {
-        t.path = xstrdup("<stdin>");
-        if (working_directory(&t.base_dir, err) < 0)
-            return -1;
-        t.text = fd_read_all(STDIN_FILENO, "standard input", TEMPLATE_MAX, &t.len, err);
-        if (!t.text)
-            return -1;
-    } else {
-        t.path = xstrdup(path);
-        t.name = suggested_name(path);
-        if (read_file(path, &t, err) < 0)
-            return -1;
+static int read_path(const struct template_env *env, const char *locator, struct template *t,
+                     struct err *err)
+{
+    const char *path = locator;
+
+    if (locator_kind(locator) == LOCATOR_FILE_URL) {
+        path = locator_file_path(locator);
+        if (!path) {
+            err_set(err, ERR_USAGE, "file URL `%s` is not an absolute path", locator);
+            return err_hint(err, "the form is file:///DIRECTORY/FILE.yaml");
+        }
+    } else if (!looks_like_path(locator)) {
+        _cleanup_free_ char *file = template_find(env->store, locator, NULL);
+
+        err_set(err, ERR_NOT_FOUND, "don't know how to interpret `%s` as a template locator",
+                locator);
+        return file ? err_hint(err, "did you mean `template:%s`?", locator)
+                    : err_hint(err, "it may be a file, template:NAME, an https URL or "
+                                    "github:ORG/REPO/PATH");
     }
-    *ret = t;
-    t = (struct inst_template)INST_TEMPLATE_INIT;
+    return read_file(path, t, err);
+}
+
+/* ---- the others ------------------------------------------------------------------------------ */
+
+static int read_stdin(struct template *t, struct err *err)
+{
+    t->from_stdin = true;
+    t->text = fd_read_all(STDIN_FILENO, "standard input", TEMPLATE_MAX, &t->len, err);
+    return t->text ? 0 : -1;
+}
+
+static int read_url(const struct template_env *env, const char *url, struct template *t,
+                    struct err *err)
+{
+    t->remote = true;
+    if (http_get_text(url, TEMPLATE_MAX, env->report, &t->text, &t->len, err) < 0)
+        return err_wrap(err, "cannot download the template '%s'", url);
     return 0;
+}
+
+static int read_template(const struct template_env *env, const char *locator, struct template *t,
+                         struct err *err)
+{
+    _cleanup_free_ char *path = template_find(env->store, locator_template_name(locator), err);
+
+    return path ? read_file(path, t, err) : -1;
+}
+
+static void make_from_image(const struct template_env *env, const char *locator, struct template *t)
+{
+    const char *host = arch_to_string(env->host->arch), *arch = locator_image_arch(locator);
+
+    t->name = locator_image_name(locator, arch ? arch : host, host);
+    t->text = locator_image_yaml(locator, arch ? arch : host);
+    t->len = strlen(t->text);
+}
+
+static int read_any(const struct template_env *env, const char *locator, struct template *t,
+                    struct err *err)
+{
+    if (locator_kind(locator) != LOCATOR_STDIN)
+        t->name = locator_yaml_name(locator);
+    switch (locator_kind(locator)) {
+    case LOCATOR_STDIN:
+        return read_stdin(t, err);
+    case LOCATOR_HTTP:
+        return read_url(env, locator, t, err);
+    case LOCATOR_TEMPLATE:
+        return read_template(env, locator, t, err);
+    case LOCATOR_PATH:
+    case LOCATOR_FILE_URL:
+        return read_path(env, locator, t, err);
+    default:
+        err_set(err, ERR_USAGE, "don't know how to interpret `%s` as a template locator", locator);
+        return -1;
+    }
+}
+
+/* By the real names of directories, so that ".." in a path means what it means to the kernel. */
+static char *base_of(const char *at, const char *cwd)
+{
+    char *base = locator_base(at, cwd), *real = NULL;
+    enum locator_kind kind = locator_kind(at);
+
+    if (kind == LOCATOR_PATH || kind == LOCATOR_FILE_URL) {
+        const char *path = kind == LOCATOR_PATH ? at : locator_file_path(at);
+        _cleanup_free_ char *dir = path ? path_dirname(path) : NULL;
+
+        real = dir ? realpath(dir, NULL) : NULL;
+    }
+    if (!real)
+        return base;
+    free(base);
+    return real;
+}
+
+/* at: what the locator stands for; image: it may be that of a disk image. */
+static int fetch(const struct template_env *env, const char *at, bool image, struct template *ret,
+                 struct err *err)
+{
+    _cleanup_template_ struct template t = TEMPLATE_INIT;
+    _cleanup_free_ char *cwd = working_directory(err);
+
+    if (!cwd)
+        return -1;
+    if (image && locator_is_image(at))
+        make_from_image(env, at, &t);
+    else if (read_any(env, at, &t, err) < 0)
+        return -1;
+    t.locator = xstrdup(t.from_stdin ? "<stdin>" : at);
+    t.base = base_of(at, cwd);
+    *ret = t;
+    t = (struct template)TEMPLATE_INIT;
+    return 0;
+}
+
+int template_read_file(const char *path, struct template *ret, struct err *err)
+{
+    static const struct template_env nothing = {NULL, NULL, NULL};
+
+    if (!locator_is_local(path)) {
+        err_set(err, ERR_USAGE, "cannot edit `%s`: it is no file of this host", path);
+        return err_hint(err, "`cima template copy %s FILE.yaml` makes one", path);
+    }
+    return fetch(&nothing, path, false, ret, err);
+}
+
+void template_copy(struct template *ret, const struct template *t)
+{
+    *ret = *t;
+    ret->locator = xstrdup(t->locator);
+    ret->base = xstrdup(t->base);
+    ret->name = xstrdup0(t->name);
+    ret->text = xmemdup(t->text, t->len + 1);
+    ret->places = yaml_places_ref(t->places);
+}
+
+int template_fetch(const struct template_env *env, const char *locator, struct template *ret,
+                   struct err *err)
+{
+    _cleanup_free_ char *at = template_resolve(env, locator, err);
+
+    return at ? fetch(env, at, false, ret, err) : -1;
+}
+
+int template_read(const struct template_env *env, const char *locator, struct template *ret,
+                  struct err *err)
+{
+    _cleanup_free_ char *at = template_resolve(env, locator, err);
+
+    return at ? fetch(env, at, true, ret, err) : -1;
 }

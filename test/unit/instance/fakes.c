@@ -256,11 +256,11 @@ void world_release(struct world *w)
     tmpdir_remove(&w->dir);
 }
 
-void world_template(const struct world *w, const char *yaml, struct inst_template *ret)
+void world_template(const struct world *w, const char *yaml, struct template *ret)
 {
-    *ret = (struct inst_template){
-        .path = xstrdup("test.yaml"),
-        .base_dir = xstrdup(w->dir),
+    *ret = (struct template){
+        .locator = xstrdup("test.yaml"),
+        .base = xstrdup(w->dir),
         .name = xstrdup("test"),
         .text = xstrdup(yaml),
         .len = strlen(yaml),
@@ -269,7 +269,7 @@ void world_template(const struct world *w, const char *yaml, struct inst_templat
 
 void world_create(struct world *w, const char *name, struct instance *ret)
 {
-    _cleanup_inst_template_ struct inst_template t = INST_TEMPLATE_INIT;
+    _cleanup_template_ struct template t = TEMPLATE_INIT;
     _cleanup_err_ struct err err = ERR_INIT;
 
     world_template(w, SIMPLE_YAML, &t);

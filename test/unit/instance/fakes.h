@@ -45,7 +45,7 @@ void world_release(struct world *w);
 #define _cleanup_world_ _cleanup_(world_release)
 
 /* A template with one image, at base_dir = the world's directory. */
-void world_template(const struct world *w, const char *yaml, struct inst_template *ret);
+void world_template(const struct world *w, const char *yaml, struct template *ret);
 /* Creates an instance by inst_create. */
 void world_create(struct world *w, const char *name, struct instance *ret);
 /* "" or the names in the home, blank between, without _config. */

@@ -2,7 +2,7 @@
 #include "fakes.h"
 #include "base/fs.h"
 #include "base/mem.h"
-#include "template/absolute.h"
+#include "template/template.h"
 
 static char *read_file(const struct instance *i, enum inst_file f)
 {
@@ -37,7 +37,7 @@ Test(create, makes_the_files)
 static void expect_failure(struct world *w, const char *name, const char *yaml, enum err_kind kind,
                            const char *message, const char *ls_want)
 {
-    _cleanup_inst_template_ struct inst_template t = INST_TEMPLATE_INIT;
+    _cleanup_template_ struct template t = TEMPLATE_INIT;
     _cleanup_instance_ struct instance inst = INSTANCE_INIT;
     _cleanup_err_ struct err err = ERR_INIT;
 
@@ -81,22 +81,23 @@ Test(create, existing_name)
 
 static void expect_absolute(const char *yaml, const char *want)
 {
-    struct inst_template t = {
-        .path = (char *)"x.yaml",
-        .base_dir = (char *)"/base/dir",
-        .text = (char *)yaml,
+    _cleanup_template_ struct template t = {
+        .locator = xstrdup("x.yaml"),
+        .base = xstrdup("/base/dir"),
+        .text = xstrdup(yaml),
         .len = strlen(yaml),
     };
-    _cleanup_sbuf_ struct sbuf out = SBUF_INIT;
+    struct host_facts host = {.home = (char *)"/home/me"};
+    const struct template_env env = {.host = &host};
     _cleanup_err_ struct err err = ERR_INIT;
-    int r = template_make_absolute(&t, &out, &err);
+    int r = template_make_absolute(&env, &t, true, &err);
 
     if (!want) {
         cr_expect_eq(r, -1, "%s", yaml);
         return;
     }
     cr_assert_eq(r, 0, "%s: %s", yaml, err.msg);
-    cr_expect_str_eq(sbuf_str(&out), want);
+    cr_expect_str_eq(t.text, want);
 }
 
 Test(create, absolute_locations)
@@ -129,20 +130,20 @@ Test(create, template_names)
 
     world_init(&w);
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        _cleanup_inst_template_ struct inst_template t = INST_TEMPLATE_INIT;
+        _cleanup_template_ struct template t = TEMPLATE_INIT;
         _cleanup_free_ char *path = path_join(w.dir, cases[i].file);
 
         cr_assert_eq(file_write_atomic(path, "x: 1\n", 5, 0644, NULL), 0);
-        cr_assert_eq(inst_template_read(path, &t, NULL), 0);
+        cr_assert_eq(template_read_file(path, &t, NULL), 0);
         cr_expect_str_eq(t.name, cases[i].name);
         cr_expect_str_eq(t.text, "x: 1\n");
         _cleanup_free_ char *real = realpath(w.dir, NULL);
-        cr_expect_str_eq(t.base_dir, real);
+        cr_expect_str_eq(t.base, real);
     }
-    _cleanup_inst_template_ struct inst_template t = INST_TEMPLATE_INIT;
+    _cleanup_template_ struct template t = TEMPLATE_INIT;
     _cleanup_err_ struct err missing = ERR_INIT, directory = ERR_INIT;
-    cr_expect_eq(inst_template_read("/nonexistent/x.yaml", &t, &missing), -1);
+    cr_expect_eq(template_read_file("/nonexistent/x.yaml", &t, &missing), -1);
     cr_expect_eq(missing.kind, ERR_NOT_FOUND);
-    cr_expect_eq(inst_template_read(w.dir, &t, &directory), -1);
+    cr_expect_eq(template_read_file(w.dir, &t, &directory), -1);
     cr_expect_not_null(strstr(directory.msg, "directory"));
 }
