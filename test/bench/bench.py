@@ -208,6 +208,45 @@ def row_list():
              f"empty C program {show(wall(bare), 'ms')}")
 
 
+def long_yaml(lines=200):
+    """A file as people write them, with comments, scripts, mounts and forwards."""
+    text = "# An instance\nimages:\n- location: https://example.invalid/disk.qcow2\n" \
+           "cpus: 2\nmemory: 4GiB\nparam: {Greeting: hello}\nprovision:\n"
+    while text.count("\n") < lines * 3 // 5:
+        text += "- mode: system\n  script: |\n    #!/bin/sh\n    set -eu\n" \
+                "    # for {{.User}}\n    echo \"{{.Param.Greeting}} from {{.Name}}\"\n"
+    text += "portForwards:\n"
+    for port in range(8000, 8000 + lines // 20):
+        text += f"- guestPort: {port}\n  hostPort: {port + 1000}\n"
+    text += "mounts:\n"
+    for i in range(lines // 20):
+        text += f"- location: ~/work{i}\n  mountPoint: /mnt/work{i}\n"
+    text += "env:\n"
+    while text.count("\n") < lines:
+        text += f"  NAME{text.count(chr(10))}: value\n"
+    return text
+
+
+def row_validate():
+    head("validate", "reading, filling and checking YAML; nothing is printed but the verdict")
+    env = home_env("validate")
+    os.makedirs(env["CIMA_HOME"], mode=0o700)
+    small = write(os.path.join(scratch, "one-line.yaml"), "images: [{location: /x.qcow2}]\n")
+    big = write(os.path.join(scratch, "long.yaml"), long_yaml())
+    templates = sorted(e.path for e in os.scandir(os.path.join(SRC, "templates"))
+                       if e.name.endswith(".yaml"))
+    mine, one, version = in_turns([[CIMA, "validate", big], [CIMA, "validate", small],
+                                   [CIMA, "--version"]], 200, env)
+    emit("fill and validate 200 lines", show([a.wall_ms - b.wall_ms for a, b in zip(mine, version)],
+                                             "ms"), "2 ms",
+         f"beyond cima --version; with that {show(wall(mine), 'ms')}, {cpu(mine)}")
+    emit("  of one line", show([a.wall_ms - b.wall_ms for a, b in zip(one, version)], "ms"), "-",
+         f"ratio of the two calls {show(ratio(mine, one), '×')}")
+    all_of_them, bare = in_turns([[CIMA, "validate"] + templates, [BARE]], 60, env)
+    emit(f"cima validate, {len(templates)} templates", show(wall(all_of_them), "ms"), "60 ms",
+         f"{cpu(all_of_them)}, empty C program {show(wall(bare), 'ms')}")
+
+
 def big_image():
     """220 MB that no file system can make smaller, as raw disk with a boot sector's signature."""
     path = os.path.join(scratch, "big.raw")
@@ -463,8 +502,8 @@ def smaps(pid):
 
 # ---- all of it -----------------------------------------------------------------------------------------
 
-ROWS = {"version": row_version, "list": row_list, "create": row_create, "size": row_size,
-        "mini": row_mini, "shell": row_shell, "agent": row_agent, "debian": row_debian}
+ROWS = {"version": row_version, "list": row_list, "validate": row_validate,
+        "create": row_create, "size": row_size, "mini": row_mini, "shell": row_shell, "agent": row_agent, "debian": row_debian}
 guests = {}
 scratch = None
 

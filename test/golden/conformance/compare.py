@@ -127,6 +127,7 @@ class Runner:
         for d in (self.home, self.case):
             shutil.rmtree(d, ignore_errors=True)
             os.mkdir(d, 0o755)
+        os.makedirs(os.path.join(self.top, "c"), exist_ok=True)
         os.mkdir(os.path.join(self.home, "_config"), 0o755)
         tiny_qcow2(os.path.join(self.case, "tiny.qcow2"))
         with open(os.path.join(self.case, "plain.txt"), "w") as f:
@@ -157,7 +158,8 @@ class Runner:
     def run(self, *args, env=None, stdin=None):
         self.own()
         e = {"HOME": self.entry.pw_dir, "USER": self.entry.pw_name, "LOGNAME": self.entry.pw_name,
-             "PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LIMA_HOME": self.home, "LANG": "C.UTF-8"}
+             "PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LIMA_HOME": self.home, "LANG": "C.UTF-8",
+             "XDG_CACHE_HOME": os.path.join(self.top, "c")}
         for k, v in (env or {}).items():
             e[k] = self.real(v)
         cmd = [self.program] + [self.real(a) for a in args]
