@@ -25,6 +25,8 @@ _Static_assert(ARRAY_SIZE(stage_texts) == STAGE_COUNT, "a text for every stage")
 
 /* Where nobody sees a live line, a log says that we are alive. */
 enum { LOG_AGAIN_MS = 10 * 1000 };
+/* Asking the host agent for what the message of the instance says. */
+enum { MESSAGE_BUDGET_MS = 1000 };
 
 struct bringup {
     bool all_stages; /* --progress */
@@ -156,7 +158,7 @@ static void print_message(const struct instance *i, const char *message)
 {
     _cleanup_sbuf_ struct sbuf text = SBUF_INIT;
 
-    for (const char *p = message; *p;) {
+    for (const char *p = message; p && *p;) {
         size_t n = strcspn(p, "\n");
 
         sbuf_add_printable(&text, p, n);
@@ -169,22 +171,22 @@ static void print_message(const struct instance *i, const char *message)
 
 static void tell_ready(const struct inst_env *env, const struct instance *i)
 {
-    _cleanup_config_ struct config config = CONFIG_INIT;
-    _cleanup_event_ struct event e = EVENT_INIT;
-    bool loaded = instance_load_config(env->store, i, env->host, &config, NULL, NULL) == 0;
+    _cleanup_inst_info_ struct inst_info info = {0};
+    int budget_ms = MESSAGE_BUDGET_MS;
 
-    if (loaded && config.v.plain == TRI_TRUE) {
+    inst_info_read(env, i, &budget_ms, &info);
+    if (info.has_config && info.config.v.plain == TRI_TRUE) {
         _cleanup_free_ char *ssh_config = instance_path(i, INST_SSH_CONFIG);
 
         log_info("READY. Run `ssh -F \"%s\" lima-%s` to open the shell.", ssh_config, i->name);
     } else {
         log_info("READY. Run `cima shell %s` to open the shell.", i->name);
     }
-    if (!loaded)
+    if (!info.has_config)
         return;
-    (void)inst_last_event(i, &e); /* without it the port is 0 */
-    _cleanup_free_ char *message = inst_message(env, i, &config.v, INST_RUNNING, e.ssh_local_port);
-    print_message(i, message);
+    if (info.message_problem)
+        log_warn("%s", info.message_problem);
+    print_message(i, info.message ? info.message : info.config.v.message);
 }
 
 static void tell_result(const struct inst_env *env, const struct instance *i,

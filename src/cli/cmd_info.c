@@ -2,9 +2,11 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "cli/cli.h"
+#include "cli/output.h"
 #include "cli/shellenv.h"
 #include "driver/driver.h"
 #include "json/json.h"
+#include "query/query.h"
 #include "sys/helper.h"
 
 static struct json *texts(const char *const *list)
@@ -72,24 +74,55 @@ static struct json *make_info(const struct inst_env *env)
     return o;
 }
 
+static int print_query(const char *expr, const struct json *info, struct err *err)
+{
+    _cleanup_query_result_ struct query_result result = QUERY_RESULT_INIT;
+    _cleanup_sbuf_ struct sbuf out = SBUF_INIT;
+    _cleanup_free_ char *text = json_dump(info);
+
+    if (query_run(&expr, 1, (const char *const[]){text}, 1, &result, err) < 0)
+        return -1;
+    for (size_t i = 0; i < result.values.n; i++)
+        if (output_value(result.values.v[i], OUTPUT_JSON_INDENTED, &out, err) < 0)
+            return -1;
+    fputs(sbuf_str(&out), stdout);
+    return 0;
+}
+
 static int run(struct cli *cli, const struct args *args, struct err *err)
 {
-    const struct inst_env *env = cli_env(cli, err);
+    const char *expr = args_str(args, "yq");
+    const struct inst_env *env;
 
-    (void)args;
+    if (expr && query_check(expr, err) < 0)
+        return err_wrap(err, "--yq '%s'", expr);
+    env = cli_env(cli, err);
     if (!env)
         return -1;
     _cleanup_json_ struct json *info = make_info(env);
+    if (expr && !streq(expr, "."))
+        return print_query(expr, info, err);
     _cleanup_free_ char *text = json_dump_indent(info, 4);
     printf("%s\n", text);
     return 0;
 }
+
+static const struct cli_option options[] = {
+    {.name = "yq",
+     .kind = VALUE_TEXT,
+     .metavar = "EXPR",
+     .default_text = ".",
+     .help = "Show what EXPR, in the language of jq or yq, makes of the facts"},
+    {.name = NULL},
+};
 
 const struct command cmd_info = {
     .name = "info",
     .group = GROUP_ADVANCED,
     .summary = "Show facts about this installation as JSON",
     .description = "Show facts about this installation as JSON: version, places, drivers.",
-    .examples = "cima info\n",
+    .examples = "cima info\n"
+                "cima info --yq .version\n",
+    .options = options,
     .run = run,
 };

@@ -24,7 +24,7 @@ static const char *arch_of(const struct inst_info *i)
 }
 
 /* The rule counts what is there so far in units of 8: NAME 1, STATUS 2, SSH 2. */
-static struct shown choose_columns(const struct inst_info *infos, size_t n,
+static struct shown choose_columns(const struct inst_info *const *infos, size_t n,
                                    const struct host_facts *host, unsigned width, bool all)
 {
     struct shown s = {true, true, true};
@@ -34,8 +34,8 @@ static struct shown choose_columns(const struct inst_info *infos, size_t n,
     if (all || !width)
         return s;
     for (size_t i = 0; i < n; i++) {
-        one_type = one_type && streq(vm_type_of(&infos[i]), vm_type_of(&infos[0]));
-        host_arch = host_arch && (!infos[i].has_config || infos[i].arch == host->arch);
+        one_type = one_type && streq(vm_type_of(infos[i]), vm_type_of(infos[0]));
+        host_arch = host_arch && (!infos[i]->has_config || infos[i]->arch == host->arch);
     }
     s.vm_type = (units + 7) * UNIT <= width || !one_type;
     units += s.vm_type;
@@ -76,7 +76,7 @@ static void add_row(struct table *t, const struct inst_info *i, const struct sho
         strv_push_consume(row, short_dir(i->dir, host->home));
 }
 
-void list_table(const struct inst_info *infos, size_t n, const struct host_facts *host,
+void list_table(const struct inst_info *const *infos, size_t n, const struct host_facts *host,
                 unsigned columns, bool all_fields, struct sbuf *out)
 {
     _cleanup_table_ struct table t = TABLE_INIT;
@@ -92,7 +92,7 @@ void list_table(const struct inst_info *infos, size_t n, const struct host_facts
     if (s.dir)
         strv_push(head, "DIR");
     for (size_t i = 0; i < n; i++)
-        add_row(&t, &infos[i], &s, host);
+        add_row(&t, infos[i], &s, host);
     table_format(&t, out);
 }
 
@@ -163,127 +163,4 @@ void list_notes(const struct inst_info *i, list_note_fn *fn, void *arg)
 
         fn(arg, LOG_WARN, text);
     }
-}
-
-/* ---- fields ---------------------------------------------------------------------------------- */
-
-const char *const list_fields[] = {
-    "Name",
-    "Hostname",
-    "Status",
-    "Dir",
-    "VMType",
-    "Arch",
-    "CPUs",
-    "Memory",
-    "Disk",
-    "Message",
-    "AdditionalDisks",
-    "Networks",
-    "SSHLocalPort",
-    "SSHConfigFile",
-    "HostAgentPID",
-    "DriverPID",
-    "Config",
-    "SSHAddress",
-    "Protected",
-    "LimaVersion",
-    "Param",
-    "AutoStartedIdentifier",
-    "Errors",
-    "HostOS",
-    "HostArch",
-    "LimaHome",
-    "IdentityFile",
-    NULL,
-};
-
-/* ---- JSON ------------------------------------------------------------------------------------ */
-
-/* Go leaves out zero numbers, empty texts, lists and maps. */
-static void set_int(struct json *o, const char *key, uint64_t v)
-{
-    if (v)
-        json_set_int(o, key, (int64_t)v);
-}
-
-static void set_text(struct json *o, const char *key, const char *v)
-{
-    if (!str_empty(v))
-        json_set_str(o, key, v);
-}
-
-/* A member of the configuration under another name, when there is anything in it. */
-static void set_part(struct json *o, const char *key, const struct json *config, const char *part)
-{
-    struct json *v = config ? json_get(config, part) : NULL;
-
-    if (v && (json_is_array(v) || json_is_object(v)) && json_len(v) > 0)
-        json_set(o, key, json_ref(v));
-}
-
-static void set_errors(struct json *o, const struct strv *errors)
-{
-    struct json *list;
-
-    if (!errors->n)
-        return;
-    list = json_array_new();
-    for (size_t i = 0; i < errors->n; i++)
-        json_append(list, json_string_new(errors->v[i]));
-    json_set(o, "errors", list);
-}
-
-static void set_config_facts(struct json *o, const struct inst_info *info)
-{
-    json_set_str(o, "vmType", vm_type_of(info));
-    json_set_str(o, "arch", arch_of(info));
-    if (!info->has_config)
-        return;
-    set_int(o, "cpus", (uint64_t)info->cpus);
-    set_int(o, "memory", info->memory);
-    set_int(o, "disk", info->disk);
-    set_text(o, "message", info->message);
-}
-
-static struct json *config_json(const struct inst_info *info)
-{
-    _cleanup_free_ char *text = info->has_config ? config_to_json(&info->config.v) : NULL;
-
-    return text ? json_parse(text, strlen(text), "configuration", NULL) : NULL;
-}
-
-struct json *list_json(const struct inst_info *info, const struct inst_env *env)
-{
-    const struct instance inst = {.name = info->name, .dir = info->dir};
-    _cleanup_free_ char *hostname = config_hostname(info->name);
-    _cleanup_free_ char *ssh_config = instance_path(&inst, INST_SSH_CONFIG);
-    _cleanup_free_ char *identity = store_config_path(env->store, "user");
-    _cleanup_json_ struct json *config = config_json(info);
-    struct json *o = json_object_new();
-
-    json_set_str(o, "name", info->name);
-    json_set_str(o, "hostname", hostname);
-    json_set_str(o, "status", inst_status_to_string(info->state.status));
-    json_set_str(o, "dir", info->dir);
-    set_config_facts(o, info);
-    set_part(o, "additionalDisks", config, "additionalDisks");
-    set_part(o, "network", config, "networks");
-    set_int(o, "sshLocalPort", info->ssh_port);
-    json_set_str(o, "sshConfigFile", ssh_config);
-    set_int(o, "hostAgentPID", (uint64_t)info->state.agent_pid);
-    set_int(o, "driverPID", (uint64_t)info->state.driver_pid);
-    if (config)
-        json_set(o, "config", json_ref(config));
-    json_set_str(o, "sshAddress", "127.0.0.1");
-    json_set_bool(o, "protected", info->protected_);
-    json_set_str(o, "limaVersion", info->lima_version);
-    set_part(o, "param", config, "param");
-    set_errors(o, &info->state.errors);
-    json_set_str(o, "HostOS", "linux");
-    json_set_str(o, "HostArch", arch_to_string(env->host->arch));
-    json_set_str(o, "LimaHome", env->store->home);
-    json_set_str(o, "IdentityFile", identity);
-    set_text(o, "condition", info->state.condition);
-    return o;
 }

@@ -2,7 +2,7 @@
 #include "cli/output.h"
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "yaml/emit.h"
+#include "tmpl/tmpl.h"
 
 enum { CELL_MIN = 4, CELL_GAP = 4 };
 
@@ -78,39 +78,24 @@ void table_format(const struct table *t, struct sbuf *out)
     }
 }
 
-/* ---- YAML ------------------------------------------------------------------------------------ */
+/* ---- results of queries ----------------------------------------------------------------------- */
 
-static void write_value(struct yaml_writer *w, const struct json *j)
+int output_value(const char *json_text, enum output_form form, struct sbuf *out, struct err *err)
 {
-    bool list = json_is_array(j);
+    _cleanup_json_ struct json *j = json_parse(json_text, strlen(json_text), "result", err);
+    _cleanup_free_ char *text = NULL;
 
+    if (!j)
+        return -1;
     if (json_is_string(j)) {
-        yaml_write_text(w, json_str(j));
-        return;
+        sbuf_addf(out, "%s\n", json_str(j));
+        return 0;
     }
-    if ((!list && !json_is_object(j)) || json_len(j) == 0) {
-        _cleanup_free_ char *text = json_dump(j);
-
-        yaml_write_raw(w, text);
-        return;
+    if (form == OUTPUT_YAML) {
+        tmpl_add_yaml(out, j);
+        return 0;
     }
-    yaml_write_open(w, list);
-    for (size_t i = 0; list && i < json_len(j); i++) {
-        yaml_write_item(w);
-        write_value(w, json_at(j, i));
-    }
-    for (void *it = list ? NULL : json_iter(j); it; it = json_iter_next(j, it)) {
-        yaml_write_key(w, json_iter_key(it));
-        write_value(w, json_iter_value(it));
-    }
-    yaml_write_close(w);
-}
-
-void yaml_from_json(const struct json *j, struct sbuf *out)
-{
-    struct yaml_writer w = YAML_WRITER_INIT(false);
-
-    write_value(&w, j);
-    _cleanup_free_ char *text = yaml_writer_finish(&w);
-    sbuf_addstr(out, text);
+    text = form == OUTPUT_JSON_INDENTED ? json_dump_indent(j, 4) : json_dump(j);
+    sbuf_addf(out, "%s\n", text);
+    return 0;
 }

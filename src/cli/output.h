@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Forms of output: aligned columns, JSON as YAML. */
+/* Forms of output: aligned columns, results of queries. */
 #ifndef CIMA_CLI_OUTPUT_H
 #define CIMA_CLI_OUTPUT_H
 
@@ -25,7 +25,9 @@ struct strv *table_row(struct table *t);
  * Cells are made printable. */
 void table_format(const struct table *t, struct sbuf *out);
 
-/* A JSON value as block YAML; texts are quoted where a plain one would read as something else. */
-void yaml_from_json(const struct json *j, struct sbuf *out);
+/* A result of a query as a line or lines: a text as it is, anything else in the form. ERR_PROTOCOL
+ * when it is no JSON. */
+enum output_form { OUTPUT_JSON, OUTPUT_JSON_INDENTED, OUTPUT_YAML };
+int output_value(const char *json_text, enum output_form form, struct sbuf *out, struct err *err);
 
 #endif

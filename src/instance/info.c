@@ -86,6 +86,7 @@ void inst_info_release(struct inst_info *info)
     free(info->vm_type);
     free(info->lima_version);
     free(info->message);
+    free(info->message_problem);
     *info = (struct inst_info){0};
 }
 
@@ -181,32 +182,58 @@ static char *read_version(const struct instance *i)
     return text;
 }
 
+/* A message that is no template breaks an instance, but not a machine that runs. */
+static void read_message(const struct inst_env *env, struct inst_info *info)
+{
+    _cleanup_err_ struct err err = ERR_INIT;
+
+    if (!info->has_config)
+        return;
+    info->message = inst_message(env, info, &err);
+    if (info->message) {
+        size_t len = strlen(info->message);
+
+        if (len && info->message[len - 1] == '\n')
+            info->message[len - 1] = '\0';
+        return;
+    }
+    info->message_problem = err_line(&err);
+    strv_push(&info->state.errors, info->message_problem);
+    if (!inst_is_alive(&info->state))
+        info->state.status = INST_BROKEN;
+}
+
+static void read_files(const struct instance *i, struct inst_info *info)
+{
+    _cleanup_free_ char *protected_path = instance_path(i, INST_PROTECTED);
+
+    info->protected_ = path_exists(protected_path);
+    info->lima_version = read_version(i);
+}
+
 /* State and configuration: what every form of `list` shows. */
 static void read_row(const struct inst_env *env, const struct instance *i, int *budget_ms,
-                     struct inst_info *ret)
+                     bool files, struct inst_info *ret)
 {
     *ret = (struct inst_info){.name = xstrdup(i->name), .dir = xstrdup(i->dir)};
     instance_state_read(i, &ret->state);
     read_config(env, i, ret);
     if (inst_has_agent(&ret->state))
         ask_agent(i, budget_ms, ret);
+    if (files || (ret->has_config && ret->config.v.message && strstr(ret->config.v.message, "{{")))
+        read_files(i, ret);
+    read_message(env, ret);
 }
 
 void inst_info_read_row(const struct inst_env *env, const struct instance *i, int *budget_ms,
                         struct inst_info *ret)
 {
-    read_row(env, i, budget_ms, ret);
+    read_row(env, i, budget_ms, false, ret);
     config_release(&ret->config);
 }
 
 void inst_info_read(const struct inst_env *env, const struct instance *i, int *budget_ms,
                     struct inst_info *ret)
 {
-    _cleanup_free_ char *protected_path = instance_path(i, INST_PROTECTED);
-
-    read_row(env, i, budget_ms, ret);
-    ret->protected_ = path_exists(protected_path);
-    ret->lima_version = read_version(i);
-    if (ret->has_config)
-        ret->message = inst_message(env, i, &ret->config.v, ret->state.status, ret->ssh_port);
+    read_row(env, i, budget_ms, true, ret);
 }

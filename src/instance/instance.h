@@ -118,6 +118,8 @@ struct inst_edit {
 void inst_edit_release(struct inst_edit *e);
 /* ERR_STATE for a running instance. A broken YAML is fine: it is there to be mended. */
 int inst_edit_begin(const struct instance *i, struct inst_edit *ret, struct err *err);
+/* Of one that may still run: for a restart, which checks the new text before it stops anything. */
+int inst_edit_begin_running(const struct instance *i, struct inst_edit *ret, struct err *err);
 int inst_edit_begin_file(const char *path, struct inst_edit *ret, struct err *err);
 /* Would the text do? Every problem with its place; layer->name is for them. Of an instance: the
  * disk would not have to shrink, and what has no effect on a disk that exists is warned about. */
@@ -148,7 +150,8 @@ struct inst_info {
     uint16_t ssh_port; /* 0: unknown, not running */
     bool protected_;
     char *lima_version; /* "" when there is no such file */
-    char *message;      /* of the YAML, expanded; NULL without a configuration */
+    char *message;      /* of the YAML, expanded; NULL without a configuration, and … */
+    char *message_problem; /* … when its template fails: why; it is one of the errors then */
 };
 
 #define _cleanup_inst_info_ _cleanup_(inst_info_release)
@@ -158,12 +161,20 @@ void inst_info_release(struct inst_info *info);
 void inst_info_read(const struct inst_env *env, const struct instance *i, int *budget_ms,
                     struct inst_info *ret);
 /* The same for a row of a table, of which there may be thousands: config (which is large),
- * protected_, lima_version and message stay empty. */
+ * protected_ and lima_version stay empty. */
 void inst_info_read_row(const struct inst_env *env, const struct instance *i, int *budget_ms,
                         struct inst_info *ret);
-/* `message` of the YAML, its template expanded; "" when there is none. Caller frees. */
-char *inst_message(const struct inst_env *env, const struct instance *i,
-                   const struct config_instance *cfg, enum inst_status status, uint16_t ssh_port);
+/* `message` of the YAML, its template expanded; "" when there is none, NULL and err when the template
+ * fails. Caller frees. */
+char *inst_message(const struct inst_env *env, const struct inst_info *info, struct err *err);
+/* The instance as one object, keys in Lima's order; `condition` is ours. with_config false: without
+ * `config` and what is copied from it. Caller frees. */
+struct json *inst_object(const struct inst_info *info, const struct inst_env *env,
+                         bool with_config);
+/* The fields of that object that may be missing, for templates (tmpl_input.shape). Caller frees. */
+struct json *inst_shape(void);
+/* Names of the fields as templates have them, sorted, NULL-terminated. */
+extern const char *const inst_fields[];
 /* The last event that the host agent of this run wrote; -1 when there is none. */
 int inst_last_event(const struct instance *i, struct event *ret);
 

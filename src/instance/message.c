@@ -1,42 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `message` of the YAML: a template over what `list` shows of the instance. */
 #include "base/mem.h"
-#include "config/tmpl.h"
 #include "instance/instance.h"
+#include "instance/internal.h"
+#include "tmpl/tmpl.h"
 
-char *inst_message(const struct inst_env *env, const struct instance *i,
-                   const struct config_instance *cfg, enum inst_status status, uint16_t ssh_port)
+/* The configuration is a large part of the object, and few messages look at it. */
+static bool wants_config(const struct tmpl *t)
 {
-    if (str_empty(cfg->message))
-        return xstrdup("");
-    _cleanup_free_ char *hostname = config_hostname(i->name);
-    _cleanup_free_ char *cpus = xasprintf("%lld", (long long)cfg->cpus);
-    _cleanup_free_ char *memory = xasprintf("%llu", (unsigned long long)config_memory_bytes(cfg));
-    _cleanup_free_ char *disk = xasprintf("%llu", (unsigned long long)config_disk_bytes(cfg));
-    _cleanup_free_ char *port = xasprintf("%u", ssh_port);
-    _cleanup_free_ char *ssh_config = instance_path(i, INST_SSH_CONFIG);
-    _cleanup_free_ char *identity = store_config_path(env->store, "user");
-    const struct tmpl_var list[] = {
-        {"Name", i->name},
-        {"Hostname", hostname},
-        {"Status", inst_status_to_string(status)},
-        {"Dir", i->dir},
-        {"VMType", cfg->vm_type},
-        {"Arch", arch_to_string(config_arch(cfg))},
-        {"CPUs", cpus},
-        {"Memory", memory},
-        {"Disk", disk},
-        {"SSHLocalPort", port},
-        {"SSHConfigFile", ssh_config},
-        {"SSHAddress", "127.0.0.1"},
-        {"HostOS", "linux"},
-        {"HostArch", arch_to_string(env->host->arch)},
-        {"LimaHome", env->store->home},
-        {"IdentityFile", identity},
-    };
-    const struct tmpl_vars vars = {list, ARRAY_SIZE(list), cfg->param, cfg->param_count};
-    _cleanup_free_ char *problem = NULL;
-    char *text = tmpl_expand(cfg->message, &vars, &problem);
+    return tmpl_asks_for(t, "Config") || tmpl_asks_for(t, "Networks") ||
+           tmpl_asks_for(t, "Network") || tmpl_asks_for(t, "AdditionalDisks");
+}
 
-    return text ? text : xstrdup(cfg->message);
+char *inst_message(const struct inst_env *env, const struct inst_info *info, struct err *err)
+{
+    const char *text = info->has_config ? info->config.v.message : NULL;
+    _cleanup_tmpl_ struct tmpl *t = NULL;
+    _cleanup_json_ struct json *object = NULL, *shape = NULL;
+
+    if (str_empty(text))
+        return xstrdup("");
+    if (!strstr(text, "{{"))
+        return xstrdup(text);
+    t = tmpl_parse(text, err);
+    if (t) {
+        object = inst_object(info, env, wants_config(t));
+        shape = inst_shape();
+        const struct tmpl_input in = {object, shape, TMPL_FOLD_CASE};
+        char *out = tmpl_run(t, &in, NULL, err);
+
+        if (out)
+            return out;
+    }
+    err_wrap(err, "`message` can't be processed as a template");
+    return NULL;
 }

@@ -32,7 +32,8 @@ static int no_field(struct tmpl_run *r, const struct tmpl_expr *e, size_t i,
                     const struct tmpl_value *v)
 {
     _cleanup_free_ char *name = chain_text(e, i);
-    _cleanup_free_ char *near = v->kind == VAL_MAP ? tmpl_value_nearest(v, e->fields[i]) : NULL;
+    _cleanup_free_ char *near =
+        v->kind == VAL_MAP ? tmpl_value_nearest(v, e->fields[i], r->in->flags) : NULL;
     _cleanup_free_ char *hint = NULL;
 
     if (near) {

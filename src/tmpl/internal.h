@@ -144,7 +144,7 @@ void tmpl_value_keys(const struct tmpl_value *map, struct strv *ret);
 bool tmpl_value_get(const struct tmpl_value *map, const char *name, unsigned flags, bool root,
                     struct tmpl_value *ret);
 /* The name that was probably meant, or NULL. Caller frees. */
-char *tmpl_value_nearest(const struct tmpl_value *map, const char *name);
+char *tmpl_value_nearest(const struct tmpl_value *map, const char *name, unsigned flags);
 struct json *tmpl_value_to_json(const struct tmpl_value *v);
 /* As Go calls it: "string", "[]interface {}". */
 const char *tmpl_type_name(const struct tmpl_value *v);

@@ -129,6 +129,8 @@ static bool get_key(const struct tmpl_value *map, const char *name, unsigned fla
     *ret = tmpl_value_json(key ? json_get(map->json, key) : shape, shape);
     if (!key && ret->kind == VAL_LIST)
         ret->to = 0; /* the one element is only a pattern */
+    if (!key && ret->kind == VAL_MAP)
+        ret->json = NULL; /* so are the members */
     if (!map->shape && ret->kind == VAL_MAP)
         ret->open = strcasecmp(name, "Param") == 0;
     return true;
@@ -167,7 +169,7 @@ static void add_names(struct strv *names, struct strv *folded, const struct json
     }
 }
 
-char *tmpl_value_nearest(const struct tmpl_value *map, const char *name)
+char *tmpl_value_nearest(const struct tmpl_value *map, const char *name, unsigned flags)
 {
     _cleanup_strv_ struct strv names = STRV_INIT, folded = STRV_INIT;
     _cleanup_free_ char *low = xstrdup(name);
@@ -180,8 +182,13 @@ char *tmpl_value_nearest(const struct tmpl_value *map, const char *name)
         add_names(&names, &folded, map->shape);
     near = folded.n ? str_nearest(low, (const char *const *)folded.v, folded.n) : NULL;
     for (size_t i = 0; near && i < folded.n; i++)
-        if (folded.v[i] == near)
-            return xstrdup(names.v[i]);
+        if (folded.v[i] == near) {
+            char *found = xstrdup(names.v[i]);
+
+            if (flags & TMPL_FOLD_CASE && !map->open && *found >= 'a' && *found <= 'z')
+                *found = (char)(*found & ~0x20); /* closer to what Go calls it */
+            return found;
+        }
     return NULL;
 }
 
@@ -209,7 +216,7 @@ struct json *tmpl_value_to_json(const struct tmpl_value *v)
             json_append(list, json_ref(json_at(v->json, i)));
         return list;
     case VAL_MAP:
-        return json_ref((struct json *)(uintptr_t)v->json);
+        return v->json ? json_ref((struct json *)(uintptr_t)v->json) : json_null_new();
     case VAL_NIL:
     case VAL_MISSING:
         break;

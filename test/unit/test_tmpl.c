@@ -354,7 +354,7 @@ Test(tmpl, go_names_and_shape)
     _cleanup_tmpl_ struct tmpl *t = tmpl_parse("{{.Config.Mont}}", &err);
 
     cr_expect_null(tmpl_run(t, &in, NULL, &err));
-    cr_expect_str_eq(err.hint, "did you mean `.Config.mounts`?");
+    cr_expect_str_eq(err.hint, "did you mean `.Config.Mounts`?");
 }
 
 Test(tmpl, asks_for)

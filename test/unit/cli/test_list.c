@@ -2,6 +2,7 @@
 /* Row `list`: the table's columns at several widths, the JSON's keys. */
 #include "cli/list.h"
 #include "base/mem.h"
+#include "tmpl/tmpl.h"
 #include <criterion/criterion.h>
 
 static const struct host_facts host = {.arch = ARCH_X86_64, .home = (char *)"/home/u"};
@@ -30,8 +31,12 @@ static struct inst_info info(const char *name, const char *vm_type, const char *
 static char *table(const struct inst_info *infos, size_t n, unsigned columns, bool all)
 {
     struct sbuf out = SBUF_INIT;
+    const struct inst_info *rows[8];
 
-    list_table(infos, n, &host, columns, all, &out);
+    cr_assert_leq(n, ARRAY_SIZE(rows));
+    for (size_t i = 0; i < n; i++)
+        rows[i] = &infos[i];
+    list_table(rows, n, &host, columns, all, &out);
     return sbuf_detach(&out);
 }
 
@@ -157,7 +162,7 @@ Test(list, json_keys_in_order)
     i.state.driver_pid = 12;
     i.ssh_port = 13;
     i.state.condition = (char *)"agent lost";
-    o = list_json(&i, &env);
+    o = inst_object(&i, &env, true);
     text = json_dump(o);
     strv_release(&i.state.errors);
     cr_expect_str_eq(
@@ -168,4 +173,53 @@ Test(list, json_keys_in_order)
         "\"sshAddress\":\"127.0.0.1\",\"protected\":false,\"limaVersion\":\"2.2.0\","
         "\"errors\":[\"no lima.yaml\"],\"HostOS\":\"linux\",\"HostArch\":\"x86_64\","
         "\"LimaHome\":\"/h\",\"IdentityFile\":\"/h/_config/user\",\"condition\":\"agent lost\"}");
+}
+
+/* Every field has its name, and every name its field, sorted as they are printed. */
+Test(list, fields)
+{
+    _cleanup_json_ struct json *shape = inst_shape();
+    size_t n = 0;
+
+    for (size_t i = 0; inst_fields[i]; i++, n++) {
+        _cleanup_free_ char *text = xasprintf("{{.%s}}", inst_fields[i]);
+        _cleanup_json_ struct json *empty = json_object_new();
+        const struct tmpl_input in = {empty, shape, TMPL_FOLD_CASE};
+        _cleanup_tmpl_ struct tmpl *t = tmpl_parse(text, NULL);
+        _cleanup_free_ char *value = tmpl_run(t, &in, NULL, NULL);
+
+        cr_expect_not_null(value, "%s", text);
+        cr_expect(i == 0 || strcmp(inst_fields[i - 1], inst_fields[i]) < 0, "%s", inst_fields[i]);
+    }
+    cr_expect_eq(n + 1, json_len(shape), "`condition` is ours and is not listed");
+}
+
+/* `--format TEMPLATE` and `message` see Go's names, and zeros for what is left out. */
+Test(list, templates)
+{
+    static const struct {
+        const char *text, *want;
+    } rows[] = {
+        {"{{.Name}} {{.Status}} {{.Dir}}", "a Stopped /home/u/.cima/x"},
+        {"{{.HostAgentPID}} {{.Protected}} [{{.Message}}]", "0 false []"},
+        {"{{.Instance.Name}} {{.LimaHome}} {{.HostOS}}/{{.HostArch}}", "a /h linux/x86_64"},
+        {"{{.Config.CPUs}} {{range .Config.Mounts}}x{{end}}{{.Config.SSH.LocalPort}}",
+         "<nil> <nil>"},
+        {"{{if .Param.x}}y{{else}}n{{end}} {{len .Networks}} {{len .Errors}}", "n 0 0"},
+        {"{{.CPUs}} {{.Memory}} {{printf \"%-6s|\" .VMType}} {{.Arch | json}}",
+         "2 536870912 qemu  | \"x86_64\""},
+    };
+    struct store store = {.home = (char *)"/h", .cache = (char *)"/c"};
+    struct inst_env env = {.store = &store, .host = &host};
+    struct inst_info i = info("a", "qemu", "x86_64");
+    _cleanup_json_ struct json *o = inst_object(&i, &env, false), *shape = inst_shape();
+    const struct tmpl_input in = {o, shape, TMPL_FOLD_CASE};
+
+    for (size_t k = 0; k < ARRAY_SIZE(rows); k++) {
+        _cleanup_err_ struct err err = ERR_INIT;
+        _cleanup_tmpl_ struct tmpl *t = tmpl_parse(rows[k].text, &err);
+        _cleanup_free_ char *got = t ? tmpl_run(t, &in, NULL, &err) : NULL;
+
+        cr_expect(got && streq(got, rows[k].want), "%s: %s", rows[k].text, got ? got : err.msg);
+    }
 }

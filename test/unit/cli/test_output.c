@@ -2,6 +2,7 @@
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "base/utf8.h"
+#include "tmpl/tmpl.h"
 #include <criterion/criterion.h>
 
 static size_t columns_of(const char *s)
@@ -48,7 +49,7 @@ static void expect_yaml(const char *json, const char *yaml)
     _cleanup_sbuf_ struct sbuf out = SBUF_INIT;
 
     cr_assert_not_null(j);
-    yaml_from_json(j, &out);
+    tmpl_add_yaml(&out, j);
     cr_expect_str_eq(sbuf_str(&out), yaml);
 }
 
@@ -69,6 +70,34 @@ Test(output, yaml_quotes_what_would_be_something_else)
         "- \"2026-01-01\"\n");
     expect_yaml("{\"on\":\"a: b\",\"a #b\":\"\\u0001\"}",
                 "\"on\": \"a: b\"\n\"a #b\": \"\\u0001\"\n");
+}
+
+Test(output, results_of_queries)
+{
+    static const struct {
+        const char *json;
+        enum output_form form;
+        const char *want;
+    } rows[] = {
+        {"\"text\"", OUTPUT_JSON, "text\n"},
+        {"\"a: b\"", OUTPUT_YAML, "a: b\n"},
+        {"{\"a\": [1, \"x\"]}", OUTPUT_JSON, "{\"a\":[1,\"x\"]}\n"},
+        {"{\"a\": 1}", OUTPUT_JSON_INDENTED, "{\n    \"a\": 1\n}\n"},
+        {"{\"a\": [1, \"x\"]}", OUTPUT_YAML, "a:\n- 1\n- x\n"},
+        {"null", OUTPUT_JSON, "null\n"},
+        {"3", OUTPUT_JSON_INDENTED, "3\n"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        _cleanup_sbuf_ struct sbuf out = SBUF_INIT;
+
+        cr_expect_eq(output_value(rows[i].json, rows[i].form, &out, NULL), 0);
+        cr_expect_str_eq(sbuf_str(&out), rows[i].want);
+    }
+    _cleanup_sbuf_ struct sbuf out = SBUF_INIT;
+    _cleanup_err_ struct err err = ERR_INIT;
+    cr_expect_eq(output_value("{", OUTPUT_JSON, &out, &err), -1);
+    cr_expect_eq(err.kind, ERR_PROTOCOL);
 }
 
 /* ---- progress -------------------------------------------------------------------------------- */

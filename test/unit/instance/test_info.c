@@ -132,27 +132,102 @@ Test(info, F10_broken)
     }
 }
 
-Test(info, message)
+/* What the template makes; NULL with the error's line in *ret_problem. */
+static char *message_of(const char *text, char **ret_problem)
 {
     struct config_kv param[] = {{(char *)"greeting", (char *)"hello"}};
-    struct config_instance cfg = {
-        .message = (char *)"{{.Name}} in {{.Dir}} says {{.Param.greeting}}, port {{.SSHLocalPort}}",
+    struct inst_info info = {
+        .name = (char *)"one",
+        .dir = (char *)"/h/one",
+        .state = {.status = INST_RUNNING},
+        .has_config = true,
+        .config = {.v = {.message = (char *)text, .cpus = 3, .param = param, .param_count = 1}},
         .vm_type = (char *)"qemu",
-        .arch = (char *)"x86_64",
-        .memory = (char *)"1GiB",
-        .disk = (char *)"1GiB",
-        .param = param,
-        .param_count = 1,
+        .arch = ARCH_X86_64,
+        .cpus = 3,
+        .memory = UINT64_C(1) << 30,
+        .ssh_port = 60022,
+        .lima_version = (char *)"2.2.0",
     };
     _cleanup_world_ struct world w;
-    struct instance inst = {.name = (char *)"one", .dir = (char *)"/h/one"};
+    _cleanup_err_ struct err err = ERR_INIT;
+    char *got;
+
+    info.config.v.set = CFG_BIT(instance, cpus);
+    world_init(&w);
+    got = inst_message(&w.env, &info, &err);
+    *ret_problem = got ? NULL : err_line(&err);
+    return got;
+}
+
+Test(info, message)
+{
+    static const struct {
+        const char *text, *want;
+    } rows[] = {
+        {NULL, ""},
+        {"plain\n", "plain\n"},
+        {"{{.Name}} in {{.Dir}} says {{.Param.greeting}}, port {{.SSHLocalPort}}",
+         "one in /h/one says hello, port 60022"},
+        {"{{.Status}} {{.VMType}} {{.Arch}} {{.CPUs}} {{.Memory}} {{.Disk}} {{.Hostname}}",
+         "Running qemu x86_64 3 1073741824 0 lima-one"},
+        {"{{.Config.CPUs}} {{.Instance.Name}} {{.LimaVersion}} {{.HostOS}}", "3 one 2.2.0 linux"},
+        {"{{if .Param.none}}a{{else}}b{{end}}{{range $k, $v := .Param}}{{$k}}={{$v}}{{end}}",
+         "bgreeting=hello"},
+    };
+    static const struct {
+        const char *text, *problem;
+    } bad[] = {
+        {"{{.NoSuchThing}}", "`message` can't be processed as a template: 1:3: can't evaluate "
+                             "field `.NoSuchThing`: there is none of that name"},
+        {"x\n{{.Nam}}", "`message` can't be processed as a template: 2:3: can't evaluate field "
+                        "`.Nam`: there is none of that name; hint: did you mean `.Name`?"},
+        {"{{if}}", "`message` can't be processed as a template: 1:5: missing value for if"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        _cleanup_free_ char *problem = NULL, *got = message_of(rows[i].text, &problem);
+
+        cr_expect(got && streq(got, rows[i].want), "%s: %s", rows[i].text, got ? got : problem);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        _cleanup_free_ char *problem = NULL, *got = message_of(bad[i].text, &problem);
+
+        cr_expect_null(got);
+        cr_expect(problem && streq(problem, bad[i].problem), "%s: %s", bad[i].text, problem);
+    }
+}
+
+/* A message that is no template breaks the instance in every form of the list, but not one that
+ * runs. */
+Test(info, broken_message)
+{
+    static const char yaml[] = "images: [{location: /i}]\nmessage: '{{.Nope}}'\n";
+    _cleanup_world_ struct world w;
+    _cleanup_instance_ struct instance inst = INSTANCE_INIT;
+    _cleanup_inst_info_ struct inst_info info = {0}, row = {0}, running = {0};
+    int budget = 0;
 
     world_init(&w);
-    _cleanup_free_ char *text = inst_message(&w.env, &inst, &cfg, INST_RUNNING, 60022);
-    cr_expect_str_eq(text, "one in /h/one says hello, port 60022");
-    cfg.message = NULL;
-    _cleanup_free_ char *none = inst_message(&w.env, &inst, &cfg, INST_RUNNING, 0);
-    cr_expect_str_eq(none, "");
+    world_create(&w, "one", &inst);
+    _cleanup_free_ char *path = instance_path(&inst, INST_LIMA_YAML);
+    cr_assert_eq(file_write_atomic(path, yaml, strlen(yaml), 0600, NULL), 0);
+    read_info(&w, &inst, &info);
+    inst_info_read_row(&w.env, &inst, &budget, &row);
+    const struct inst_info *both[] = {&info, &row};
+    for (size_t i = 0; i < ARRAY_SIZE(both); i++) {
+        cr_expect_eq(both[i]->state.status, INST_BROKEN);
+        cr_expect(both[i]->has_config);
+        cr_expect_null(both[i]->message);
+        cr_expect(both[i]->message_problem && strstr(both[i]->message_problem, ".Nope"));
+        cr_assert_eq(both[i]->state.errors.n, 1);
+        cr_expect_str_eq(both[i]->state.errors.v[0], both[i]->message_problem);
+    }
+    live_machine(&inst);
+    live_agent(&inst);
+    read_info(&w, &inst, &running);
+    cr_expect_eq(running.state.status, INST_RUNNING);
+    cr_expect_eq(running.state.errors.n, 1);
 }
 
 Test(info, last_event)
