@@ -194,3 +194,10 @@ void config_fill(struct config *c, const struct config_context *ctx, struct diag
     fill_names_release(&f.guest);
     fill_names_release(&f.host);
 }
+
+void config_settle_driver(struct config *c)
+{
+    if (str_empty(c->v.vm_type) || streq(c->v.vm_type, "default"))
+        c->v.vm_type = cfg_strdup(c->arena, "qemu");
+    c->v.set |= CFG_BIT(instance, vm_type);
+}

@@ -83,12 +83,14 @@ void fill_networks(struct fill *f)
 
 /* ---- images ---------------------------------------------------------------------------------- */
 
-#define FILL_ARCH(f, ptr, st, text)              \
+/* A file always has a location, if an empty one, and an architecture. */
+#define FILL_FILE(f, ptr, st, text)              \
     do {                                         \
         if (str_empty((ptr)->arch)) {            \
             (ptr)->set &= ~CFG_BIT(st, arch);    \
             FILL_STR(f, ptr, st, arch, text);    \
         }                                        \
+        FILL_STR(f, ptr, st, location, "");      \
     } while (0)
 
 void fill_images(struct fill *f)
@@ -98,14 +100,16 @@ void fill_images(struct fill *f)
     for (unsigned i = 0; i < v->images_count; i++) {
         struct config_image *m = &v->images[i];
 
-        FILL_ARCH(f, m, image, v->arch);
+        FILL_FILE(f, m, image, v->arch);
         if (CFG_HAS(m, image, kernel))
-            FILL_ARCH(f, &m->kernel, kernel, m->arch);
+            FILL_FILE(f, &m->kernel, kernel, m->arch);
         if (CFG_HAS(m, image, initrd))
-            FILL_ARCH(f, &m->initrd, file_ref, m->arch);
+            FILL_FILE(f, &m->initrd, file_ref, m->arch);
     }
     for (unsigned i = 0; i < v->firmware.images_count; i++)
-        FILL_ARCH(f, &v->firmware.images[i], firmware_image, v->arch);
+        FILL_FILE(f, &v->firmware.images[i], firmware_image, v->arch);
+    for (unsigned i = 0; i < v->additional_disks_count; i++)
+        FILL_STR(f, &v->additional_disks[i], disk, name, "");
 }
 
 /* ---- containerd ------------------------------------------------------------------------------ */
@@ -139,7 +143,7 @@ void fill_containerd(struct fill *f)
                                  CFG_BIT(file_ref, digest);
     }
     for (unsigned i = 0; i < c->archives_count; i++)
-        FILL_ARCH(f, &c->archives[i], file_ref, v->arch);
+        FILL_FILE(f, &c->archives[i], file_ref, v->arch);
 }
 
 /* ---- provisioning and probes ----------------------------------------------------------------- */

@@ -178,6 +178,8 @@ void config_combine(struct config *c);
 void config_combine_mounts(struct config *c);
 void config_combine_networks(struct config *c);
 
+/* An instance has a driver, also where its YAML leaves that open. */
+void config_settle_driver(struct config *c);
 /* The one check that belongs to filling: it is made also for what is only shown. */
 void config_validate_param_use(const struct config *c, const struct config_context *ctx,
                                struct diags *d);

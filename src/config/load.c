@@ -193,10 +193,9 @@ static int load(const struct config_input *in, const struct config_context *ctx,
         config_merge(&c, in->override.text ? &over : NULL, in->default_.text ? &under : NULL, &d);
         config_fill(&c, ctx, &d);
         if (check) {
+            config_settle_driver(&c);
             config_validate(&c, ctx, &d);
             drop_echoes(&d, parsed);
-            /* The driver of an instance is settled: it is part of what it is. */
-            c.v.set |= CFG_BIT(instance, vm_type);
         } else {
             config_validate_param_use(&c, ctx, &d);
         }

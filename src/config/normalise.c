@@ -320,6 +320,8 @@ static int put_scalar(struct norm *n, const struct config_field *f, const struct
     if (f->kind == KIND_BOOL) {
         v = *node->value == 't' || *node->value == 'T' ? TRI_TRUE : TRI_FALSE;
     } else if (f->kind == KIND_ENUM) {
+        if (!*node->value)
+            return -1; /* as if it were not there */
         if (f->words->from_string(node->value, &word) < 0) {
             wrong_word(n, f, node, at);
             return -1;

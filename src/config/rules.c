@@ -65,6 +65,8 @@ void config_name_problems(struct diags *d, size_t first)
         diag_set_kind(p, config_rules[rule].id);
         if (rule == RULE_SYNTAX && has_bare_template(p->source))
             diag_set_hint(p, "a text that starts with `{{` needs quotes");
+        else if (rule == RULE_SYNTAX && strstr(p->msg, "already defined"))
+            diag_set_hint(p, "put both into one, or remove one of them");
         else if (!p->hint)
             diag_set_hint(p, "%s", config_rules[rule].hint);
     }
