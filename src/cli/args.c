@@ -288,6 +288,7 @@ static int take_word(struct args *a, const char *word, struct err *err)
         return args_unknown_command(a->command, word, err);
     a->command = c;
     add_options(a, c->options);
+    add_options(a, c->more_options);
     return 0;
 }
 

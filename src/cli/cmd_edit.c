@@ -3,11 +3,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cli/ask.h"
-#include "cli/cli.h"
+#include "cli/edit_flags.h"
 #include "cli/editor.h"
 #include <errno.h>
-
-static const char rejected[] = "lima.REJECTED.yaml";
 
 static const char *what(const struct inst_edit *e)
 {
@@ -31,22 +29,6 @@ static char *make_hints(const struct inst_edit *e)
     return sbuf_detach(&s);
 }
 
-/* Keeps a text that can't be used where the person finds it. */
-static void keep_rejected(const char *text, size_t len, struct err *err)
-{
-    _cleanup_err_ struct err why = ERR_INIT;
-    _cleanup_free_ char *cwd = getcwd(NULL, 0);
-    _cleanup_free_ char *path = path_join(cwd ? cwd : ".", rejected);
-
-    if (file_write_atomic(path, text, len, 0600, &why) == 0) {
-        log_info("The rejected YAML was saved as `%s`", path);
-        return;
-    }
-    _cleanup_free_ char *line = err_line(&why);
-    log_warn("The rejected YAML could not be saved: %s", line);
-    err_detail(err, text);
-}
-
 static void tell_problems(const struct err *why)
 {
     for (size_t i = 0; i < why->diags.n; i++)
@@ -61,7 +43,7 @@ static void tell_problems(const struct err *why)
 struct edited {
     char *text;
     size_t len;
-    bool kept; /* in the working directory, as rejected */
+    bool kept; /* in the working directory, as CLI_REJECTED */
 };
 
 static void edited_release(struct edited *t)
@@ -94,12 +76,12 @@ static int edit_once(struct cli *cli, const struct inst_edit *e, const char *hin
     }
     /* Silent first: the warnings of a text that is rejected are part of the error, and their places
      * are those of the file that it is kept in. */
-    struct config_layer layer = {rejected, text, len, NULL};
+    struct config_layer layer = {CLI_REJECTED, text, len, NULL};
     if (inst_edit_check(&cli->env, e, &layer, &(struct inst_report){0}, err) == 0) {
         layer.name = e->path;
         return inst_edit_check(&cli->env, e, &layer, &cli_report, err) < 0 ? -1 : 1;
     }
-    keep_rejected(text, len, err);
+    cli_keep_rejected(text, len, err);
     t->kept = true;
     *ret_again = true;
     return -1;
@@ -134,11 +116,30 @@ static int edit(struct cli *cli, const struct inst_edit *e, bool *ret_changed, s
     if (r <= 0)
         return r;
     if (inst_edit_commit(e, t.text, t.len, err) < 0) {
-        keep_rejected(t.text, t.len, err);
+        cli_keep_rejected(t.text, t.len, err);
         return -1;
     }
     if (t.kept)
-        (void)unlink(rejected); /* a text that came before the good one */
+        (void)unlink(CLI_REJECTED); /* a text that came before the good one */
+    *ret_changed = true;
+    return 0;
+}
+
+/* By the flags alone; no editor. */
+static int edit_by_flags(struct cli *cli, const struct args *args, const struct inst_edit *e,
+                         bool *ret_changed, struct err *err)
+{
+    _cleanup_free_ char *text = NULL;
+    size_t len;
+
+    if (cli_flags_edit(cli, args, e, &text, &len, err) < 0)
+        return -1;
+    if (!text) {
+        log_info("No changes made to the %s", what(e));
+        return 0;
+    }
+    if (inst_edit_commit(e, text, len, err) < 0)
+        return -1;
     *ret_changed = true;
     return 0;
 }
@@ -153,26 +154,26 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
     _cleanup_inst_edit_ struct inst_edit e = INST_EDIT_INIT;
     _cleanup_instance_ struct instance inst = INSTANCE_INIT;
     const char *word = args_pos(args, 0);
-    bool file = is_file(word), start = args_flag(args, "start"), changed = false;
+    bool file = is_file(word), start = args_flag(args, "start"), changed = false, flags;
 
     if (file && start) {
         err_set(err, ERR_USAGE, "--start needs an instance, and '%s' is a file", word);
         return err_hint(err, "`cima start %s` makes an instance from it", word);
     }
-    if (!cli_env(cli, err) ||
+    if (cli_flags_check(args, &flags, err) < 0 || !cli_env(cli, err) ||
         (file ? inst_edit_begin_file(word, &e, err) < 0
               : cli_find(cli, word, &inst, err) < 0 || inst_edit_begin(&inst, &e, err) < 0))
         return -1;
-    if (edit(cli, &e, &changed, err) < 0)
+    if ((flags ? edit_by_flags(cli, args, &e, &changed, err) : edit(cli, &e, &changed, err)) < 0)
         return -1;
     if (changed && file)
         log_info("`%s` edited", word);
     else if (changed)
         log_info("Instance `%s` configuration edited", word);
-    if (!start || !changed)
-        return 0; /* who gives up wants nothing to happen */
+    if (!start || (!changed && !flags))
+        return 0; /* who gives up in the editor wants nothing to happen */
     cli_warn_root();
-    cli->config_told = true;
+    cli->config_told = changed;
     return cli_start(cli, &inst, cli_timeout(args), false, err);
 }
 
@@ -192,15 +193,18 @@ const struct command cmd_edit = {
     .group = GROUP_BASIC,
     .summary = "Edit the YAML of an instance, or a YAML file",
     .description =
-        "Edit the YAML of an instance, or a YAML file, in the editor of $VISUAL or $EDITOR.\n\n"
+        "Edit the YAML of an instance, or a YAML file, by flags; without them in the editor of "
+        "$VISUAL or $EDITOR.\n\n"
         "The text is checked before it takes the place of the old one; one that is not valid is "
-        "kept as lima.REJECTED.yaml in the working directory. Comments and layout stay as the "
-        "editor left them. Changes count from the next start of the instance on, which must be "
+        "kept as lima.REJECTED.yaml in the working directory. Flags change the bytes of their "
+        "values, and no others. Changes count from the next start of the instance on, which must be "
         "stopped. Its disk can grow, and not shrink.",
     .examples = "cima edit mini\n"
+                "cima edit --cpus 4 --set '.env.A = \"b\"' mini\n"
                 "cima edit --start mini\n"
                 "cima edit mini.yaml\n",
     .positional = positional,
     .options = options,
+    .more_options = cli_edit_options,
     .run = run,
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/log.h"
-#include "cli/cli.h"
+#include "base/mem.h"
+#include "cli/edit_flags.h"
 
 static int stop_if_running(struct cli *cli, const struct instance *i, bool force, struct err *err)
 {
@@ -16,11 +17,26 @@ static int stop_if_running(struct cli *cli, const struct instance *i, bool force
 
 static int run(struct cli *cli, const struct args *args, struct err *err)
 {
+    _cleanup_inst_edit_ struct inst_edit e = INST_EDIT_INIT;
     _cleanup_instance_ struct instance inst = INSTANCE_INIT;
+    _cleanup_free_ char *text = NULL;
+    size_t len = 0;
+    bool flags;
 
-    if (cli_find(cli, args_pos(args, 0), &inst, err) < 0 ||
-        stop_if_running(cli, &inst, args_flag(args, "force"), err) < 0)
+    if (cli_flags_check(args, &flags, err) < 0 ||
+        cli_find(cli, args_pos(args, 0), &inst, err) < 0)
         return -1;
+    /* A YAML that would be rejected is no reason to stop anything. */
+    if (flags && (inst_edit_begin_running(&inst, &e, err) < 0 ||
+                  cli_flags_edit(cli, args, &e, &text, &len, err) < 0))
+        return -1;
+    if (stop_if_running(cli, &inst, args_flag(args, "force"), err) < 0)
+        return -1;
+    if (text && inst_edit_commit(&e, text, len, err) < 0)
+        return -1;
+    if (text)
+        log_info("Instance `%s` configuration edited", inst.name);
+    cli->config_told = text != NULL;
     return cli_start(cli, &inst, cli_timeout(args), args_flag(args, "progress"), err);
 }
 
@@ -41,9 +57,11 @@ const struct command cmd_restart = {
     .group = GROUP_BASIC,
     .summary = "Stop an instance and start it again",
     .description = "Stop an instance (`default` when none is named) and start it again. One that "
-                   "is not running is just started.",
-    .examples = "cima restart mini\n",
+                   "is not running is just started. Flags change its YAML in between.",
+    .examples = "cima restart mini\n"
+                "cima restart --memory 4 mini\n",
     .positional = positional,
     .options = options,
+    .more_options = cli_edit_options,
     .run = run,
 };

@@ -65,6 +65,7 @@ struct command {
     const char *examples;                    /* lines as they are; may be NULL */
     const struct cli_positional *positional; /* ends with a NULL name; NULL: none */
     const struct cli_option *options;        /* ends with a NULL name; NULL: none */
+    const struct cli_option *more_options;   /* as options: those that change the YAML */
     unsigned flags;
     int (*run)(struct cli *cli, const struct args *args, struct err *err);
     /* A command of commands ("template copy"): they are named instead of run. NULL: none. */

@@ -150,7 +150,7 @@ static bool has_options(const struct command *c)
     for (const struct cli_option *o = c->options; o && o->name; o++)
         if (!(o->flags & OPTION_HIDDEN))
             return true;
-    return false;
+    return c->more_options != NULL;
 }
 
 char *help_usage_line(const struct command *c)
@@ -171,7 +171,10 @@ void help_command(const struct command *c, struct sbuf *out)
     _cleanup_free_ char *usage = help_usage_line(c);
     size_t width = options_width(c->options), global = options_width(global_options);
 
+    size_t more = options_width(c->more_options);
+
     width = width > global ? width : global;
+    width = width > more ? width : more;
     help_wrap(out, c->description, 0, 0, HELP_COLUMNS);
     sbuf_addf(out, "\n%s\n", usage);
     if (c->aliases) {
@@ -183,6 +186,8 @@ void help_command(const struct command *c, struct sbuf *out)
     if (c->sub)
         add_commands(out, c->sub, "Commands", GROUP_COUNT, commands_width(c->sub));
     add_options(out, "Options", c->options, width);
+    add_options(out, "Options that change the YAML, in the order in which they take effect",
+                c->more_options, width);
     add_options(out, "Global options", global_options, width);
     if (c->examples) {
         sbuf_addstr(out, "\nExamples:\n");

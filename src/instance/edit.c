@@ -46,10 +46,15 @@ static int read_text(const char *path, struct inst_edit *e, struct err *err)
 
 int inst_edit_begin(const struct instance *i, struct inst_edit *ret, struct err *err)
 {
+    return check_not_running(i, err) < 0 ? -1 : inst_edit_begin_running(i, ret, err);
+}
+
+int inst_edit_begin_running(const struct instance *i, struct inst_edit *ret, struct err *err)
+{
     _cleanup_inst_edit_ struct inst_edit e = INST_EDIT_INIT;
     _cleanup_free_ char *path = instance_path(i, INST_LIMA_YAML);
 
-    if (check_not_running(i, err) < 0 || read_text(path, &e, err) < 0)
+    if (read_text(path, &e, err) < 0)
         return -1;
     e.inst = (struct instance){.name = xstrdup(i->name), .dir = xstrdup(i->dir)};
     e.name = xstrdup(i->name);
@@ -177,6 +182,25 @@ static int check_disk(const struct inst_env *env, const struct inst_edit *e,
     return -1;
 }
 
+/* A file that is no instance's: with the base templates that it names. */
+static int check_template(const struct inst_env *env, const struct inst_edit *e, const char *name,
+                          const struct config_layer *layer, struct config *ret,
+                          struct diags *ret_warnings, struct err *err)
+{
+    const struct template_env places = {.store = env->store, .host = env->host};
+    _cleanup_template_ struct template t = {
+        .locator = xstrdup(layer->name),
+        .base = path_dirname(e->path),
+        .text = xmemdup(layer->text, layer->len + 1),
+        .len = layer->len,
+    };
+
+    if (template_embed(&places, &t, TEMPLATE_EMBED_ALL | TEMPLATE_DEFAULT_BASE, err) < 0)
+        return -1;
+    const struct config_layer whole = {t.locator, t.text, t.len, t.places};
+    return store_load_template(env->store, name, &whole, env->host, ret, ret_warnings, err);
+}
+
 int inst_edit_check(const struct inst_env *env, const struct inst_edit *e,
                     const struct config_layer *layer, const struct inst_report *r, struct err *err)
 {
@@ -186,7 +210,7 @@ int inst_edit_check(const struct inst_env *env, const struct inst_edit *e,
     int loaded;
 
     if (!e->inst.name)
-        loaded = store_load_template(env->store, name, layer, env->host, &config, &warnings, err);
+        loaded = check_template(env, e, name, layer, &config, &warnings, err);
     else
         loaded =
             instance_load_text(env->store, &e->inst, layer, env->host, &config, &warnings, err);

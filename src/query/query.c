@@ -141,7 +141,6 @@ static int run_helper(const char *input, struct query_result *ret, struct err *e
         return -1;
     s.argv = (const char *const[]){program, NULL};
     s.env = no_env;
-    s.cwd = "/";
     s.flags = SPAWN_NEW_GROUP | SPAWN_DIE_WITH_PARENT | SPAWN_NO_CORE;
     if (run_capture(&s, input, QUERY_OUTPUT_MAX + (1 << 20), QUERY_WALL_MS, &run, err) < 0)
         return err_wrap(err, "the helper program '%s'", helper);

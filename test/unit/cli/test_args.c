@@ -160,7 +160,7 @@ Test(args, unknown_things)
     expect_error("stop --forc=1 x", "unknown flag: --forc", "did you mean `--force`?");
     expect_error("stop -fz x", "unknown shorthand flag: 'z' in -fz", "see `cima stop --help`");
     expect_error("--force stop x", "unknown flag: --force", NULL);
-    expect_error("start --cpus 4 x", "unknown flag: --cpus", NULL);
+    expect_error("start --cpu 4 x", "unknown flag: --cpu", "did you mean `--cpus`?");
 }
 
 Test(args, bad_values)

@@ -66,6 +66,21 @@ static void check_options(const char *command, const struct cli_option *options)
     }
 }
 
+/* Those that change the YAML have an order of their own, and names that no other option has. */
+static void check_more_options(const struct command *c)
+{
+    for (const struct cli_option *o = c->more_options; o && o->name; o++) {
+        check_option(c->name, o);
+        cr_expect(!o->short_name, "%s --%s", c->name, o->name);
+        for (const struct cli_option *p = c->options; p && p->name; p++)
+            cr_expect(!streq(p->name, o->name), "%s --%s", c->name, o->name);
+        for (const struct cli_option *g = global_options; g->name; g++)
+            cr_expect(!streq(g->name, o->name), "%s --%s", c->name, o->name);
+        for (const struct cli_option *p = c->more_options; p != o; p++)
+            cr_expect(!streq(p->name, o->name), "%s --%s", c->name, o->name);
+    }
+}
+
 static void check_command(const struct command *c)
 {
     bool optional = false, unlimited = false;
@@ -76,6 +91,7 @@ static void check_command(const struct command *c)
     cr_expect((c->run == NULL) == (c->sub != NULL), "%s", c->name);
     cr_expect_lt(c->group, GROUP_COUNT);
     check_options(c->name, c->options);
+    check_more_options(c);
     /* What is needed stands before what is not; only the last may be many. */
     for (const struct cli_positional *p = c->positional; p && p->name; p++) {
         cr_expect(!(optional && p->min), "%s %s", c->name, p->name);
