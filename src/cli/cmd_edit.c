@@ -201,6 +201,7 @@ const struct command cmd_edit = {
         "stopped. Its disk can grow, and not shrink.",
     .examples = "cima edit mini\n"
                 "cima edit --cpus 4 --set '.env.A = \"b\"' mini\n"
+                "cima edit --set '.mounts += {\"location\": \"~/src\"}' mini\n"
                 "cima edit --start mini\n"
                 "cima edit mini.yaml\n",
     .positional = positional,

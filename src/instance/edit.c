@@ -3,6 +3,7 @@
  * that what happened meanwhile is looked at then. */
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/parse.h"
 #include "instance/internal.h"
 #include "yaml/doc.h"
 #include <errno.h>
@@ -156,6 +157,41 @@ static void warn_settled(const struct inst_env *env, const struct inst_edit *e,
                    e->name);
 }
 
+/* One problem of the field `disk`, with its place in the text. */
+static int disk_problem(const struct config_layer *layer, const char *why, const char *hint,
+                        struct err *err)
+{
+    err_set(err, ERR_CONFIG, "'%s' is not valid: 1 problem", layer->name);
+    if (err) {
+        struct diag *d = diags_add(&err->diags, DIAG_ERROR, "disk", "%s", why);
+
+        if (hint)
+            diag_set_hint(d, "%s", hint);
+        place_field(layer, "disk", d);
+    }
+    return -1;
+}
+
+/* A size below that of the YAML until now: the disk has it, or gets it at the next start. */
+static int check_shrink(const struct inst_env *env, const struct inst_edit *e,
+                        const struct config_instance *now, const struct config_layer *layer,
+                        struct err *err)
+{
+    _cleanup_free_ char *disk = instance_path(&e->inst, INST_DISK);
+    _cleanup_config_ struct config before = CONFIG_INIT;
+
+    if (!path_exists(disk) ||
+        instance_load_config(env->store, &e->inst, env->host, &before, NULL, NULL) < 0 ||
+        config_disk_bytes(now) >= config_disk_bytes(&before.v))
+        return 0;
+    _cleanup_free_ char *was = format_size(config_disk_bytes(&before.v));
+    _cleanup_free_ char *is = format_size(config_disk_bytes(now));
+    _cleanup_free_ char *why = xasprintf(
+        "field `disk` says %s, it was %s: disk shrinking is not supported", is, was);
+    _cleanup_free_ char *hint = xasprintf("leave it at %s", was);
+    return disk_problem(layer, why, hint, err);
+}
+
 /* The driver's word about the disk, as a problem with its place in the text. */
 static int check_disk(const struct inst_env *env, const struct inst_edit *e,
                       const struct config_instance *cfg, const struct config_layer *layer,
@@ -171,15 +207,7 @@ static int check_disk(const struct inst_env *env, const struct inst_edit *e,
     /* A disk that can't be looked at is no matter of the YAML. */
     if (driver->check_disk(&ctx, &why) == 0 || why.kind != ERR_CONFIG)
         return 0;
-    err_set(err, ERR_CONFIG, "'%s' is not valid: 1 problem", layer->name);
-    if (err) {
-        struct diag *d = diags_add(&err->diags, DIAG_ERROR, "disk", "%s", why.msg);
-
-        if (why.hint)
-            diag_set_hint(d, "%s", why.hint);
-        place_field(layer, "disk", d);
-    }
-    return -1;
+    return disk_problem(layer, why.msg, why.hint, err);
 }
 
 /* A file that is no instance's: with the base templates that it names. */
@@ -219,7 +247,8 @@ int inst_edit_check(const struct inst_env *env, const struct inst_edit *e,
     inst_warnings(r, &warnings);
     if (!e->inst.name)
         return 0;
-    if (check_disk(env, e, &config.v, layer, err) < 0)
+    if (check_disk(env, e, &config.v, layer, err) < 0 ||
+        check_shrink(env, e, &config.v, layer, err) < 0)
         return -1;
     warn_settled(env, e, &config.v, layer, r);
     return 0;

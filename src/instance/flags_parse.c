@@ -79,16 +79,8 @@ static char *format_float(float v)
     while (strtof(text, NULL) != v && ++digits < 10);
     if (!strchr(text, 'e'))
         return xstrdup(text);
-    char *plain = xasprintf("%.*f", v < 1 ? 45 : 0, (double)strtod(text, NULL));
-    size_t len = strlen(plain);
-    while (strchr(plain, '.') && (plain[len - 1] == '0' || plain[len - 1] == '.'))
-        if (plain[--len] == '.') {
-            plain[len] = '\0';
-            break;
-        } else {
-            plain[len] = '\0';
-        }
-    return plain;
+    long exponent = strtol(strchr(text, 'e') + 1, NULL, 10), places = digits - 1 - exponent;
+    return xasprintf("%.*f", places > 0 ? (int)places : 0, strtod(text, NULL));
 }
 
 static int parse_gib(enum inst_flag flag, const char *s, struct strv *ret, struct err *err)
@@ -238,8 +230,9 @@ int port_forward_parse(const char *text, struct port_forward *ret, struct err *e
     p.host = take_until(&rest, ':');
     p.guest = xstrdup(rest + strspn(rest, " \t"));
     p.is_static = streq(option, "static=true");
-    if (!*p.host || !*p.guest || strchr(p.guest, ':') || *at ||
-        (strchr(text, ',') && !p.is_static && !streq(option, "static=false"))) {
+    const char *comma = strchr(text, ',');
+    if (!*p.host || !*p.guest || strchr(p.guest, ':') || (comma && strchr(comma + 1, ',')) ||
+        (comma && !p.is_static && !streq(option, "static=false"))) {
         err_set(err, ERR_USAGE,
                 "invalid port forward format `%s`, expected HOST:GUEST or HOST:GUEST,static=true",
                 text);

@@ -55,7 +55,10 @@ Test(edit, checks)
     fakes.disk_bytes = UINT64_C(50) << 30;
     cr_expect_eq(check(&w, &e, SIMPLE_YAML "disk: 20GiB\n", &err), -1);
     expect_err(&err, ERR_CONFIG, "new.yaml:4:7: error: disk shrinking");
-    cr_expect_eq(check(&w, &e, SIMPLE_YAML "disk: 60GiB\n", &err), 0);
+    /* … and what the YAML has promised until now. */
+    cr_expect_eq(check(&w, &e, SIMPLE_YAML "disk: 60GiB\n", &err), -1);
+    expect_err(&err, ERR_CONFIG, "field `disk` says 60GiB, it was 100GiB: disk shrinking");
+    cr_expect_eq(check(&w, &e, SIMPLE_YAML "disk: 160GiB\n", &err), 0);
 }
 
 Test(edit, what_has_no_effect)
