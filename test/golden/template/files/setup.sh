@@ -1,0 +1,4 @@
+#!/bin/sh
+echo "{{.User}}: \$HOME"
+
+	echo tab
