@@ -315,6 +315,121 @@ static void place_all(struct yaml_places *to, const struct yaml_node *root, void
     }
 }
 
+/* ---- into the text --------------------------------------------------------------------------- */
+
+static int edit_group(struct yaml_edit *e, const struct keyed_list *l, const struct group *g,
+                      bool top, struct err *err);
+
+/* What is filled in is a mapping of several fillers. */
+static int add_composed(struct yaml_edit *e, const struct keyed_list *l, const struct group *g,
+                        const struct group *inner, const char *key, struct err *err)
+{
+    struct yaml_writer w = YAML_WRITER_INIT(true);
+    _cleanup_diags_ struct diags d = DIAGS_INIT;
+
+    yaml_write_open(&w, false);
+    yaml_write_key(&w, key);
+    write_group(&w, l, inner, false);
+    yaml_write_close(&w);
+    _cleanup_free_ char *json = yaml_writer_finish(&w);
+    _cleanup_yaml_doc_ struct yaml_doc *doc = yaml_doc_parse("", json, strlen(json), &d);
+
+    return doc ? yaml_edit_add_pair(e, g->v[0], doc, &yaml_doc_root(doc)->pairs[0], err) : -1;
+}
+
+static int edit_key(struct yaml_edit *e, const struct keyed_list *l, const struct group *g,
+                    bool top, const char *key, struct err *err)
+{
+    const struct yaml_pair *own = yaml_map_pair(g->v[0], key), *pair = pick(l, g, top, key);
+    struct group inner = {NULL, 0, 0};
+    int r = 0;
+
+    if (!pair)
+        return 0;
+    if (pair->value->type == YAML_MAP)
+        below(l, g, top, key, &inner);
+    if (own && own != pair)
+        r = yaml_edit_replace(e, own, e->doc, pair->value, err);
+    else if (own && inner.n)
+        r = edit_group(e, l, &inner, false, err);
+    else if (!own && inner.n > 1)
+        r = add_composed(e, l, g, &inner, key, err);
+    else if (!own)
+        r = yaml_edit_add_pair(e, g->v[0], e->doc, pair, err);
+    free(inner.v);
+    return r;
+}
+
+static int edit_group(struct yaml_edit *e, const struct keyed_list *l, const struct group *g,
+                      bool top, struct err *err)
+{
+    for (size_t i = 1; i < g->n; i++)
+        for (size_t k = 0; g->v[i]->type == YAML_MAP && k < g->v[i]->n; k++) {
+            const char *key = g->v[i]->pairs[k].key->value;
+            bool said = false;
+
+            for (size_t m = 1; m < i && !said; m++)
+                said = yaml_map_pair(g->v[m], key);
+            if (!said && edit_key(e, l, g, top, key, err) < 0)
+                return -1;
+        }
+    return 0;
+}
+
+/* A disk that is but a name becomes a mapping. */
+static int edit_text(struct yaml_edit *e, const struct combined *c, size_t index,
+                     const struct group *g, struct err *err)
+{
+    struct yaml_writer w = YAML_WRITER_INIT(true);
+    _cleanup_diags_ struct diags d = DIAGS_INIT;
+
+    if (!is_filled(c->l, g, true))
+        return 0;
+    write_group(&w, c->l, g, true);
+    _cleanup_free_ char *json = yaml_writer_finish(&w);
+    _cleanup_yaml_doc_ struct yaml_doc *doc = yaml_doc_parse("", json, strlen(json), &d);
+
+    return doc ? yaml_edit_replace_item(e, c->list, index, doc, yaml_doc_root(doc), err) : -1;
+}
+
+static int edit_list(struct yaml_edit *e, const struct combined *c, struct err *err)
+{
+    for (size_t i = 0, k = 0; i < c->list->n; i++) {
+        const struct yaml_node *item = c->list->items[i];
+        int r;
+
+        if (k >= c->n || c->groups[k].v[0] != item) {
+            r = yaml_edit_remove_item(e, c->list, i, err);
+        } else {
+            const struct group *g = &c->groups[k++];
+
+            r = item->type == YAML_MAP ? edit_group(e, c->l, g, true, err)
+                                       : edit_text(e, c, i, g, err);
+        }
+        if (r < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static bool says(const char *name, const char *text, size_t len, const struct yaml_doc *wanted)
+{
+    _cleanup_diags_ struct diags d = DIAGS_INIT;
+    _cleanup_yaml_doc_ struct yaml_doc *doc = yaml_doc_parse(name, text, len, &d);
+
+    return doc && yaml_equal(yaml_doc_root(doc), yaml_doc_root(wanted));
+}
+
+static char *edit_all(const struct piece *p, const struct combiner *c, size_t *ret_len)
+{
+    _cleanup_yaml_edit_ struct yaml_edit e = YAML_EDIT_INIT(p->doc);
+
+    for (size_t i = 0; i < ARRAY_SIZE(c->lists); i++)
+        if (c->lists[i].list && edit_list(&e, &c->lists[i], NULL) < 0)
+            return NULL;
+    return yaml_edit_apply(&e, ret_len);
+}
+
 static int combine(struct piece *p, struct combiner *c, const struct yaml_node *root,
                    struct err *err)
 {
@@ -325,7 +440,12 @@ static int combine(struct piece *p, struct combiner *c, const struct yaml_node *
 
     if (!wanted)
         return err_set(err, ERR_CONFIG, "'%s' with its base templates is too large", p->locator);
-    text = yaml_patch(p->doc, wanted, &len, err);
+    text = edit_all(p, c, &len);
+    if (!text || !says(p->locator, text, len, wanted)) {
+        /* Behind an alias, say. Comments of what is filled in stay behind. */
+        free(text);
+        text = yaml_patch(p->doc, wanted, &len, err);
+    }
     return text ? piece_replace(p, text, len, place_all, c, err) : -1;
 }
 

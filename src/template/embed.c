@@ -96,18 +96,17 @@ static int check_root(const struct piece *p, struct err *err)
         return 0;
     err_set(err, ERR_CONFIG, "'%s' is not valid: 1 problem", p->locator);
     if (err)
-        piece_diag(p, root,
-                   diags_add(&err->diags, DIAG_ERROR, NULL,
-                             "the file must hold a mapping (`key: value` lines), but this is %s",
-                             yaml_describe(root)));
+        yaml_doc_place(p->doc, root,
+                       diags_add(&err->diags, DIAG_ERROR, NULL,
+                                 "the file must hold a mapping (`key: value` lines), but this is "
+                                 "%s", yaml_describe(root)));
     return -1;
 }
 
 /* A mistake in a base has its place in that file, which is better than where it is named. */
-static int add_context(const struct piece *p, const struct ref *ref, struct err *why,
-                       struct err *err)
+static int add_context(const struct ref *ref, struct err *why, struct err *err)
 {
-    return why->diags.n ? err_move(err, why) : refs_problem(p, ref->node, ref->path, why, err);
+    return why->diags.n ? err_move(err, why) : refs_problem(ref, why, err);
 }
 
 static int embed_base(struct embedder *x, struct piece *p, const struct ref *ref,
@@ -118,7 +117,7 @@ static int embed_base(struct embedder *x, struct piece *p, const struct ref *ref
     int r = read_base(x, ref, &base, &why);
 
     if (r < 0)
-        return add_context(p, ref, &why, err);
+        return add_context(ref, &why, err);
     if (r > 0 || !base.doc)
         return 0;
     strv_push(&x->stack, base.id);
@@ -126,7 +125,7 @@ static int embed_base(struct embedder *x, struct piece *p, const struct ref *ref
         embed_piece(x, &base, ret_left, &why) < 0 || piece_merge(p, &base, &why) < 0;
     free(x->stack.v[--x->stack.n]);
     x->stack.v[x->stack.n] = NULL;
-    return r ? add_context(p, ref, &why, err) : 0;
+    return r ? add_context(ref, &why, err) : 0;
 }
 
 /* ---- all of a template ----------------------------------------------------------------------- */
@@ -140,8 +139,8 @@ static void take_ref(struct refs *to, struct ref *from)
 
 /* What stays named (template:NAME, unless all are wanted) comes last: what would follow it must not
  * come before it. */
-static int keep_for_later(struct embedder *x, const struct piece *p, struct ref *ref,
-                          struct refs *left, struct err *err)
+static int keep_for_later(struct embedder *x, struct ref *ref, struct refs *left,
+                          struct err *err)
 {
     _cleanup_err_ struct err why = ERR_INIT;
     bool named = locator_kind(ref->locator) == LOCATOR_TEMPLATE;
@@ -155,7 +154,7 @@ static int keep_for_later(struct embedder *x, const struct piece *p, struct ref 
     err_set(&why, ERR_CONFIG, "cannot embed template `%s` after not embedding `%s`", ref->locator,
             left->v[left->n - 1].locator);
     err_hint(&why, "--embed-all embeds them all");
-    return refs_problem(p, ref->node, ref->path, &why, err);
+    return refs_problem(ref, &why, err);
 }
 
 static unsigned rewrite_flags(const struct embedder *x, const struct piece *p)
@@ -174,7 +173,7 @@ static int embed_all(struct embedder *x, struct piece *p, struct refs *bases, st
                      struct err *err)
 {
     for (size_t i = 0; i < bases->n; i++) {
-        int r = keep_for_later(x, p, &bases->v[i], left, err);
+        int r = keep_for_later(x, &bases->v[i], left, err);
 
         if (r < 0 || (r == 0 && embed_base(x, p, &bases->v[i], left, err) < 0))
             return -1;
@@ -207,7 +206,8 @@ static void add_default_base(const struct template_env *env, struct refs *bases)
 
     if (path && path_exists(path)) {
         GROW_ARRAY(bases->v, bases->n, bases->cap);
-        bases->v[bases->n++] = (struct ref){NULL, xstrdup("base"), TAKE_PTR(path), NULL};
+        bases->v[bases->n++] =
+            (struct ref){.path = xstrdup("base"), .locator = TAKE_PTR(path)};
     }
     free(path);
 }

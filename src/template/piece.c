@@ -76,8 +76,8 @@ int piece_replace(struct piece *p, const char *text, size_t len, piece_places_fn
 
 /* ---- places ---------------------------------------------------------------------------------- */
 
-static const struct yaml_node *origin(const struct piece *p, const struct yaml_node *node,
-                                      struct yaml_doc **ret_doc)
+const struct yaml_node *piece_origin(const struct piece *p, const struct yaml_node *node,
+                                     struct yaml_doc **ret_doc)
 {
     const struct yaml_node *from =
         p->places ? yaml_places_find(p->places, node->line, node->col, ret_doc) : NULL;
@@ -92,7 +92,7 @@ void piece_place(struct yaml_places *to, const struct yaml_node *at, const struc
                  const struct yaml_node *old)
 {
     struct yaml_doc *doc;
-    const struct yaml_node *node = origin(from, old, &doc);
+    const struct yaml_node *node = piece_origin(from, old, &doc);
 
     yaml_places_add(to, at, doc, node);
 }
@@ -127,14 +127,6 @@ void piece_follow(struct yaml_places *to, const struct yaml_node *at, const stru
         piece_place(to, at->pairs[i].key, from, pair->key);
         piece_follow(to, at->pairs[i].value, from, pair->value);
     }
-}
-
-void piece_diag(const struct piece *p, const struct yaml_node *node, struct diag *d)
-{
-    struct yaml_doc *doc;
-    const struct yaml_node *at = origin(p, node, &doc);
-
-    yaml_doc_place(doc, at, d);
 }
 
 /* ---- pairs by key ---------------------------------------------------------------------------- */

@@ -44,8 +44,9 @@ void piece_follow(struct yaml_places *to, const struct yaml_node *at, const stru
 /* The node itself, not what is in it. */
 void piece_place(struct yaml_places *to, const struct yaml_node *at, const struct piece *from,
                  const struct yaml_node *old);
-/* The place of a node of the piece, through all that was done to it. */
-void piece_diag(const struct piece *p, const struct yaml_node *node, struct diag *d);
+/* Where a node of the piece comes from, through all that was done to it. */
+const struct yaml_node *piece_origin(const struct piece *p, const struct yaml_node *node,
+                                     struct yaml_doc **ret_doc);
 
 /* Pairs of a mapping by their keys, for mappings that may be large. */
 struct pairs {
@@ -69,7 +70,8 @@ int template_fetch(const struct template_env *env, const char *locator, struct t
 
 /* A text, or a mapping with url and digest. */
 struct ref {
-    const struct yaml_node *node; /* of the locator; NULL for _config/base.yaml */
+    struct yaml_doc *doc;         /* the one that has it, whatever becomes of its template … */
+    const struct yaml_node *node; /* … and the locator in it; NULL for _config/base.yaml */
     char *path;                   /* "base[1]" */
     char *locator;                /* absolute */
     char *digest;                 /* NULL: none */
@@ -90,9 +92,8 @@ int refs_add(struct refs *r, const struct template_env *env, const struct piece 
 /* Of `base`: nothing, one, or a list. */
 int refs_of_base(struct refs *r, const struct template_env *env, const struct piece *p,
                  struct err *err);
-/* why becomes an error that has the place of the node. Returns -1. */
-int refs_problem(const struct piece *p, const struct yaml_node *node, const char *path,
-                 struct err *why, struct err *err);
+/* why becomes an error that has the place of the reference. Returns -1. */
+int refs_problem(const struct ref *ref, struct err *why, struct err *err);
 
 /* ---- the text of one template (rewrite.c) ---------------------------------------------------- */
 

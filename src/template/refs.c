@@ -7,6 +7,7 @@
 void refs_release(struct refs *r)
 {
     for (size_t i = 0; i < r->n; i++) {
+        yaml_doc_unref(r->v[i].doc);
         free(r->v[i].path);
         free(r->v[i].locator);
         free(r->v[i].digest);
@@ -15,32 +16,30 @@ void refs_release(struct refs *r)
     *r = (struct refs)REFS_INIT;
 }
 
-int refs_problem(const struct piece *p, const struct yaml_node *node, const char *path,
-                 struct err *why, struct err *err)
+int refs_problem(const struct ref *ref, struct err *why, struct err *err)
 {
     _cleanup_free_ char *text = err_message(why);
     struct diag *d;
 
-    if (!node || !err || why->kind == ERR_INTERRUPTED)
+    if (!ref->node || !err || why->kind == ERR_INTERRUPTED)
         return err_move(err, why);
-    err_set(err, why->kind, "'%s' is not valid: 1 problem", p->locator);
-    d = diags_add(&err->diags, DIAG_ERROR, path, "field `%s`: %s", path, text);
+    err_set(err, why->kind, "'%s' is not valid: 1 problem", yaml_doc_name(ref->doc));
+    d = diags_add(&err->diags, DIAG_ERROR, ref->path, "field `%s`: %s", ref->path, text);
     if (why->hint)
         diag_set_hint(d, "%s", why->hint);
     if (why->detail)
         err_detail(err, why->detail);
-    piece_diag(p, node, d);
+    yaml_doc_place(ref->doc, ref->node, d);
     return -1;
 }
 
-static int problem(const struct piece *p, const struct yaml_node *node, const char *path,
-                   const char *text, const char *hint, struct err *err)
+static int problem(const struct ref *ref, const char *text, const char *hint, struct err *err)
 {
     _cleanup_err_ struct err why = ERR_INIT;
 
     err_set(&why, ERR_CONFIG, "%s", text);
     err_hint(&why, "%s", hint);
-    return refs_problem(p, node, path, &why, err);
+    return refs_problem(ref, &why, err);
 }
 
 /* What a template from the net must not do: bring files of this host into the text. */
@@ -78,30 +77,40 @@ static int join(const struct template_env *env, const struct piece *p, const cha
     return 0;
 }
 
-int refs_add(struct refs *r, const struct template_env *env, const struct piece *p,
-             const struct yaml_node *node, const char *path, struct err *err)
+static int read_ref(struct ref *r, const struct template_env *env, const struct piece *p,
+                    const struct yaml_node *node, struct err *err)
 {
     const struct yaml_node *url = node, *digest = NULL;
     _cleanup_err_ struct err why = ERR_INIT;
-    char *locator = NULL;
 
+    r->node = piece_origin(p, node, &r->doc);
+    r->doc = yaml_doc_ref(r->doc);
     if (node->type == YAML_MAP) {
         url = yaml_map_get(node, "url");
         digest = yaml_map_get(node, "digest");
         if (!url)
-            return problem(p, node, path, "`url` is missing", "write {url: …, digest: …}", err);
+            return problem(r, "`url` is missing", "write {url: …, digest: …}", err);
         if (digest && yaml_is_null(digest))
             digest = NULL;
     }
     if (url->type != YAML_SCALAR || (digest && digest->type != YAML_SCALAR))
-        return problem(p, node, path, "this is neither a locator nor a mapping with url and digest",
+        return problem(r, "this is neither a locator nor a mapping with url and digest",
                        "write a path, template:NAME, a URL, or {url: …, digest: …}", err);
-    if (join(env, p, yaml_is_null(url) ? "" : url->value, &locator, &why) < 0)
-        return refs_problem(p, url, path, &why, err);
-    GROW_ARRAY(r->v, r->n, r->cap);
-    r->v[r->n++] = (struct ref){url, xstrdup(path), locator,
-                                digest ? xstrdup(digest->value) : NULL};
+    yaml_doc_unref(r->doc);
+    r->node = piece_origin(p, url, &r->doc);
+    r->doc = yaml_doc_ref(r->doc);
+    r->digest = digest ? xstrdup(digest->value) : NULL;
+    if (join(env, p, yaml_is_null(url) ? "" : url->value, &r->locator, &why) < 0)
+        return refs_problem(r, &why, err);
     return 0;
+}
+
+int refs_add(struct refs *r, const struct template_env *env, const struct piece *p,
+             const struct yaml_node *node, const char *path, struct err *err)
+{
+    GROW_ARRAY(r->v, r->n, r->cap);
+    r->v[r->n] = (struct ref){.path = xstrdup(path)};
+    return read_ref(&r->v[r->n++], env, p, node, err);
 }
 
 int refs_of_base(struct refs *r, const struct template_env *env, const struct piece *p,

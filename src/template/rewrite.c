@@ -160,6 +160,19 @@ static bool stays(const struct rewriter *w, const struct yaml_node *file)
            (kind == LOCATOR_PATH && *text != '/' && str_starts(w->p->base, "template:"));
 }
 
+static int refuse_alias(struct rewriter *w, const struct yaml_node *file, const char *path,
+                        struct err *err)
+{
+    _cleanup_refs_ struct refs r = REFS_INIT;
+    _cleanup_err_ struct err why = ERR_INIT;
+
+    if (refs_add(&r, w->env, w->p, file, path, err) < 0)
+        return -1;
+    err_set(&why, ERR_CONFIG, "a file can't come in by an alias or a merge key");
+    err_hint(&why, "write the entry out");
+    return refs_problem(&r.v[0], &why, err);
+}
+
 static int find_taken(struct rewriter *w, const struct yaml_node *root, struct err *err)
 {
     for (size_t l = 0; l < ARRAY_SIZE(lists); l++) {
@@ -174,11 +187,8 @@ static int find_taken(struct rewriter *w, const struct yaml_node *root, struct e
                 continue;
             if (entry->alias || list->alias || pair->merged) {
                 _cleanup_free_ char *path = xasprintf("%s[%zu].file", lists[l], i);
-                _cleanup_err_ struct err why = ERR_INIT;
 
-                err_set(&why, ERR_CONFIG, "a file can't come in by an alias or a merge key");
-                err_hint(&why, "write the entry out");
-                return refs_problem(w->p, pair->value, path, &why, err);
+                return refuse_alias(w, pair->value, path, err);
             }
             GROW_ARRAY(w->taken, w->n_taken, w->cap_taken);
             w->taken[w->n_taken++] = (struct taken){lists[l], i, key, pair->key};
@@ -283,7 +293,7 @@ static int take_file(struct rewriter *w, const struct yaml_pair *pair, const str
     if (r == 0 && !(text = text_doc(file.text, file.len)))
         r = err_set(&why, ERR_CONFIG, "'%s' is too large", ref->locator);
     if (r < 0)
-        return refs_problem(w->p, ref->node, ref->path, &why, err);
+        return refs_problem(ref, &why, err);
     return yaml_edit_replace(&w->edit, pair, text, yaml_doc_root(text), err);
 }
 

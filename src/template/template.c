@@ -34,8 +34,11 @@ static int cannot_open(const char *path, struct err *err)
     bool missing = errno == ENOENT || errno == ENOTDIR;
 
     err_set_errno(err, missing ? ERR_NOT_FOUND : ERR_IO, "cannot read '%s'", path);
-    return missing ? err_hint(err, "look at the path; relative ones start in the working directory")
-                   : -1;
+    if (!missing)
+        return -1;
+    return err_hint(err, *path == '/' ? "look at the path"
+                                      : "look at the path; relative ones start in the working "
+                                        "directory");
 }
 
 static int read_file(const char *path, struct template *t, struct err *err)
