@@ -151,16 +151,12 @@ char *yaml_kept_properties(const struct yaml_apply *a, const struct yaml_node *v
     struct sbuf out = SBUF_INIT;
     size_t at = value->start;
 
-    while (!value->alias && at < value->end && (a->text[at] == '&' || a->text[at] == '!')) {
-        size_t len = strcspn(a->text + at, " \t\r\n");
-
-        if (at + len > value->end)
-            len = value->end - at;
+    for (size_t n; !value->alias && at < value->end && (n = yaml_property_len(a->text, at)) > 0;) {
         if (a->text[at] == '&' || tags) {
             sbuf_addstr(&out, out.len ? " " : "");
-            sbuf_add(&out, a->text + at, len);
+            sbuf_add(&out, a->text + at, n);
         }
-        at = yaml_skip_trivia(a->text, at + len);
+        at = yaml_skip_trivia(a->text, at + n);
     }
     return out.len ? sbuf_detach(&out) : NULL;
 }

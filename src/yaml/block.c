@@ -73,18 +73,6 @@ static bool same_line(const char *text, size_t x, size_t y)
     return y <= yaml_line_end(text, x);
 }
 
-/* Behind the last anchor or tag. */
-static size_t properties_end(const char *text, const struct yaml_node *value)
-{
-    size_t at = value->start, end = at;
-
-    while (at < value->end && (text[at] == '&' || text[at] == '!')) {
-        end = at + strcspn(text + at, " \t\r\n");
-        at = yaml_skip_trivia(text, end);
-    }
-    return end;
-}
-
 /* The head goes behind the mark, where the part up to inline_end is cut; the lines up to
  * lines_end, if there are any, are replaced by the body. */
 static void put_value(const struct block *b, const struct yaml_entry *e, const char *head,
@@ -140,7 +128,7 @@ static void replace_value(const struct block *b, const struct yaml_entry *e, con
             put_value(b, e, head, body, e->mark, region);
         }
     } else if (!same_line(doc, e->from, content)) {
-        put_value(b, e, head, body, properties_end(doc, v), region);
+        put_value(b, e, head, body, yaml_properties_end(doc, v), region);
     } else if (yaml_is_block_scalar(v)) {
         put_value(b, e, head, body, content + strcspn(doc + content, " \t\r\n"),
                   yaml_next_line(doc, e->end));

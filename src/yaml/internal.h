@@ -19,6 +19,8 @@ size_t yaml_next_line(const char *text, size_t at);
 unsigned yaml_column(const char *text, size_t at);
 /* The first byte that is neither blank nor part of a comment. */
 size_t yaml_skip_trivia(const char *text, size_t at);
+/* Bytes of the anchor or tag that starts here, 0 when there is none. */
+size_t yaml_property_len(const char *text, size_t at);
 /* Behind the anchor and the tag of a node, and what is blank behind them. */
 size_t yaml_value_start(const char *text, const struct yaml_node *node);
 /* Behind the last byte that counts: of a block scalar its last line without the line break, of a
@@ -29,6 +31,8 @@ bool yaml_has_brackets(const char *text, const struct yaml_node *node);
 bool yaml_is_block_scalar(const struct yaml_node *node);
 /* Of a block scalar: with `+`, so that the blank lines behind it are part of it. */
 bool yaml_keeps_breaks(const char *text, const struct yaml_node *node);
+/* The same for `-`. */
+bool yaml_strips_breaks(const char *text, const struct yaml_node *node);
 /* Columns in front of the body of a block scalar, 0 when it has none or says them itself. */
 unsigned yaml_body_column(const char *text, const struct yaml_node *node);
 
@@ -47,6 +51,12 @@ struct yaml_entry {
  * expected. Caller frees. */
 int yaml_entries(const char *text, const struct yaml_node *node, struct yaml_entry **ret,
                  size_t *ret_n);
+
+/* The entry of a block collection that a pair or (without key) an item is. -1: there is no dash. */
+int yaml_entry_of(const char *text, const struct yaml_node *key, const struct yaml_node *value,
+                  struct yaml_entry *ret);
+/* Behind the last byte of the anchor and the tag; the start where there is none. */
+size_t yaml_properties_end(const char *text, const struct yaml_node *value);
 
 /* ---- render.c: new text ---------------------------------------------------------------------- */
 
@@ -86,6 +96,15 @@ void yaml_render_text(struct sbuf *out, const char *text, const struct yaml_spot
 /* A whole pair or, without key, item, from its key or dash on. */
 void yaml_render_entry(struct sbuf *out, const struct yaml_doc *from, const struct yaml_node *key,
                        const struct yaml_node *node, const struct yaml_spot *spot);
+
+/* ---- copy.c: text that is there, at another place --------------------------------------------- */
+
+/* As yaml_render_value and _entry for a node of a YAML text in block style. False, and nothing is
+ * appended, for one that has to be written by its value. */
+bool yaml_copy_value(struct sbuf *out, const struct yaml_doc *from, const struct yaml_node *node,
+                     const struct yaml_spot *spot);
+bool yaml_copy_entry(struct sbuf *out, const struct yaml_doc *from, const struct yaml_node *key,
+                     const struct yaml_node *node, const struct yaml_spot *spot);
 
 /* ---- canon.c --------------------------------------------------------------------------------- */
 

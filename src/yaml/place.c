@@ -70,18 +70,32 @@ size_t yaml_skip_trivia(const char *text, size_t at)
     return at;
 }
 
+size_t yaml_property_len(const char *text, size_t at)
+{
+    static const char name[] = "0123456789abcdefghijklmnopqrstuvwxyz"
+                               "ABCDEFGHIJKLMNOPQRSTUVWXYZ_-";
+    size_t n = 1;
+
+    if (text[at] == '&')
+        return 1 + strspn(text + at + 1, name);
+    if (text[at] != '!')
+        return 0;
+    if (text[at + 1] == '<')
+        return strcspn(text + at, ">") + 1;
+    while (text[at + n] > ' ' && !strchr(",[]{}", text[at + n]))
+        n++;
+    return n;
+}
+
 size_t yaml_value_start(const char *text, const struct yaml_node *node)
 {
     size_t at = node->start;
 
     if (node->alias)
         return at;
-    while (at < node->end && (text[at] == '&' || text[at] == '!')) {
-        while (at < node->end && !strchr(blanks, text[at]) && !yaml_break_len(text, at))
-            at++;
-        at = yaml_skip_trivia(text, at);
-    }
-    return at;
+    for (size_t n; at < node->end && (n = yaml_property_len(text, at)) > 0;)
+        at = yaml_skip_trivia(text, at + n);
+    return at < node->end ? at : node->end;
 }
 
 bool yaml_is_block_scalar(const struct yaml_node *node)
@@ -107,6 +121,11 @@ static bool has_indicator(const char *text, const struct yaml_node *node, const 
 bool yaml_keeps_breaks(const char *text, const struct yaml_node *node)
 {
     return has_indicator(text, node, "+");
+}
+
+bool yaml_strips_breaks(const char *text, const struct yaml_node *node)
+{
+    return has_indicator(text, node, "-");
 }
 
 unsigned yaml_body_column(const char *text, const struct yaml_node *node)
@@ -183,11 +202,48 @@ size_t yaml_content_end(const char *text, const struct yaml_node *node)
     return node->end;
 }
 
+int yaml_entry_of(const char *text, const struct yaml_node *key, const struct yaml_node *value,
+                  struct yaml_entry *ret)
+{
+    const struct yaml_node *first = key ? key : value;
+    struct yaml_entry e = {.start = first->start};
+    size_t at = first->start;
+
+    while (at > 0 && strchr(blanks, text[at - 1]))
+        at--;
+    if (key) {
+        if (at > 0 && text[at - 1] == '?')
+            e.start = at - 1;
+        place_pair(text, &(struct yaml_pair){key, value, false}, &e);
+    } else {
+        if (at == 0 || text[at - 1] != '-')
+            return -1;
+        e.start = at - 1;
+        e.mark = at;
+        e.value = value;
+        e.from = is_empty(value) ? e.mark : value->start;
+        e.end = is_empty(value) ? e.mark : yaml_content_end(text, value);
+    }
+    *ret = e;
+    return 0;
+}
+
+size_t yaml_properties_end(const char *text, const struct yaml_node *value)
+{
+    size_t at = value->start, end = at;
+
+    for (size_t n; !value->alias && at < value->end && (n = yaml_property_len(text, at)) > 0;) {
+        end = at + n;
+        at = yaml_skip_trivia(text, end);
+    }
+    return end;
+}
+
 int yaml_entries(const char *text, const struct yaml_node *node, struct yaml_entry **ret,
                  size_t *ret_n)
 {
     size_t n = node->type == YAML_MAP ? node->n_own : node->n;
-    struct yaml_entry *v = xcalloc(n ? n : 1, sizeof(*v));
+    struct yaml_entry *v = n ? xcalloc(n, sizeof(*v)) : NULL;
     bool brackets = node->flow && yaml_has_brackets(text, node);
     size_t at = yaml_value_start(text, node);
 

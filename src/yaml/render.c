@@ -259,11 +259,22 @@ static void render_block(struct sbuf *out, const struct yaml_doc *from,
     }
 }
 
+/* A text whose style and comments are worth keeping. JSON is written in the style of where it goes
+ * to. */
+static bool has_style(const struct yaml_doc *doc)
+{
+    const struct yaml_node *root = yaml_doc_root(doc);
+
+    return !root->flow && !(root->type == YAML_SCALAR && root->style == YAML_DOUBLE);
+}
+
 void yaml_render_value(struct sbuf *out, const struct yaml_doc *from, const struct yaml_node *node,
                        const struct yaml_spot *spot)
 {
     if (spot->flow)
         render_flow(out, node, spot);
+    else if (has_style(from) && yaml_copy_value(out, from, node, spot))
+        return;
     else if (node->type == YAML_SCALAR)
         render_scalar(out, node, spot);
     else if (node->n == 0)
@@ -275,6 +286,8 @@ void yaml_render_value(struct sbuf *out, const struct yaml_doc *from, const stru
 void yaml_render_entry(struct sbuf *out, const struct yaml_doc *from, const struct yaml_node *key,
                        const struct yaml_node *node, const struct yaml_spot *spot)
 {
+    if (!spot->flow && has_style(from) && yaml_copy_entry(out, from, key, node, spot))
+        return;
     if (key) {
         render_key(out, key);
         sbuf_addstr(out, spot->flow ? ": " : ":");
