@@ -207,10 +207,36 @@ int template_fetch(const struct template_env *env, const char *locator, struct t
     return at ? fetch(env, at, false, ret, err) : -1;
 }
 
+/* `.lima.yaml` says less than the repository or the directory that it is the template of. */
+static void name_hidden(const char *locator, struct template *t)
+{
+    _cleanup_github_place_ struct github_place p = GITHUB_PLACE_INIT;
+    _cleanup_free_ char *dir = xstrdup(t->base);
+    size_t n = strlen(dir);
+
+    while (n > 1 && dir[n - 1] == '/')
+        dir[--n] = '\0';
+    if (locator_kind(locator) == LOCATOR_GITHUB &&
+        github_place_parse(locator_rest(locator), &p, NULL) == 0) {
+        free(dir);
+        dir = path_dirname(p.path);
+        if (streq(dir, ".")) {
+            free(dir);
+            dir = xstrdup(p.repo);
+        }
+    }
+    free(t->name);
+    t->name = locator_yaml_name(dir);
+}
+
 int template_read(const struct template_env *env, const char *locator, struct template *ret,
                   struct err *err)
 {
     _cleanup_free_ char *at = template_resolve(env, locator, err);
 
-    return at ? fetch(env, at, true, ret, err) : -1;
+    if (!at || fetch(env, at, true, ret, err) < 0)
+        return -1;
+    if (ret->name && *ret->name == '.')
+        name_hidden(locator, ret);
+    return 0;
 }

@@ -67,6 +67,11 @@ Test(read, files)
     cr_expect_str_eq(u.base, real);
     cr_expect_str_eq(u.name, "big");
 
+    _cleanup_template_ struct template hidden = TEMPLATE_INIT;
+    put(dir, "Project/.lima.yaml", "x: 1\n", 0644);
+    cr_assert_eq(template_read(&env, "Project/.lima.yaml", &hidden, NULL), 0);
+    cr_expect_str_eq(hidden.name, "project");
+
     expect_error(&store, "nosuch.yaml", ERR_NOT_FOUND, "cannot read 'nosuch.yaml'", "path");
     expect_error(&store, "sub", ERR_IO, "it is a directory", "YAML file in it");
     expect_error(&store, "file:sub/Big.yaml", ERR_USAGE, "is not an absolute path", "file:///");
