@@ -156,13 +156,32 @@ static size_t block_length(const char *text)
     return end ? (size_t)(end - text) : strlen(text);
 }
 
+/* Without as many blanks as the first line begins with. */
+static char *unindent(const char *text, size_t len)
+{
+    struct sbuf out = SBUF_INIT;
+    size_t indent = strspn(text, " ");
+
+    for (const char *line = text; line < text + len;) {
+        size_t n = strcspn(line, "\n"), blanks = strspn(line, " ");
+
+        if (n > (size_t)(text + len - line))
+            n = (size_t)(text + len - line);
+        blanks = blanks < indent ? blanks : indent;
+        sbuf_add(&out, line + blanks, n - blanks);
+        sbuf_addch(&out, '\n');
+        line += n + 1;
+    }
+    return sbuf_detach(&out);
+}
+
 void page_text(struct page *p, const char *text)
 {
     while (*text) {
         size_t n = block_length(text);
 
         if (*text == ' ') {
-            _cleanup_free_ char *lines = xstrndup(text, n);
+            _cleanup_free_ char *lines = unindent(text, n);
 
             page_verbatim(p, lines);
         } else {

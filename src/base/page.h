@@ -20,8 +20,8 @@ void page_open(struct page *p, enum page_format format, const char *name, unsign
                const char *version, const char *summary);
 void page_heading(struct page *p, const char *text);
 void page_subheading(struct page *p, const char *text);
-/* Paragraphs, with empty lines between them; a line that starts with a blank and those after it
- * stand as they are. */
+/* Paragraphs, with empty lines between them; one that starts with a blank is lines as they are (but
+ * for that indentation). */
 void page_text(struct page *p, const char *text);
 /* An entry of a list: the term (set off), what belongs to it on the same line (may be NULL), and
  * the text. */

@@ -14,9 +14,10 @@ ENUM_STRINGS_DEFINE(value_kind, VALUE_KIND_COUNT)
 
 /* Every command, sorted by name (a test checks it): each is the constant cmd_NAME of cmd_NAME.c. */
 #define COMMANDS(row)                                                                              \
-    row(create) row(delete) row(edit) row(factory_reset) row(generate_jsonschema) row(help) row(hostagent) row(info)        \
-        row(list) row(protect) row(prune) row(restart) row(shell) row(show_ssh) row(start)         \
-        row(stop) row(template) row(unprotect) row(validate)
+    row(complete) row(completion) row(create) row(delete) row(edit) row(factory_reset)             \
+        row(generate_doc) row(generate_jsonschema) row(help) row(hostagent) row(info) row(list)    \
+        row(protect) row(prune) row(restart) row(shell) row(show_ssh) row(start) row(stop)         \
+        row(template) row(unprotect) row(validate)
 
 #define DECLARE(name) extern const struct command cmd_##name;
 COMMANDS(DECLARE)

@@ -61,7 +61,7 @@ static void add_row(struct sbuf *out, const char *left, size_t left_width, const
     help_wrap(out, right, column, column, HELP_COLUMNS);
 }
 
-static char *option_left(const struct cli_option *o)
+char *help_option_names(const struct cli_option *o)
 {
     struct sbuf s = SBUF_INIT;
 
@@ -74,7 +74,7 @@ static char *option_left(const struct cli_option *o)
     return sbuf_detach(&s);
 }
 
-static char *option_right(const struct cli_option *o)
+char *help_option_text(const struct cli_option *o)
 {
     struct sbuf s = SBUF_INIT;
 
@@ -94,7 +94,7 @@ static size_t options_width(const struct cli_option *options)
     size_t width = 0;
 
     for (const struct cli_option *o = options; o && o->name; o++) {
-        _cleanup_free_ char *left = option_left(o);
+        _cleanup_free_ char *left = help_option_names(o);
 
         if (!(o->flags & OPTION_HIDDEN) && strlen(left) > width && strlen(left) <= LEFT_MAX)
             width = strlen(left);
@@ -108,7 +108,7 @@ static void add_options(struct sbuf *out, const char *title, const struct cli_op
     bool any = false;
 
     for (const struct cli_option *o = options; o && o->name; o++) {
-        _cleanup_free_ char *left = option_left(o), *right = option_right(o);
+        _cleanup_free_ char *left = help_option_names(o), *right = help_option_text(o);
 
         if (o->flags & OPTION_HIDDEN)
             continue;

@@ -10,6 +10,9 @@
 
 /* "Usage:  cima stop [OPTIONS] [INST...]". Caller frees. */
 char *help_usage_line(const struct command *c);
+/* "-f, --force", with its metavar; and its help with choices and default. Caller frees. */
+char *help_option_names(const struct cli_option *o);
+char *help_option_text(const struct cli_option *o);
 /* What `cima NAME --help` prints. */
 void help_command(const struct command *c, struct sbuf *out);
 /* What `cima --help` prints. */

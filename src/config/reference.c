@@ -146,8 +146,9 @@ const char *config_field_users(const char *path)
 
 /* What a field is part of decides more than its own column. */
 struct within {
-    const char *entry; /* "images[]": layers and bases bring this as a whole; NULL: no such thing */
-    bool by_key;       /* … but entries with the same key are combined */
+    const char *whole; /* layers bring this as a whole ("images[]"); NULL: no such thing */
+    bool list;         /* it is an entry of a list, which bases bring as a whole, too */
+    bool by_key;       /* … where layers combine entries with the same key */
 };
 
 static const char *layers_text(const struct config_field *f)
@@ -199,12 +200,19 @@ static const char *bases_text(const struct config_field *f)
 
 static void add_merge(struct sbuf *out, const struct config_field *f, const struct within *in)
 {
-    if (in->entry && !in->by_key)
-        sbuf_addf(out, "\nLayers, bases: as part of `%s`.", in->entry);
-    else if (in->entry)
-        sbuf_addf(out, "\nLayers: %s. Bases: as part of `%s`.", layers_text(f), in->entry);
+    const char *layers_of = in->whole && !in->by_key ? NULL : layers_text(f);
+    const char *bases_of = in->list ? NULL : bases_text(f);
+
+    if (f->sub == &config_base_ref_mapping && f->kind == KIND_LIST)
+        sbuf_addstr(out, "\nLayers, bases: put in when the instance is made, and gone then.");
+    else if (!layers_of && !bases_of)
+        sbuf_addf(out, "\nLayers, bases: as part of `%s`.", in->whole);
+    else if (!layers_of)
+        sbuf_addf(out, "\nLayers: as part of `%s`. Bases: %s.", in->whole, bases_of);
+    else if (!bases_of)
+        sbuf_addf(out, "\nLayers: %s. Bases: as part of `%s`.", layers_of, in->whole);
     else
-        sbuf_addf(out, "\nLayers: %s. Bases: %s.", layers_text(f), bases_text(f));
+        sbuf_addf(out, "\nLayers: %s. Bases: %s.", layers_of, bases_of);
 }
 
 /* ---- fields ---------------------------------------------------------------------------------- */
@@ -269,8 +277,10 @@ static void put_mapping(struct page *p, const struct config_mapping *m, const ch
         put_field(p, m, i, name, in);
         if (!f->sub)
             continue;
-        if (!in->entry && f->merge != MERGE_SUBM && f->merge != MERGE_K)
-            inside = (struct within){name, f->merge == MERGE_KEY};
+        if (!in->whole && f->kind == KIND_LIST)
+            inside = (struct within){name, true, f->merge == MERGE_KEY};
+        else if (!in->whole && f->merge == MERGE_S)
+            inside = (struct within){name, false, false};
         put_mapping(p, f->sub, name, &inside);
     }
 }
@@ -286,7 +296,7 @@ static void put_names(struct page *p)
 
 char *config_reference(enum page_format format, const char *version)
 {
-    const struct within nothing = {NULL, false};
+    const struct within nothing = {NULL, false, false};
     struct page p;
 
     page_open(&p, format, "cima.yaml", 5, version, "virtual machines of cima");

@@ -1,0 +1,33 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Completion: the scripts are good shell, and bash's does what it should.
+set -u
+
+cima=$builddir/cima
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+failed=0
+
+for shell in bash zsh fish; do
+    "$cima" completion "$shell" >"$tmp/$shell" || failed=1
+    if ! command -v "$shell" >/dev/null 2>&1; then
+        echo "note: $shell is not here, its script was not checked"
+    elif ! "$shell" -n "$tmp/$shell"; then
+        echo "FAIL: $shell does not take its script"
+        failed=1
+    fi
+done
+if "$cima" completion tcsh >"$tmp/out" 2>&1 || ! grep -q 'bash, zsh or fish' "$tmp/out"; then
+    echo 'FAIL: an unknown shell is not refused with those that are known'
+    failed=1
+fi
+if command -v shellcheck >/dev/null 2>&1 && ! shellcheck -s bash "$tmp/bash"; then
+    echo "FAIL: shellcheck on bash's script"
+    failed=1
+fi
+if ! command -v bash >/dev/null 2>&1; then
+    echo 'SKIP: bash is not here'
+    exit 77
+fi
+python3 "$srcdir/test/unit/completion.py" "$cima" || failed=1
+exit $failed
