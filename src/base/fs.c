@@ -32,7 +32,14 @@ char *path_join(const char *dir, const char *name)
         len--;
     if (len == 0)
         return xstrdup(name);
-    return xasprintf("%.*s%s%s", (int)len, dir, dir[len - 1] == '/' ? "" : "/", name);
+    /* Without printf: listing many instances joins thousands of paths. */
+    size_t slash = dir[len - 1] != '/', n = strlen(name);
+    char *path = xmalloc(len + slash + n + 1);
+
+    memcpy(path, dir, len);
+    path[len] = '/';
+    memcpy(path + len + slash, name, n + 1);
+    return path;
 }
 
 const char *path_basename(const char *path)
@@ -116,9 +123,8 @@ char *fd_read_all(int fd, const char *name, size_t max, size_t *ret_len, struct 
     _cleanup_sbuf_ struct sbuf s = SBUF_INIT;
     struct stat st;
     /* The size is a guess: in /proc it is 0, and the file may grow meanwhile. */
-    size_t chunk = fstat(fd, &st) == 0 && st.st_size > 0 && (uintmax_t)st.st_size <= max
-                       ? (size_t)st.st_size + 1
-                       : 4096;
+    bool sized = fstat(fd, &st) == 0 && st.st_size > 0 && (uintmax_t)st.st_size <= max;
+    size_t chunk = sized ? (size_t)st.st_size + 1 : 4096;
 
     for (;;) {
         if (chunk > max - s.len)
@@ -138,6 +144,8 @@ char *fd_read_all(int fd, const char *name, size_t max, size_t *ret_len, struct 
             err_set(err, ERR_IO, "reading '%s': larger than %zu bytes", name, max);
             return NULL;
         }
+        if (sized && S_ISREG(st.st_mode) && s.len == (size_t)st.st_size)
+            break; /* one byte more was asked for and not there */
         chunk = s.len < 65536 ? 4096 : s.len;
     }
     if (ret_len)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/output.h"
 #include "base/mem.h"
-#include "base/utf8.h"
+#include "cli/columns.h"
 #include "tmpl/tmpl.h"
 
 enum { CELL_MIN = 4, CELL_GAP = 4 };
@@ -21,25 +21,21 @@ struct strv *table_row(struct table *t)
     return &t->rows[t->n++];
 }
 
-static size_t width(const char *s)
-{
-    size_t len = strlen(s), columns = 0;
-    uint32_t c = 0;
-
-    for (size_t i = 0, n; i < len; i += n) {
-        n = utf8_decode(s + i, len - i, &c);
-        columns += n ? utf8_width(c) : 1;
-        n = n ? n : 1;
-    }
-    return columns;
-}
-
-static char *printable(const char *s)
+/* What a cell shows: itself where that is safe, else a copy in *ret_copy. */
+static const char *printable(const char *s, char **ret_copy, size_t *ret_width)
 {
     struct sbuf out = SBUF_INIT;
+    size_t len = 0;
 
+    while (s[len] >= ' ' && s[len] <= '~')
+        len++;
+    *ret_width = len;
+    if (!s[len])
+        return s;
     sbuf_add_printable(&out, s, strlen(s));
-    return sbuf_detach(&out);
+    *ret_copy = sbuf_detach(&out);
+    *ret_width = columns_of(*ret_copy);
+    return *ret_copy;
 }
 
 static size_t column_width(const struct table *t, size_t column)
@@ -47,15 +43,22 @@ static size_t column_width(const struct table *t, size_t column)
     size_t widest = 0;
 
     for (size_t i = 0; i < t->n; i++) {
+        _cleanup_free_ char *copy = NULL;
+        size_t w;
+
         if (column >= t->rows[i].n)
             continue;
-        _cleanup_free_ char *cell = printable(t->rows[i].v[column]);
-        size_t w = width(cell);
-
+        (void)printable(t->rows[i].v[column], &copy, &w);
         widest = w > widest ? w : widest;
     }
     widest += CELL_GAP;
     return widest < CELL_MIN ? CELL_MIN : widest;
+}
+
+static void add_blanks(struct sbuf *out, size_t n)
+{
+    memset(sbuf_reserve(out, n), ' ', n);
+    sbuf_grown(out, n);
 }
 
 void table_format(const struct table *t, struct sbuf *out)
@@ -67,12 +70,12 @@ void table_format(const struct table *t, struct sbuf *out)
         widths[c] = column_width(t, c);
     for (size_t i = 0; i < t->n; i++) {
         for (size_t c = 0; c < t->rows[i].n; c++) {
-            _cleanup_free_ char *cell = printable(t->rows[i].v[c]);
+            _cleanup_free_ char *copy = NULL;
+            size_t w;
 
-            sbuf_addstr(out, cell);
-            if (c + 1 < t->rows[i].n)
-                for (size_t w = width(cell); w < widths[c]; w++)
-                    sbuf_addch(out, ' ');
+            sbuf_addstr(out, printable(t->rows[i].v[c], &copy, &w));
+            if (c + 1 < t->rows[i].n && w < widths[c])
+                add_blanks(out, widths[c] - w);
         }
         sbuf_addch(out, '\n');
     }

@@ -102,8 +102,11 @@ static void check_field(const struct check *k, const struct place *at, const str
 {
     const void *member = cfg_member_c(p, f);
 
-    /* Most are fine: only then the list of exceptions is looked at. */
-    if (f->kind == KIND_STR && !has_control(*(char *const *)member))
+    /* Most have no text or a fine one: only then the list of exceptions is looked at. */
+    if (f->kind == KIND_STR ? !has_control(*(char *const *)member)
+        : f->kind == KIND_STRS || f->kind == KIND_LIST || f->kind == KIND_MAP
+            ? cfg_count_c(p, f) == 0
+            : f->kind != KIND_SUB)
         return;
     if (is_word(f->key, long_texts, ARRAY_SIZE(long_texts)))
         return;
