@@ -17,7 +17,7 @@ ENUM_STRINGS_DEFINE(value_kind, VALUE_KIND_COUNT)
     row(complete) row(completion) row(create) row(delete) row(edit) row(factory_reset)             \
         row(generate_doc) row(generate_jsonschema) row(help) row(hostagent) row(info) row(list)    \
         row(protect) row(prune) row(restart) row(shell) row(show_ssh) row(start) row(stop)         \
-        row(template) row(unprotect) row(validate)
+        row(template) row(unprotect) row(validate) row(yq_restrictions)
 
 #define DECLARE(name) extern const struct command cmd_##name;
 COMMANDS(DECLARE)
