@@ -95,6 +95,9 @@ struct config_context {
     enum config_path_kind (*path_kind)(const char *path);
     /* Where the YAML is, for the MAC addresses of networks[]; NULL: instance_dir/lima.yaml. */
     const char *yaml_path;
+    /* For showing many instances: what only a driver settles (the mount type that is taken when the
+     * YAML names none) is not checked. */
+    bool only_listed;
     const char *ssh_over_vsock; /* LIMA_SSH_OVER_VSOCK of the environment, NULL when unset */
 };
 

@@ -304,6 +304,10 @@ void fill_driver(struct fill *f)
         bool fall_back =
             is_unsupported(v, "9p") || config_older_than(f->ctx->existing_version, 1, 0);
 
+        /* The word is still shown as it was written. */
+        v->null &= ~CFG_BIT(instance, mount_type);
+        if (streq0(v->mount_type, "default"))
+            v->null |= CFG_BIT(instance, mount_type);
         v->mount_type = cfg_strdup(a, fall_back ? "reverse-sshfs" : "9p");
         v->set &= ~CFG_BIT(instance, mount_type);
     }

@@ -8,10 +8,22 @@ static void write_mapping(struct yaml_writer *w, const struct config_mapping *m,
 
 static bool is_empty(const struct config_mapping *m, const void *p);
 
+/* `mountType: default`: what it stands for is in the member, but the file says this word. */
+static bool is_word_default(const struct config_mapping *m, const void *p, size_t row)
+{
+    const struct config_head *head = p;
+
+    return m == &config_instance_mapping && row == CFG_ROW_instance_mount_type &&
+           !cfg_has(p, row) && (head->null >> row & 1) &&
+           *(char *const *)cfg_member_c(p, &m->fields[row]);
+}
+
 static bool is_shown(const struct config_mapping *m, const void *p, size_t row)
 {
     const struct config_field *f = &m->fields[row];
 
+    if (is_word_default(m, p, row))
+        return true;
     if (f->kind == KIND_SUB)
         return !is_empty(f->sub, cfg_member_c(p, f));
     return cfg_has(p, row) && (!f->count_offset || cfg_count_c(p, f));
@@ -133,7 +145,10 @@ static void write_mapping(struct yaml_writer *w, const struct config_mapping *m,
             continue;
         }
         yaml_write_key(w, f->key);
-        write_value(w, f, p);
+        if (is_word_default(m, p, i))
+            yaml_write_text(w, "default");
+        else
+            write_value(w, f, p);
     }
     yaml_write_close(w);
 }

@@ -177,7 +177,8 @@ static void check_mount_type(const struct check *k)
     _cleanup_free_ char *all = NULL;
 
     check_word(k, RULE_MOUNT_TYPE, "mountType", v->mount_type, &config_shape_mount_type);
-    if (is_word(v->mount_type, refused, v->mount_types_unsupported_count)) {
+    if (is_word(v->mount_type, refused, v->mount_types_unsupported_count) &&
+        (given || !k->ctx->only_listed)) {
         all = words_joined(refused, v->mount_types_unsupported_count);
         problem(k, RULE_MOUNT_TYPE_UNSUPPORTED, path,
                 "mount type `%s` is explicitly unsupported: field `mountType` must not be "

@@ -65,6 +65,12 @@ static void check_containerd(const struct check *k)
         _cleanup_free_ char *path = xasprintf("containerd.archives[%u]", i);
 
         check_file(k, path, m->location, m->arch, m->digest);
+        if (m->location && *m->location == '/' && k->path_kind(m->location) == PATH_MISSING) {
+            _cleanup_free_ char *location = xasprintf("%s.location", path);
+
+            problem(k, RULE_ARCHIVE_MISSING, location,
+                    "field `%s` refers to a non-existent path: `%s`", location, m->location);
+        }
     }
 }
 

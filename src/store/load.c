@@ -68,8 +68,8 @@ typedef int load_fn(const struct config_input *, const struct config_context *, 
 
 static int load_in(const struct store *s, const struct store_around *around, load_fn *load_text,
                    const char *name, const struct config_layer *layer, const char *existing_version,
-                   const char *yaml_path, const struct host_facts *host, struct config *ret,
-                   struct diags *ret_warnings, struct err *err)
+                   const char *yaml_path, bool only_listed, const struct host_facts *host,
+                   struct config *ret, struct diags *ret_warnings, struct err *err)
 {
     _cleanup_free_ char *dir = store_instance_dir(s, name);
     struct config_input in = {
@@ -86,6 +86,7 @@ static int load_in(const struct store *s, const struct store_around *around, loa
         .existing_version = existing_version,
         .networks_yaml = around->networks,
         .yaml_path = yaml_path,
+        .only_listed = only_listed,
         .ssh_over_vsock = getenv("LIMA_SSH_OVER_VSOCK"),
     };
     return load_text(&in, &ctx, ret, ret_warnings, err);
@@ -98,7 +99,7 @@ static int load(const struct store *s, const char *name, const struct config_lay
     _cleanup_(around_release) struct store_around around = {0};
     if (around_read(s, &around, err) < 0)
         return -1;
-    return load_in(s, &around, config_load, name, layer, existing_version, NULL, host, ret,
+    return load_in(s, &around, config_load, name, layer, existing_version, NULL, false, host, ret,
                    ret_warnings, err);
 }
 
@@ -150,7 +151,8 @@ int instance_load_config_in(const struct store *s, const struct store_around *ar
     if (!text || read_version(i, &version, err) < 0)
         return -1;
     struct config_layer layer = {path, text, len, NULL};
-    if (load_in(s, around, config_load, i->name, &layer, version, NULL, host, ret, NULL, err) < 0)
+    if (load_in(s, around, config_load, i->name, &layer, version, NULL, true, host, ret, NULL,
+                err) < 0)
         return err_wrap(err, "loading instance `%s`", i->name);
     return 0;
 }
@@ -180,8 +182,8 @@ int store_fill_template(const struct store *s, const char *name, const struct co
     _cleanup_free_ char *path = xasprintf("%s/%s.yaml", s->home, name);
     if (around_read(s, &around, err) < 0)
         return -1;
-    return load_in(s, &around, config_load_filled, name, layer, NULL, path, host, ret, ret_warnings,
-                   err);
+    return load_in(s, &around, config_load_filled, name, layer, NULL, path, false, host, ret,
+                   ret_warnings, err);
 }
 
 struct json *instance_facts_read(const struct instance *i, struct err *err)

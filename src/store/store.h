@@ -103,7 +103,7 @@ struct store_around *store_around_read(const struct store *s, struct err *err);
 void store_around_free(struct store_around *a);
 DEFINE_CLEANUP_PTR(store_around, store_around_free)
 #define _cleanup_store_around_ _cleanup_(store_around_freep)
-/* instance_load_config with files that were read before. */
+/* instance_load_config with files that were read before, for listing: config_context.only_listed. */
 int instance_load_config_in(const struct store *s, const struct store_around *around,
                             const struct instance *i, const struct host_facts *host,
                             struct config *ret, struct err *err);

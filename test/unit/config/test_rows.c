@@ -14,9 +14,11 @@ static void mount_type_is(const char *yaml, const char *version, const char *wan
     ctx.existing_version = version;
     test_load_ok(yaml, &ctx, &c);
     cr_expect_str_eq(c.v.mount_type, want, "'%s', version %s", yaml, version ? version : "none");
-    /* Resolved for the driver, not written out. */
+    /* Resolved for the driver, not written out: there it stays what the YAML says. */
     out = config_to_yaml(&c.v);
-    cr_expect_eq(strstr(out, "mountType:") != NULL, strstr(yaml, "mountType: r") != NULL);
+    cr_expect_eq(strstr(out, "mountType: reverse") != NULL, strstr(yaml, "mountType: r") != NULL);
+    cr_expect_eq(strstr(out, "mountType: default") != NULL, strstr(yaml, "mountType: d") != NULL);
+    cr_expect_not(strstr(out, "mountType: 9p"));
 }
 
 Test(S1_21_to_23, mount_type_is_resolved)
@@ -47,6 +49,21 @@ Test(S1_25, a_resolved_type_can_be_refused)
                  -1);
     said = test_message_at(&d, "mountTypesUnsupported");
     cr_assert(said && strstr(said, "mount type `reverse-sshfs` is explicitly unsupported"));
+}
+
+/* A list shows it all the same: only a driver settles the type. */
+Test(S1_25, a_list_does_not_look_at_a_resolved_type)
+{
+    _cleanup_config_ struct config c = CONFIG_INIT, given = CONFIG_INIT;
+    _cleanup_diags_ struct diags d = DIAGS_INIT, more = DIAGS_INIT;
+    struct config_context ctx = test_context();
+
+    ctx.existing_version = "0.9.0";
+    ctx.only_listed = true;
+    cr_expect_eq(test_load(WITH_IMAGE("mountTypesUnsupported: [reverse-sshfs]\n"), &ctx, &c, &d),
+                 0);
+    cr_expect_eq(test_load(WITH_IMAGE("mountTypesUnsupported: [9p]\nmountType: 9p\n"), &ctx, &given,
+                           &more), -1);
 }
 
 Test(S1_07, a_given_type_can_be_refused)
