@@ -4,24 +4,49 @@
 #include "yaml/internal.h"
 #include "yaml/patch.h"
 
-enum { CELLS_MAX = 60000, PAIRS_MAX = 32 };
-/* To change an item beats a removal and an addition, unless it becomes something else. */
-enum { COST_ONE = 10, COST_CHANGE_MIN = 3, COST_CHANGE_MAX = 19, COST_OTHER_TYPE = 21 };
+enum { CELLS_MAX = 60000, LEAVES_MAX = 64 };
+/* To remove or add an item costs its weight. To change it beats a removal and an addition, unless it
+ * becomes something else, and costs the less the more is the same: in percent of both weights. */
+enum { WEIGHT_EMPTY = 60, WEIGHT_ONE = 100, WEIGHT_MORE = 20, WEIGHED_MAX = 16 };
+enum { CHANGE_MIN = 15, CHANGE_MAX = 95, CHANGE_TYPE = 105, SAME_EMPTY = 10 };
 
 struct item {
     const struct yaml_node *node; /* NULL: equal to nothing */
     uint64_t hash;
-    uint64_t keys[PAIRS_MAX], values[PAIRS_MAX]; /* of a mapping: hashes */
+    /* Hashes of the scalars in it, each with its key, sorted: what is alike has many in common,
+     * however deep. */
+    uint64_t leaves[LEAVES_MAX];
     size_t n;
+    unsigned weight;
 };
 
-static uint64_t hash_key(const char *s)
+static void add_leaves(struct item *item, const char *key, const struct yaml_node *node)
 {
     uint64_t h = UINT64_C(0xcbf29ce484222325);
 
-    for (; *s; s++)
-        h = (h ^ (unsigned char)*s) * UINT64_C(0x100000001b3);
-    return h;
+    for (size_t i = 0; i < node->n && node->type != YAML_SCALAR && item->n < LEAVES_MAX; i++) {
+        if (node->type == YAML_MAP)
+            add_leaves(item, node->pairs[i].key->value, node->pairs[i].value);
+        else
+            add_leaves(item, key, node->items[i]);
+    }
+    if ((node->type != YAML_SCALAR && node->n) || item->n == LEAVES_MAX)
+        return;
+    for (; *key; key++)
+        h = (h ^ (unsigned char)*key) * UINT64_C(0x100000001b3);
+    item->leaves[item->n++] = h ^ yaml_hash(node);
+}
+
+static int cmp_leaf(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+static bool is_empty(const struct yaml_node *node)
+{
+    return node->type == YAML_SCALAR ? yaml_is_null(node) : node->n == 0;
 }
 
 static struct item *make_items(const struct yaml_node *const *nodes, size_t n)
@@ -30,16 +55,15 @@ static struct item *make_items(const struct yaml_node *const *nodes, size_t n)
 
     for (size_t i = 0; i < n; i++) {
         v[i].node = nodes[i];
+        v[i].weight = WEIGHT_ONE;
         if (!nodes[i])
             continue;
         v[i].hash = yaml_hash(nodes[i]);
-        if (nodes[i]->type != YAML_MAP)
-            continue;
-        for (size_t k = 0; k < nodes[i]->n && k < PAIRS_MAX; k++) {
-            v[i].keys[k] = hash_key(nodes[i]->pairs[k].key->value);
-            v[i].values[k] = yaml_hash(nodes[i]->pairs[k].value);
-        }
-        v[i].n = nodes[i]->n < PAIRS_MAX ? nodes[i]->n : PAIRS_MAX;
+        add_leaves(&v[i], "", nodes[i]);
+        qsort(v[i].leaves, v[i].n, sizeof(v[i].leaves[0]), cmp_leaf);
+        v[i].weight += WEIGHT_MORE * (unsigned)((v[i].n < WEIGHED_MAX ? v[i].n : WEIGHED_MAX) - 1);
+        if (is_empty(nodes[i]))
+            v[i].weight = WEIGHT_EMPTY;
     }
     return v;
 }
@@ -51,19 +75,27 @@ static bool same(const struct item *a, const struct item *b)
 
 static unsigned change_cost(const struct item *a, const struct item *b)
 {
-    size_t all = a->n + b->n, common = 0;
+    unsigned weight = a->weight + b->weight;
+    size_t common = 0;
 
+    /* That two items are the same says less when they are nothing, or nearly. */
+    if (same(a, b))
+        return is_empty(a->node) ? SAME_EMPTY : 0;
     if (!a->node)
-        return COST_CHANGE_MAX;
+        return weight * CHANGE_MAX / 100;
     if (a->node->type != b->node->type)
-        return COST_OTHER_TYPE;
-    for (size_t i = 0; i < a->n; i++)
-        for (size_t k = 0; k < b->n; k++)
-            if (a->keys[i] == b->keys[k])
-                common += a->values[i] == b->values[k] ? 2 : 0;
-    if (!all)
-        return COST_CHANGE_MAX;
-    return (unsigned)(COST_CHANGE_MAX - (COST_CHANGE_MAX - COST_CHANGE_MIN) * common / all);
+        return weight * CHANGE_TYPE / 100;
+    for (size_t i = 0, k = 0; i < a->n && k < b->n;) {
+        common += a->leaves[i] == b->leaves[k];
+        if (a->leaves[i] == b->leaves[k])
+            i++, k++;
+        else if (a->leaves[i] < b->leaves[k])
+            i++;
+        else
+            k++;
+    }
+    return weight * (CHANGE_MAX - (CHANGE_MAX - CHANGE_MIN) * 2 * (unsigned)common /
+                                      (unsigned)(a->n + b->n)) / 100;
 }
 
 static void align_middle(const struct item *a, size_t n, const struct item *b, size_t m,
@@ -78,13 +110,13 @@ static void align_middle(const struct item *a, size_t n, const struct item *b, s
             size_t at = i * width + k;
 
             if (i == n || k == m) {
-                cost[at] = (unsigned)(n - i + m - k) * COST_ONE;
+                cost[at] = i < n ? cost[at + width] + a[i].weight
+                           : k < m ? cost[at + 1] + b[k].weight : 0;
                 step[at] = i < n ? 'r' : 'a';
                 continue;
             }
-            unsigned keep = cost[at + width + 1] +
-                            (same(&a[i], &b[k]) ? 0 : change_cost(&a[i], &b[k]));
-            unsigned remove = cost[at + width] + COST_ONE, add = cost[at + 1] + COST_ONE;
+            unsigned keep = cost[at + width + 1] + change_cost(&a[i], &b[k]);
+            unsigned remove = cost[at + width] + a[i].weight, add = cost[at + 1] + b[k].weight;
 
             step[at] = keep <= remove && keep <= add ? 'k' : remove <= add ? 'r' : 'a';
             cost[at] = step[at] == 'k' ? keep : step[at] == 'r' ? remove : add;

@@ -192,23 +192,10 @@ static int cmp_splice(const void *x, const void *y)
     return a->seq < b->seq ? -1 : a->seq > b->seq;
 }
 
-/* The last scalar of a text that ends without a line break. */
-static const struct yaml_node *last_scalar(const struct yaml_node *node)
-{
-    while (node->type != YAML_SCALAR && !node->alias && !node->flow) {
-        size_t n = node->type == YAML_MAP ? node->n_own : node->n;
-
-        if (!n)
-            return NULL;
-        node = node->type == YAML_MAP ? node->own[n - 1].value : node->items[n - 1];
-    }
-    return node;
-}
-
 /* Lines behind a block scalar whose last line has no line break would give it one. */
 static void end_block_scalar(struct yaml_apply *a)
 {
-    const struct yaml_node *s = last_scalar(yaml_doc_root(a->e->doc));
+    const struct yaml_node *s = yaml_last_scalar(yaml_doc_root(a->e->doc));
     size_t at, n;
     bool more = false;
 

@@ -66,6 +66,23 @@ static size_t lead_start(const struct block *b, size_t i)
     return line;
 }
 
+/* Where the lines of an entry that goes end. Blank lines behind it would become part of a block
+ * scalar in front of it that keeps all of them. */
+static size_t cut_end(const struct block *b, size_t i)
+{
+    const char *text = b->a->text;
+    size_t end = yaml_region_end(text, b->v[i].end, b->col);
+    const struct yaml_node *last;
+
+    while (i > 0 && yaml_is_removed(b->a, b->v[i - 1].value))
+        i--;
+    last = i > 0 ? yaml_last_scalar(b->v[i - 1].value) : NULL;
+    if (last && yaml_is_block_scalar(last) && yaml_keeps_breaks(text, last))
+        while (is_blank_line(text, end))
+            end = yaml_next_line(text, end);
+    return end;
+}
+
 /* ---- values ---------------------------------------------------------------------------------- */
 
 static bool same_line(const char *text, size_t x, size_t y)
@@ -227,8 +244,7 @@ void yaml_apply_block(struct yaml_apply *a, const struct yaml_node *node)
             yaml_splice_lines(a, end, end, lines);
         }
         if (yaml_is_removed(a, b.v[i].value))
-            yaml_splice_lines(a, lead_start(&b, i), yaml_region_end(a->text, b.v[i].end, b.col),
-                              xstrdup(""));
+            yaml_splice_lines(a, lead_start(&b, i), cut_end(&b, i), xstrdup(""));
         else
             change_entry(&b, &b.v[i]);
     }

@@ -36,6 +36,9 @@ bool yaml_strips_breaks(const char *text, const struct yaml_node *node);
 /* Columns in front of the body of a block scalar, 0 when it has none or says them itself. */
 unsigned yaml_body_column(const char *text, const struct yaml_node *node);
 
+/* What the lines of a node end with: a scalar, an alias or a flow collection. */
+const struct yaml_node *yaml_last_scalar(const struct yaml_node *node);
+
 struct yaml_entry {
     const struct yaml_node *key; /* NULL of an item */
     const struct yaml_node *value;

@@ -281,3 +281,15 @@ fail:
     free(v);
     return -1;
 }
+
+const struct yaml_node *yaml_last_scalar(const struct yaml_node *node)
+{
+    while (node->type != YAML_SCALAR && !node->alias && !node->flow) {
+        size_t n = node->type == YAML_MAP ? node->n_own : node->n;
+
+        if (!n)
+            return NULL;
+        node = node->type == YAML_MAP ? node->own[n - 1].value : node->items[n - 1];
+    }
+    return node;
+}
