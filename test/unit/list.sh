@@ -6,7 +6,8 @@ set -u
 
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
-case $builddir in /*) build=$builddir ;; *) build=$PWD/$builddir ;; esac
+# shellcheck disable=SC2154 # set by make
+build=$(cd "$builddir" && pwd) || exit 1
 CIMA_HOME=$tmp/home CIMA_LIBEXEC=$build LIMA_TEMPLATES_PATH=$tmp/templates
 export CIMA_HOME CIMA_LIBEXEC LIMA_TEMPLATES_PATH
 cima=$build/cima
@@ -55,8 +56,14 @@ says() { # WORDS, of the command before
     fi
 }
 
+holds() { # WHAT COMMAND...
+    what=$1
+    shift
+    if "$@"; then ok; else bad "$what"; fi
+}
+
 instance() { # NAME, text on standard input
-    mkdir -p -m 700 "$CIMA_HOME" "$CIMA_HOME/$1"
+    mkdir -m 700 "$CIMA_HOME/$1"
     cat >"$CIMA_HOME/$1/lima.yaml"
     printf 2.2.0 >"$CIMA_HOME/$1/lima-version"
 }
@@ -106,6 +113,7 @@ gives 0 'one 2147483648 10737418240 127.0.0.1:0 true' \
     list -f '{{.Name}} {{.Memory}} {{.Disk}} {{.SSHAddress}}:{{.SSHLocalPort}} {{.Protected}}' one
 gives 0 'hello you in one
 /mnt/srv mmap' list -f '{{.Message}}' one
+# shellcheck disable=SC2016 # variables of the template
 gives 0 'where=here who=you user-v2 lima0 <none>' list -f \
     '{{range $k, $v := .Param}}{{$k}}={{$v}} {{end}}{{range .Networks}}{{.Lima}} {{.Interface}}{{end}} {{.AutoStartedIdentifier | missing "<none>"}}' one
 gives 0 '3 /bin/bash {"who":"you","where":"here"}' \
@@ -144,8 +152,8 @@ def empty(v):
     return isinstance(v, list) and any(empty(x) for x in v)
 assert not any(empty(row) for row in rows)
 PY
-[ "$(grep -c '^---$' "$tmp/yaml")" -eq 2 ] && ok || bad 'list --format yaml: 3 documents'
-[ "$(grep -c '^name: ' "$tmp/yaml")" -eq 3 ] && ok || bad 'list --format yaml: 3 names'
+holds 'list --format yaml: 3 documents' [ "$(grep -c '^---$' "$tmp/yaml")" -eq 2 ]
+holds 'list --format yaml: 3 names' [ "$(grep -c '^name: ' "$tmp/yaml")" -eq 3 ]
 
 # ---- queries and filters ----------------------------------------------------------------------------
 gives 0 'one
@@ -167,16 +175,16 @@ gives 0 'two 1' list -l '.cpus == 1' -f '{{.Name}} {{.CPUs}}'
 gives 0 'two' list -l '.cpus == 1' --yq .name
 gives 0 '' list -q -l 'false'
 got=$("$cima" list -l '.cpus == 3' 2>&1 | sed 's/  */ /g')
-[ "$got" = "NAME STATUS SSH VMTYPE ARCH CPUS MEMORY DISK DIR
-one Stopped 127.0.0.1:0 qemu $(uname -m) 3 2GiB 10GiB $CIMA_HOME/one" ] && ok || bad "table: $got"
+holds "table: $got" [ "$got" = "NAME STATUS SSH VMTYPE ARCH CPUS MEMORY DISK DIR
+one Stopped 127.0.0.1:0 qemu $(uname -m) 3 2GiB 10GiB $CIMA_HOME/one" ]
 "$cima" list -l '.name == "one"' --json >"$tmp/filtered"
-[ "$(cat "$tmp/filtered")" = "$(head -n 1 "$tmp/json")" ] && ok || bad 'a filter changes nothing'
+holds 'a filter changes nothing' [ "$(cat "$tmp/filtered")" = "$(head -n 1 "$tmp/json")" ]
 refuses "--filter '.a['" list --filter '.a['
 refuses "--yq 'env.HOME'" list --yq 'env.HOME'
 
 # ---- the table, and what is said below it ------------------------------------------------------------
 "$cima" list >"$tmp/out" 2>"$tmp/said"
-[ "$(wc -l <"$tmp/out")" -eq 4 ] && ok || bad 'the table has a head and 3 rows'
+holds 'the table has a head and 3 rows' [ "$(wc -l <"$tmp/out")" -eq 4 ]
 # shellcheck disable=SC2016
 says 'The instance `two` is Broken: `message` can'
 # shellcheck disable=SC2016
@@ -192,9 +200,11 @@ refuses 'option --yq only works with --format json or yaml' list --yq . --format
 refuses "option --quiet can only be used with '--format table'" list -q --json
 refuses "option --quiet can only be used with '--format table'" list -q --format yaml
 "$cima" list --list-fields >"$tmp/fields"
-[ "$(wc -l <"$tmp/fields")" -eq 27 ] && LC_ALL=C sort -c "$tmp/fields" && ok || bad '--list-fields'
+holds '--list-fields' [ "$(wc -l <"$tmp/fields")" -eq 27 ]
+holds '--list-fields are sorted' env LC_ALL=C sort -c "$tmp/fields"
 while read -r field; do
-    "$cima" list -f "{{.$field}}" wrong >/dev/null 2>&1 && ok || bad "no field $field"
+    "$cima" list -f "{{.$field}}" wrong >"$tmp/out" 2>&1
+    holds "field $field" [ $? -eq 0 ]
 done <"$tmp/fields"
 
 # ---- info -------------------------------------------------------------------------------------------
