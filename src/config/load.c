@@ -124,8 +124,8 @@ static int by_place(const void *a, const void *b)
     return x->at < y->at ? -1 : x->at > y->at;
 }
 
-/* In the order of the files' lines; the file that was named first comes first. */
-static void sort_by_place(struct diags *d)
+/* In the order of the files' lines; the instance's own file comes first. */
+static void sort_by_place(struct diags *d, const char *own)
 {
     _cleanup_free_ struct order *order = xreallocarray(NULL, d->n ? d->n : 1, sizeof(*order));
     struct diag *sorted = xreallocarray(NULL, d->n ? d->n : 1, sizeof(*sorted));
@@ -138,6 +138,7 @@ static void sort_by_place(struct diags *d)
             f++;
         if (f == n_files && n_files < ARRAY_SIZE(files))
             files[n_files++] = i;
+        f = streq0(d->v[i].file, own) ? 0 : f + 1;
         order[i] = (struct order){f, i, d->v[i].line, d->v[i].col};
     }
     qsort(order, d->n, sizeof(*order), by_place);
@@ -156,7 +157,7 @@ static int split(const struct config_input *in, struct diags *d, struct diags *r
 
     if (in->instance.places)
         yaml_places_apply(in->instance.places, in->instance.name, d);
-    sort_by_place(d);
+    sort_by_place(d, in->instance.name);
     if (errors) {
         err_set(err, ERR_CONFIG, "'%s' is not valid: %zu problem%s", in->instance.name, errors,
                 errors == 1 ? "" : "s");

@@ -45,7 +45,19 @@ bad 'a full line of nonsense' 'unknown' "$cima" --what -x 'a b' '{}' --- start=1
 bad 'options that exclude each other' 'option --json conflicts with option --format' "$cima" list --json --format yaml
 bad 'quiet with a format' "option --quiet can only be used with '--format table'" "$cima" list -q --format json
 bad 'tty and yes' 'cannot use both --tty and --yes flags at the same time' "$cima" --tty --yes list
-bad 'edit flags come later' 'unknown flag: --cpus' "$cima" start --cpus 4 mini
+# Values of flags are looked at before anything else.
+bad 'a flag misspelt' 'unknown flag: --cpu' "$cima" start --cpu 4 mini
+bad 'no number' 'invalid argument "four" for "--cpus" flag' "$cima" create --cpus four none.yaml
+bad 'a negative number' 'must be >= 0' "$cima" edit --cpus -2 mini
+bad 'no size' 'invalid argument "4GiB" for "--memory" flag' "$cima" create --memory 4GiB none.yaml
+bad 'no port' 'invalid argument "70000" for "--ssh-port" flag' "$cima" start --ssh-port 70000 mini
+bad 'no address' 'invalid argument "one.one" for "--dns" flag' "$cima" restart --dns one.one mini
+bad 'flags that exclude each other' 'conflicts with `--mount-only`' "$cima" create --mount /a --mount-only /b none.yaml
+bad 'no forward' 'expected HOST:GUEST or HOST:GUEST,static=true' "$cima" create --port-forward 80 none.yaml
+bad 'no expression' 'column 9: unexpected `=`' "$cima" create --set '.cpus = = 4' none.yaml
+bad 'the environment' 'env operations have been disabled' "$cima" edit --set '.message = env(HOME)' mini
+bad 'a file' 'file operations have been disabled' "$cima" edit --set '.message = load_str("/etc/hostname")' mini
+bad 'a flag for creation' 'unknown flag: --arch' "$cima" edit --arch aarch64 mini
 
 # ---- names ------------------------------------------------------------------------------------------
 bad 'start of an unknown name' 'instance `mini` does not exist' "$cima" start mini
@@ -138,6 +150,38 @@ check 'F47 standard error closed' is "$code" 1
 succeeds 'F47 a reader that goes away' sh -c "'$cima' help | head -c 1"
 succeeds 'F47 without TERM' env -u TERM "$cima" list
 fails 'a full disk behind standard output' 1 sh -c "'$cima' help >/dev/full"
+
+# ---- problems as JSON, for editors --------------------------------------------------------------------
+mkdir -p "$CIMA_HOME/_config"
+printf 'disk: 10\ncpus: -1\n' >"$CIMA_HOME/_config/default.yaml"
+printf 'images: [{location: small.img}]\nmemroy: 2GiB\nssh:\n  localPort: 22\n' >json.yaml
+printf 'images: [{location: small.img}]\nenv: [\n' >syntax.yaml
+json_has() { # LEVEL FILE LINE COLUMN PATH KIND: an object with exactly these, a message, and a hint
+    printf '%s\n' "$err" | python3 -c '
+import json, sys
+level, file, line, column, path, kind = sys.argv[1:]
+want = dict(level=level, file=file, line=int(line), column=int(column), kind=kind)
+if path:
+    want["path"] = path
+found = [json.loads(l) for l in sys.stdin]
+sys.exit(not any(all(o.get(k) == v for k, v in want.items()) and o["message"] and o["hint"]
+                 and ("path" in o) == bool(path) for o in found))' "$@"
+}
+last_is_fatal() {
+    printf '%s\n' "$err" | tail -n 1 | python3 -c '
+import json, sys
+o = json.load(sys.stdin)
+sys.exit(o["level"] != "fatal" or "json.yaml" not in o["msg"] or "^" in o["msg"])'
+}
+fails 'problems as JSON' 1 "$cima" --log-format json validate json.yaml syntax.yaml
+check '… an error' json_has error json.yaml 4 14 ssh.localPort ssh-port
+check '… a warning' json_has warning json.yaml 2 1 memroy unknown-field
+check '… one of another layer' json_has error "$CIMA_HOME/_config/default.yaml" 2 7 cpus cpus
+check '… one of the second file' json_has error syntax.yaml 3 1 '' syntax
+check '… and what it means for the command' last_is_fatal
+fails 'create says them the same way' 1 "$cima" --log-format json create json.yaml
+check '… an error' json_has error json.yaml 4 14 ssh.localPort ssh-port
+rm -r "$CIMA_HOME/_config"
 
 # ---- broken instances (F10) -------------------------------------------------------------------------
 mkdir -p "$CIMA_HOME/none" "$CIMA_HOME/empty" "$CIMA_HOME/broken" "$CIMA_HOME/fine"

@@ -255,8 +255,9 @@ static char *read_file_text(const char *path)
     return text;
 }
 
-/* One line written to a file, with the time cut out of it. */
-static char *logged(enum log_format format, enum log_level level, const char *msg)
+/* One line written to a file, with the time cut out of it: of d, or of msg. */
+static char *logged_line(enum log_format format, enum log_level level, const char *msg,
+                         const struct diag *d)
 {
     _tmpdir_ char *dir = tmpdir_new();
     _cleanup_free_ char *path = path_join(dir, "log");
@@ -265,7 +266,10 @@ static char *logged(enum log_format format, enum log_level level, const char *ms
     setenv("TZ", "UTC0", 1);
     log_set_fd(fd);
     log_set_format(format);
-    log_msg(level, "%s", msg);
+    if (d)
+        log_diag(d);
+    else
+        log_msg(level, "%s", msg);
     log_set_fd(STDERR_FILENO);
     char *text = read_file_text(path);
     char *stamp = strstr(text, "time\":\"");
@@ -276,6 +280,11 @@ static char *logged(enum log_format format, enum log_level level, const char *ms
     cr_assert_eq(stamp[19], 'Z');
     memmove(stamp, stamp + 20, strlen(stamp + 20) + 1);
     return text;
+}
+
+static char *logged(enum log_format format, enum log_level level, const char *msg)
+{
+    return logged_line(format, level, msg, NULL);
 }
 
 Test(log, text_lines)
@@ -314,6 +323,29 @@ Test(log, S21_json_lines)
                      "%s", a);
     cr_expect_str_eq(b, "{\"level\":\"info\",\"msg\":\"\\u2028 \\u007f \\u009b\",\"time\":\"\"}\n",
                      "%s", b);
+}
+
+/* A problem is one line; in JSON its parts are members. */
+Test(log, problems)
+{
+    _cleanup_diags_ struct diags d = DIAGS_INIT;
+    struct diag *p = diags_add(&d, DIAG_ERROR, "ssh.localPort", "must not be \"22\"");
+
+    diag_set_kind(p, "ssh-port");
+    diag_set_hint(p, "write 0");
+    diag_set_position(p, "a b.yaml", 3, 14, "  localPort: 22");
+    diags_add(&d, DIAG_WARNING, NULL, "odd");
+    _cleanup_free_ char *text = logged_line(LOG_FORMAT_TEXT, LOG_INFO, NULL, &d.v[0]);
+    _cleanup_free_ char *json = logged_line(LOG_FORMAT_JSON, LOG_INFO, NULL, &d.v[0]);
+    _cleanup_free_ char *bare = logged_line(LOG_FORMAT_JSON, LOG_INFO, NULL, &d.v[1]);
+    cr_expect_str_eq(text, "time=\"\" level=error msg=\"a b.yaml:3:14: must not be \\\"22\\\"; "
+                           "hint: write 0\"\n");
+    cr_expect_str_eq(json, "{\"level\":\"error\",\"msg\":\"a b.yaml:3:14: must not be \\\"22\\\"; "
+                           "hint: write 0\",\"time\":\"\",\"file\":\"a b.yaml\",\"line\":3,"
+                           "\"column\":14,\"path\":\"ssh.localPort\",\"kind\":\"ssh-port\","
+                           "\"message\":\"must not be \\\"22\\\"\",\"hint\":\"write 0\"}\n");
+    cr_expect_str_eq(bare, "{\"level\":\"warning\",\"msg\":\"odd\",\"time\":\"\","
+                           "\"message\":\"odd\"}\n");
 }
 
 static int hook_calls;
