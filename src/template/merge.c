@@ -207,93 +207,143 @@ static char *merge_as_data(const struct piece *a, const struct yaml_node *x,
 struct sides {
     const struct piece *a, *b;
     const struct yaml_node *root_a, *root_b;
+    bool wrong; /* the text does not say what was decided */
 };
 
-static void place_join(struct yaml_places *to, const struct sides *s, enum action how,
+static void follow(struct yaml_places *to, struct sides *s, const struct yaml_node *at, bool of_a,
+                   const struct yaml_node *old)
+{
+    if (!piece_follow(to, at, of_a ? s->a : s->b, old))
+        s->wrong = true;
+}
+
+static void place_join(struct yaml_places *to, struct sides *s, enum action how,
                        const struct yaml_node *at, const struct yaml_node *a,
                        const struct yaml_node *b)
 {
     size_t k = 0;
 
     for (size_t i = 0; how == IN_FRONT && i < b->n && k < at->n; i++)
-        piece_follow(to, at->items[k++], s->b, b->items[i]);
+        follow(to, s, at->items[k++], false, b->items[i]);
     for (size_t i = 0; i < a->n && k < at->n; i++)
-        piece_follow(to, at->items[k++], s->a, a->items[i]);
+        follow(to, s, at->items[k++], true, a->items[i]);
     for (size_t i = 0; how != IN_FRONT && i < b->n && k < at->n; i++)
         if (how != BEHIND_NEW || !has_text(a, b->items[i]))
-            piece_follow(to, at->items[k++], s->b, b->items[i]);
+            follow(to, s, at->items[k++], false, b->items[i]);
+    if (k != at->n || k < a->n || (how != BEHIND_NEW && k != a->n + b->n))
+        s->wrong = true;
 }
 
-static void place_maps(struct yaml_places *to, const struct sides *s,
-                       const struct config_mapping *rows, const struct yaml_node *at,
-                       const struct yaml_node *a, const struct yaml_node *b);
+static void place_maps(struct yaml_places *to, struct sides *s, const struct config_mapping *rows,
+                       const struct yaml_node *at, const struct yaml_node *a,
+                       const struct yaml_node *b);
 
-static void place_both(struct yaml_places *to, const struct sides *s, const struct config_field *f,
+static void place_both(struct yaml_places *to, struct sides *s, const struct config_field *f,
                        const struct yaml_pair *at, const struct yaml_pair *a,
                        const struct yaml_pair *b)
 {
     enum action how = decide(f, a->value, b->value);
 
     piece_place(to, at->key, how == TAKE ? s->b : s->a, how == TAKE ? b->key : a->key);
-    if (how == TAKE) {
-        piece_follow(to, at->value, s->b, b->value);
-    } else if (how == KEEP) {
-        piece_follow(to, at->value, s->a, a->value);
-    } else {
-        piece_place(to, at->value, s->a, a->value);
-        if (how == INTO)
-            place_maps(to, s, f && f->kind == KIND_SUB ? f->sub : NULL, at->value, a->value,
-                       b->value);
-        else
-            place_join(to, s, how, at->value, a->value, b->value);
+    if (how == TAKE || how == KEEP) {
+        follow(to, s, at->value, how == KEEP, how == KEEP ? a->value : b->value);
+        return;
     }
+    piece_place(to, at->value, s->a, a->value);
+    if (how == INTO)
+        place_maps(to, s, rows_in(f), at->value, a->value, b->value);
+    else if (at->value->type == YAML_SEQ)
+        place_join(to, s, how, at->value, a->value, b->value);
+    else
+        s->wrong = true;
 }
 
-static void place_maps(struct yaml_places *to, const struct sides *s,
-                       const struct config_mapping *rows, const struct yaml_node *at,
-                       const struct yaml_node *a, const struct yaml_node *b)
+static void place_maps(struct yaml_places *to, struct sides *s, const struct config_mapping *rows,
+                       const struct yaml_node *at, const struct yaml_node *a,
+                       const struct yaml_node *b)
 {
     _cleanup_pairs_ struct pairs in_a = {0}, in_b = {0};
+    size_t both = 0;
 
+    if (at->type != YAML_MAP) {
+        s->wrong = true;
+        return;
+    }
     pairs_init(&in_a, a);
     pairs_init(&in_b, b);
-    for (size_t i = 0; at->type == YAML_MAP && i < at->n; i++) {
+    for (size_t i = 0; i < at->n; i++) {
         const char *key = at->pairs[i].key->value;
         const struct yaml_pair *x = pairs_find(&in_a, key), *y = pairs_find(&in_b, key);
         const struct yaml_pair *one = x ? x : y;
 
         if (x && y) {
+            both++;
             place_both(to, s, row_of(rows, key), &at->pairs[i], x, y);
         } else if (one) {
             piece_place(to, at->pairs[i].key, x ? s->a : s->b, one->key);
-            piece_follow(to, at->pairs[i].value, x ? s->a : s->b, one->value);
+            follow(to, s, at->pairs[i].value, x != NULL, one->value);
+        } else {
+            s->wrong = true;
         }
     }
+    if (at->n + both != (a->type == YAML_MAP ? a->n : 0) + b->n)
+        s->wrong = true;
 }
 
 static void place_all(struct yaml_places *to, const struct yaml_node *root, void *arg)
 {
-    const struct sides *s = arg;
+    struct sides *s = arg;
 
     piece_place(to, root, s->a, s->root_a);
     place_maps(to, s, &config_instance_mapping, root, s->root_a, s->root_b);
 }
 
+/* Into *ret, which is a copy of a with another text. */
+static int try_text(const struct piece *a, struct sides *s, const char *text, size_t len,
+                    struct piece *ret, struct err *err)
+{
+    *ret = (struct piece){
+        .locator = xstrdup(a->locator),
+        .doc = yaml_doc_ref(a->doc),
+        .places = yaml_places_ref(a->places),
+    };
+    s->wrong = false;
+    if (piece_replace(ret, text, len, place_all, s, err) < 0)
+        return -1;
+    return s->wrong ? err_set(err, ERR_INTERNAL, "'%s' was put together wrongly", a->locator) : 0;
+}
+
+static void take(struct piece *a, struct piece *from)
+{
+    yaml_doc_unref(a->doc);
+    a->doc = TAKE_PTR(from->doc);
+    yaml_places_unref(a->places);
+    a->places = TAKE_PTR(from->places);
+}
+
 int piece_merge(struct piece *a, const struct piece *b, struct err *err)
 {
     const struct yaml_node *x = yaml_doc_root(a->doc), *y = piece_root(b);
-    struct sides s = {a, b, x, y};
+    struct sides s = {a, b, x, y, false};
     _cleanup_yaml_edit_ struct yaml_edit e = YAML_EDIT_INIT(a->doc);
-    _cleanup_free_ char *text = NULL;
+    _cleanup_piece_ struct piece merged = PIECE_INIT, again = PIECE_INIT;
+    _cleanup_free_ char *text = NULL, *patched = NULL;
     size_t len = 0;
 
     if (!y)
         return 0;
-    if (merge_maps(&e, &config_instance_mapping, x, b->doc, y, NULL) == 0)
-        text = e.n ? yaml_edit_apply(&e, &len) : xstrdup("");
-    else
-        text = merge_as_data(a, x, y, &len, err);
-    if (!text)
+    if (merge_maps(&e, &config_instance_mapping, x, b->doc, y, NULL) == 0) {
+        if (!e.n)
+            return 0;
+        text = yaml_edit_apply(&e, &len);
+        if (try_text(a, &s, text, len, &merged, NULL) == 0) {
+            take(a, &merged);
+            return 0;
+        }
+    }
+    patched = merge_as_data(a, x, y, &len, err);
+    if (!patched || try_text(a, &s, patched, len, &again, err) < 0)
         return -1;
-    return e.n ? piece_replace(a, text, len, place_all, &s, err) : 0;
+    take(a, &again);
+    return 0;
 }

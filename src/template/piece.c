@@ -110,23 +110,28 @@ static const struct yaml_pair *next_pair(const struct yaml_node *map, const char
     return pair;
 }
 
-void piece_follow(struct yaml_places *to, const struct yaml_node *at, const struct piece *from,
+bool piece_follow(struct yaml_places *to, const struct yaml_node *at, const struct piece *from,
                   const struct yaml_node *old)
 {
     size_t hint = 0;
+    bool same = at->type == old->type && at->n == old->n;
 
     piece_place(to, at, from, old);
+    if (at->type == YAML_SCALAR && same)
+        return streq(at->value, old->value) && yaml_core_type(at) == yaml_core_type(old);
     if (at->type == YAML_SEQ && old->type == YAML_SEQ)
         for (size_t i = 0; i < at->n && i < old->n; i++)
-            piece_follow(to, at->items[i], from, old->items[i]);
+            same &= piece_follow(to, at->items[i], from, old->items[i]);
     for (size_t i = 0; at->type == YAML_MAP && old->type == YAML_MAP && i < at->n; i++) {
         const struct yaml_pair *pair = next_pair(old, at->pairs[i].key->value, &hint);
 
+        same &= pair != NULL;
         if (!pair)
             continue;
         piece_place(to, at->pairs[i].key, from, pair->key);
-        piece_follow(to, at->pairs[i].value, from, pair->value);
+        same &= piece_follow(to, at->pairs[i].value, from, pair->value);
     }
+    return same;
 }
 
 /* ---- pairs by key ---------------------------------------------------------------------------- */

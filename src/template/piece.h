@@ -38,8 +38,8 @@ typedef void piece_places_fn(struct yaml_places *to, const struct yaml_node *roo
 int piece_replace(struct piece *p, const char *text, size_t len, piece_places_fn *fn, void *arg,
                   struct err *err);
 /* The node in the new document comes from the node of the piece, with all that is in it. Keys and
- * items that the old one does not have keep the place of what is around them. */
-void piece_follow(struct yaml_places *to, const struct yaml_node *at, const struct piece *from,
+ * items that the old one does not have get no place. False when the two do not say the same. */
+bool piece_follow(struct yaml_places *to, const struct yaml_node *at, const struct piece *from,
                   const struct yaml_node *old);
 /* The node itself, not what is in it. */
 void piece_place(struct yaml_places *to, const struct yaml_node *at, const struct piece *from,
