@@ -58,8 +58,8 @@ const struct command cmd_template_yq = {
     .summary = "Show what an expression makes of a template",
     .description =
         "Show what an expression, in the language of jq or yq, makes of a template with everything "
-        "that it names put in and every field filled. `cima help yq-restrictions` tells what "
-        "expressions may do.",
+        "that it names put in and every field filled. `cima yq-restrictions` tells what expressions "
+        "may do.",
     .examples = "cima template yq mini.yaml .images[].location\n"
                 "cima template yq mini.yaml '.mounts[] | select(.writable)'\n",
     .positional = positional,

@@ -40,18 +40,23 @@ static int check_conflicts(const struct inst_flags *f, struct err *err)
     const struct strv *none = &f->values[INST_FLAG_MOUNT_NONE];
 
     if (none->n && streq(none->v[none->n - 1], "true") && (mount || only))
-        return err_set(err, ERR_USAGE, "flag `--mount-none` conflicts with `--%s`",
-                       mount ? "mount" : "mount-only");
-    if (mount && only)
-        return err_set(err, ERR_USAGE, "flag `--mount` conflicts with `--mount-only`");
-    return 0;
+        err_set(err, ERR_USAGE, "flag `--mount-none` conflicts with `--%s`",
+                mount ? "mount" : "mount-only");
+    else if (mount && only)
+        err_set(err, ERR_USAGE, "flag `--mount` conflicts with `--mount-only`");
+    else
+        return 0;
+    return err_hint(err, "--mount adds to the mounts of the YAML, --mount-only replaces them");
 }
 
 static int check_expression(const char *expr, struct err *err)
 {
     if (query_check(expr, err) == 0)
         return 0;
-    return err_wrap(err, "flag `--set`");
+    err_wrap(err, "flag `--set`");
+    return !err || err->diags.v[0].hint
+               ? -1
+               : err_hint(err, "`cima yq-restrictions` tells how expressions are written");
 }
 
 static int check_each(enum inst_flag flag, const char *value, struct err *err)
@@ -74,9 +79,10 @@ static int check_each(enum inst_flag flag, const char *value, struct err *err)
         return check_expression(value, err);
     case INST_FLAG_IMAGE_VARIANT:
     case INST_FLAG_ARCH_VARIANT:
-        if (!*value)
-            return err_set(err, ERR_USAGE, "`--%s` must not be empty", inst_flag_table[flag].name);
-        return 0;
+        if (*value)
+            return 0;
+        err_set(err, ERR_USAGE, "`--%s` must not be empty", inst_flag_table[flag].name);
+        return err_hint(err, "without the flag all images may be used");
     default:
         return 0;
     }

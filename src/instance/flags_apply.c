@@ -145,6 +145,7 @@ static struct json *make_mount(const struct host_facts *host, const char *text, 
     if (!*dir || (*dir == '~' && dir[1] && dir[1] != '/')) {
         err_set(err, ERR_USAGE, "cannot mount '%s': %s", text,
                 *dir ? "the home of another user is not looked up" : "there is no directory in it");
+        err_hint(err, "write the directory as /DIR, DIR or ~/DIR, with `:w` for writable");
         return NULL;
     }
     if (*dir == '~') {
@@ -295,8 +296,13 @@ static int apply_set(struct flag_job *j, const struct strv *values, struct err *
     _cleanup_query_result_ struct query_result result = QUERY_RESULT_INIT;
     const char *input = text;
 
-    if (query_run((const char *const *)values->v, values->n, &input, 1, &result, err) < 0)
-        return err_wrap(err, "flag `--set`");
+    if (query_run((const char *const *)values->v, values->n, &input, 1, &result, err) < 0) {
+        err_wrap(err, "flag `--set`");
+        return !err || err->hint || err->kind != ERR_USAGE
+                   ? -1
+                   : err_hint(err, "look at the values that it meets: `cima template yq FILE.yaml "
+                                   "EXPR` shows what an expression gives");
+    }
     if (result.values.n != 1) {
         err_set(err, ERR_USAGE, "flag `--set`: the expression gives %zu values instead of one",
                 result.values.n);

@@ -13,8 +13,9 @@ int flag_invalid(enum inst_flag flag, const char *value, struct err *err, const 
     va_start(ap, fmt);
     _cleanup_free_ char *why = xvasprintf(fmt, ap);
     va_end(ap);
-    return err_set(err, ERR_USAGE, "invalid argument \"%s\" for \"--%s\" flag: %s", value,
-                   inst_flag_table[flag].name, why);
+    err_set(err, ERR_USAGE, "invalid argument \"%s\" for \"--%s\" flag: %s", value,
+            inst_flag_table[flag].name, why);
+    return err_hint(err, "see `cima create --help`");
 }
 
 /* ---- numbers ---------------------------------------------------------------------------------- */
@@ -236,7 +237,8 @@ int port_forward_parse(const char *text, struct port_forward *ret, struct err *e
         err_set(err, ERR_USAGE,
                 "invalid port forward format `%s`, expected HOST:GUEST or HOST:GUEST,static=true",
                 text);
-        return err_wrap(err, "flag `--port-forward`");
+        err_wrap(err, "flag `--port-forward`");
+        return err_hint(err, "`--port-forward 8080:80` makes port 80 of the guest port 8080 here");
     }
     *ret = p;
     p = (struct port_forward){NULL, NULL, false};
@@ -247,8 +249,11 @@ int param_parse(const char *text, size_t *ret_name, struct err *err)
 {
     const char *equals = strchr(text, '=');
 
-    if (!equals || equals == text)
-        return err_set(err, ERR_USAGE, "invalid parameter `%s`, expected NAME=VALUE", text);
+    if (!equals || equals == text) {
+        err_set(err, ERR_USAGE, "invalid parameter `%s`, expected NAME=VALUE", text);
+        return err_hint(err, "a value with a comma stands in double quotes: "
+                             "`--param '\"NAME=a,b\"'`");
+    }
     *ret_name = (size_t)(equals - text);
     return 0;
 }
@@ -257,11 +262,13 @@ int containerd_parse(const char *text, bool *ret_user, bool *ret_system, struct 
 {
     bool both = streq(text, "user+system") || streq(text, "system+user");
 
-    if (!both && !streq(text, "user") && !streq(text, "system") && !streq(text, "none"))
-        return err_set(err, ERR_USAGE,
-                       "flag `--containerd`: expected one of [`user`, `system`, `user+system`, "
-                       "`none`], got `%s`",
-                       text);
+    if (!both && !streq(text, "user") && !streq(text, "system") && !streq(text, "none")) {
+        err_set(err, ERR_USAGE,
+                "flag `--containerd`: expected one of [`user`, `system`, `user+system`, `none`], "
+                "got `%s`",
+                text);
+        return err_hint(err, "`user` is for nerdctl without root");
+    }
     *ret_user = both || streq(text, "user");
     *ret_system = both || streq(text, "system");
     return 0;

@@ -34,7 +34,7 @@ static int refuse(struct query_parser *p, const char *name, const char *why)
     query_fail(p, p->token.at, "`%s` cannot be used: %s", name, why);
     if (streq(name, "env") || streq(name, "strenv"))
         return query_fail_hint(p, "let the shell put the value into the expression");
-    return query_fail_hint(p, "`cima help yq-restrictions` tells what expressions may do");
+    return query_fail_hint(p, "`cima yq-restrictions` tells what expressions may do");
 }
 
 static int unknown(struct query_parser *p, const struct call *c)

@@ -168,11 +168,21 @@ static void run(jq_state *jq, char *input, size_t len)
     }
 }
 
-/* The first word about a program that jq refuses: ours should be none of them. */
+/* The first word about a program that jq refuses: what it sees in constants ("{(1): 2}"). Its places
+ * are those of the translation, so they are cut off. */
 static void on_message(void *arg, jv message)
 {
+    static const char prefix[] = "jq: error: ";
+    char *text, *end;
+
     (void)arg;
-    fail_with(message);
+    if (jv_get_kind(message) != JV_KIND_STRING)
+        fail_with(message);
+    text = xstrdup(jv_string_value(message));
+    end = strstr(text, " at <");
+    if (end)
+        *end = '\0';
+    fail(str_starts(text, prefix) ? text + strlen(prefix) : text);
 }
 
 int main(void)

@@ -168,6 +168,9 @@ Test(query_run, failures_are_told)
     expect_failure("{}", "error({\"a\":1})", "{\"a\":1}");
     expect_failure("{}", "\"x\" | test(\"(\")", "Regex failure");
     expect_failure("{\"a\":", ".", "failed");
+    expect_failure("{}", "{(1): 2}", "Cannot use number (1) as object key");
+    _cleanup_free_ char *got = run("{}", "{(1): 2}");
+    cr_expect_null(strstr(got, "_q_"), "%s", got);
 }
 
 /* Whatever it computes, it ends. */
