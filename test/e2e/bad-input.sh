@@ -47,11 +47,11 @@ bad 'quiet with a format' "option --quiet can only be used with '--format table'
 bad 'tty and yes' 'cannot use both --tty and --yes flags at the same time' "$cima" --tty --yes list
 # Values of flags are looked at before anything else.
 bad 'a flag misspelt' 'unknown flag: --cpu' "$cima" start --cpu 4 mini
-bad 'no number' 'invalid argument "four" for "--cpus" flag' "$cima" create --cpus four none.yaml
+bad 'no number' 'invalid argument \"four\" for \"--cpus\" flag' "$cima" create --cpus four none.yaml
 bad 'a negative number' 'must be >= 0' "$cima" edit --cpus -2 mini
-bad 'no size' 'invalid argument "4GiB" for "--memory" flag' "$cima" create --memory 4GiB none.yaml
-bad 'no port' 'invalid argument "70000" for "--ssh-port" flag' "$cima" start --ssh-port 70000 mini
-bad 'no address' 'invalid argument "one.one" for "--dns" flag' "$cima" restart --dns one.one mini
+bad 'no size' 'invalid argument \"4GiB\" for \"--memory\" flag' "$cima" create --memory 4GiB none.yaml
+bad 'no port' 'invalid argument \"70000\" for \"--ssh-port\" flag' "$cima" start --ssh-port 70000 mini
+bad 'no address' 'invalid argument \"one.one\" for \"--dns\" flag' "$cima" restart --dns one.one mini
 bad 'flags that exclude each other' 'conflicts with `--mount-only`' "$cima" create --mount /a --mount-only /b none.yaml
 bad 'no forward' 'expected HOST:GUEST or HOST:GUEST,static=true' "$cima" create --port-forward 80 none.yaml
 bad 'no expression' 'column 9: unexpected `=`' "$cima" create --set '.cpus = = 4' none.yaml

@@ -35,7 +35,6 @@ lima_yaml() { cat "$CIMA_HOME/$1/lima.yaml"; }
 has_line() { lima_yaml "$1" | grep -qxF -- "$2"; }
 # Lines of the template that the instance's file does not have.
 lost() { lima_yaml "$1" | grep -vxF -f - mini.yaml; }
-nothing_made() { [ -z "$(ls "$CIMA_HOME" 2>/dev/null | grep -v '^_')" ]; }
 
 # ---- create -------------------------------------------------------------------------------------------
 succeeds 'create with flags' "$cima" create --tty=false --cpus 3 --memory 0.5 --disk=1.5 --param Color=blue \
