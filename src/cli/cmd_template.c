@@ -4,7 +4,7 @@
 #include "cli/validate.h"
 #include "template/locator.h"
 
-extern const struct command cmd_template;
+extern const struct command cmd_template, cmd_template_yq;
 
 /* ---- template copy --------------------------------------------------------------------------- */
 
@@ -171,7 +171,7 @@ static const struct command command_url = {
 /* ---- template -------------------------------------------------------------------------------- */
 
 static const struct command *const template_commands[] = {&command_copy, &command_url,
-                                                          &command_validate, NULL};
+                                                          &command_validate, &cmd_template_yq, NULL};
 
 static const char *const template_aliases[] = {"tmpl", NULL};
 
