@@ -107,6 +107,25 @@ int cli_flags_template(struct cli *cli, const struct args *args, const char *nam
     return apply(cli, args, &in, ret, ret_len, err);
 }
 
+/* The text that flags have changed was rejected: keeps it, and says what is wrong with it in the
+ * places of the file that it is kept in. */
+static int reject(struct cli *cli, const struct cli_target *t, struct err *err)
+{
+    const struct template *from = &t->template_;
+    const struct config_layer layer = {CLI_REJECTED, from->text, from->len, from->places};
+    _cleanup_config_ struct config config = CONFIG_INIT;
+    _cleanup_diags_ struct diags warnings = DIAGS_INIT;
+    _cleanup_err_ struct err why = ERR_INIT;
+
+    if (store_load_template(&cli->store, t->name, &layer, &cli->host, &config, &warnings, &why) < 0) {
+        err_hint(&why, "change the flags, or mend `" CLI_REJECTED "` and make the instance from it");
+        err_clear(err);
+        err_move(err, &why);
+    }
+    cli_keep_rejected(from->text, from->len, err);
+    return -1;
+}
+
 int cli_flags_create(struct cli *cli, const struct args *args, struct cli_target *t,
                      struct instance *ret, struct err *err)
 {
@@ -121,9 +140,7 @@ int cli_flags_create(struct cli *cli, const struct args *args, struct cli_target
         template_set_text(from, text, len);
     if (cli_create(cli, t->name, from, ret, err) == 0)
         return 0;
-    if (changed && err->kind == ERR_CONFIG)
-        cli_keep_rejected(from->text, from->len, err);
-    return -1;
+    return changed && err->kind == ERR_CONFIG ? reject(cli, t, err) : -1;
 }
 
 int cli_flags_edit(struct cli *cli, const struct args *args, const struct inst_edit *e, char **ret,
