@@ -356,7 +356,10 @@ static void format_list(struct sbuf *out, const struct verb *verb, const struct 
             format_one(out, verb, &key);
             sbuf_addch(out, ':');
         }
-        format_one(out, verb, &item);
+        if (item.kind == VAL_NIL)
+            sbuf_addstr(out, "<nil>");
+        else
+            format_one(out, verb, &item);
     }
     sbuf_addch(out, ']');
 }

@@ -261,13 +261,18 @@ static int call_call(struct tmpl_run *r, const struct tmpl_call *c, struct tmpl_
 
 /* ---- escapes ----------------------------------------------------------------------------------- */
 
-/* The values as print would write them. */
+/* The values as print would write them, but for what is not there: that is a text here. */
 static void join(const struct tmpl_call *c, struct sbuf *out)
 {
     for (size_t i = 0; i < c->n && out->len <= TMPL_RESULT_MAX; i++) {
-        if (i && c->args[i].kind != VAL_STRING && c->args[i - 1].kind != VAL_STRING)
+        bool text = c->args[i].kind == VAL_STRING || c->args[i].kind == VAL_NIL;
+
+        if (i && !text && c->args[i - 1].kind != VAL_STRING && c->args[i - 1].kind != VAL_NIL)
             sbuf_addch(out, ' ');
-        tmpl_format_value(out, &c->args[i]);
+        if (c->args[i].kind == VAL_NIL)
+            sbuf_addstr(out, "<no value>");
+        else
+            tmpl_format_value(out, &c->args[i]);
     }
 }
 

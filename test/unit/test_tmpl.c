@@ -184,6 +184,7 @@ Test(tmpl, functions)
         {"{{not 0}} {{not 1}}", "true false"},
         {"{{html \"<a href='x'>&\\\"\"}}", "&lt;a href=&#39;x&#39;&gt;&amp;&#34;"},
         {"{{js \"it's <b>\"}}", "it\\'s \\u003Cb\\u003E"},
+        {"{{html nil 1}} {{html 1 2 \"a\"}}", "&lt;no value&gt;1 1 2a"},
         {"{{urlquery \"a b&c/\xc3\xa9\"}}", "a+b%26c%2F%C3%A9"},
         {"{{json .Param}} {{json .List}} {{json (slice .Ints 1)}} {{json .User}} {{json .Nil}}",
          "{\"port\":\"80\",\"b\":\"two\",\"a\":\"one\"} [\"x\",\"y\",\"z\"] [1,2] \"kim\" null"},

@@ -5,7 +5,7 @@
 #include <criterion/criterion.h>
 
 static const char DATA[] = "{\"s\":\"h\xc3\xa9llo\",\"i\":42,\"n\":-42,\"f\":3.14159,\"b\":true,\"nil\":null,"
-                           "\"l\":[1,2],\"t\":[\"a\",\"b\"],\"m\":{\"k\":1,\"a\":2}}";
+                           "\"l\":[1,2],\"t\":[\"a\",\"b\"],\"m\":{\"k\":1,\"a\":2},\"x\":[1,null,\"a\"]}";
 
 Test(tmpl_format, verbs)
 {
@@ -47,6 +47,7 @@ Test(tmpl_format, verbs)
         {"\"%#v\" \"a\"", "\"a\""},
         {"\"%6.2f%%\" 99.5", " 99.50%"},
         {"\"%v %v\" 1e21 100000.0", "1e+21 100000"},
+        {"\"%s\" .x", "[%!s(int=1) <nil> a]"},
         {"\"%5t|%-7v|\" true .nil", " true|<nil>  |"},
     };
     _cleanup_json_ struct json *j = json_parse(DATA, strlen(DATA), "data", NULL);
