@@ -3,9 +3,47 @@
  * the text that differ. */
 #include "instance/flags_internal.h"
 #include "base/mem.h"
+#include "base/parse.h"
 #include "yaml/emit.h"
 #include "yaml/patch.h"
 #include <math.h>
+
+/* ---- numbers that no JSON value of ours can hold ---------------------------------------------- */
+
+/* They go through as texts with this in front, which no YAML text begins with by chance. */
+#define NUMBER_MARK "\x01number:"
+
+static bool is_too_large(const char *number)
+{
+    int64_t v;
+
+    return strpbrk(number, ".eE") ? !isfinite(strtod(number, NULL)) : parse_int64(number, &v) < 0;
+}
+
+/* The JSON text with such numbers as texts. Caller frees. */
+static char *hide_large_numbers(const char *json)
+{
+    struct sbuf out = SBUF_INIT;
+
+    for (const char *c = json; *c;) {
+        size_t n = 0;
+
+        if (*c == '"') {
+            for (n = 1; c[n] && c[n] != '"'; n++)
+                n += c[n] == '\\' && c[n + 1];
+            n += c[n] == '"';
+        } else {
+            n = strspn(c, "+-.0123456789eE");
+        }
+        _cleanup_free_ char *word = xstrndup(c, n ? n : 1);
+        if (*c != '"' && n && strpbrk(word, "0123456789") && is_too_large(word))
+            sbuf_addf(&out, "\"\\u0001%s%s\"", NUMBER_MARK + 1, word);
+        else
+            sbuf_addstr(&out, word);
+        c += n ? n : 1;
+    }
+    return sbuf_detach(&out);
+}
 
 /* ---- from and to the text --------------------------------------------------------------------- */
 
@@ -25,7 +63,8 @@ static struct yaml_doc *parse_text(const struct inst_flags_input *in, struct err
 struct json *value_of_text(const struct inst_flags_input *in, struct err *err)
 {
     _cleanup_yaml_doc_ struct yaml_doc *doc = parse_text(in, err);
-    _cleanup_free_ char *text = doc ? yaml_doc_to_json(doc) : NULL;
+    _cleanup_free_ char *exact = doc ? yaml_doc_to_json(doc) : NULL;
+    _cleanup_free_ char *text = doc ? hide_large_numbers(exact) : NULL;
 
     if (!doc)
         return NULL;
@@ -39,12 +78,16 @@ struct json *value_of_text(const struct inst_flags_input *in, struct err *err)
     return json_parse(text, strlen(text), in->name, err);
 }
 
+static void write_value(const struct json *v, bool exact, struct sbuf *out);
+
 char *text_of_value(const struct inst_flags_input *in, const struct json *value, size_t *ret_len,
                     struct err *err)
 {
     _cleanup_diags_ struct diags ignored = DIAGS_INIT;
     _cleanup_yaml_doc_ struct yaml_doc *doc = parse_text(in, err);
-    _cleanup_free_ char *text = value_to_json(value);
+    _cleanup_sbuf_ struct sbuf exact = SBUF_INIT;
+    write_value(value, true, &exact);
+    const char *text = sbuf_str(&exact);
     _cleanup_yaml_doc_ struct yaml_doc *wanted =
         doc ? yaml_doc_parse("result", text, strlen(text), &ignored) : NULL;
 
@@ -79,7 +122,18 @@ static void write_real(double v, struct sbuf *out)
     sbuf_addstr(out, text);
 }
 
-static void write_value(const struct json *v, struct sbuf *out)
+static void write_text(const char *s, bool exact, struct sbuf *out)
+{
+    size_t mark = strlen(NUMBER_MARK);
+
+    if (exact && str_starts(s, NUMBER_MARK) && strspn(s + mark, "+-.0123456789eE") == strlen(s + mark))
+        sbuf_addstr(out, s + mark);
+    else
+        yaml_add_json_string(out, s);
+}
+
+/* exact: numbers that were hidden come out. */
+static void write_value(const struct json *v, bool exact, struct sbuf *out)
 {
     const char *comma = "";
 
@@ -88,13 +142,13 @@ static void write_value(const struct json *v, struct sbuf *out)
         write_real(json_double(v), out);
         return;
     case JSON_KIND_TEXT:
-        yaml_add_json_string(out, json_str(v));
+        write_text(json_str(v), exact, out);
         return;
     case JSON_KIND_LIST:
         sbuf_addch(out, '[');
         for (size_t i = 0; i < json_len(v); i++, comma = ",") {
             sbuf_addstr(out, comma);
-            write_value(json_at(v, i), out);
+            write_value(json_at(v, i), exact, out);
         }
         sbuf_addch(out, ']');
         return;
@@ -104,7 +158,7 @@ static void write_value(const struct json *v, struct sbuf *out)
             sbuf_addstr(out, comma);
             yaml_add_json_string(out, json_iter_key(it));
             sbuf_addch(out, ':');
-            write_value(json_iter_value(it), out);
+            write_value(json_iter_value(it), exact, out);
         }
         sbuf_addch(out, '}');
         return;
@@ -124,7 +178,7 @@ char *value_to_json(const struct json *value)
 {
     struct sbuf s = SBUF_INIT;
 
-    write_value(value, &s);
+    write_value(value, false, &s);
     return sbuf_detach(&s);
 }
 

@@ -33,6 +33,8 @@ const char query_prelude[] =
     "   elif $u == \"null\" and ($t == \"object\" or $t == \"array\") then $x"
     "   elif $t == $u and ($t == \"object\" or $t == \"array\") then $x | _q_merge($y; $f)"
     "   else $x * $y end;\n"
+    /* As yq: nothing has no entries, so that `.mounts[].writable = true` needs none. */
+    "def _q_each: if . == null then empty else .[] end;\n"
     "def _q_index($k): if type == \"object\" then .[$k] else .[$k | tonumber] end;\n"
     "def _q_like($re): if type == \"string\" then test($re)"
     " elif type == \"number\" or type == \"boolean\" then tostring | test($re) else false end;\n"

@@ -12,6 +12,7 @@
  *   .a-b .a.[0] .a.0 .a.["b c"]  a dash in a key (before a letter), dots before brackets, and
  *                                numbers behind a dot
  *   a = b // c                   is a = (b // c), as in yq; jq alone reads (a = b) // c
+ *   .a[]                         gives nothing when .a is null or missing
  *   a == "x*"                    a text on the right that has a * or ? is a pattern
  *   a + b, a += b                an entry is appended to a list; numbers are put behind texts
  *   a * b, a *= b                maps are merged; null counts as nothing; and the flags of yq:

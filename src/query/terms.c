@@ -41,8 +41,10 @@ static int read_brackets(struct query_parser *p, struct query_code *c)
     _cleanup_free_ char *index = NULL;
 
     if (query_at_op(p, "]")) {
+        _cleanup_free_ char *operand = query_operand(c);
+
         query_next(p);
-        add_index(c, "");
+        query_code_set(c, true, "%s | _q_each", operand);
         return 0;
     }
     if (!query_at_op(p, ":") && query_read_pipe(p, &from) < 0)

@@ -323,6 +323,13 @@ Test(flags, set)
     expect("# only a comment\n", WORDS("set=."), "# only a comment\n");
     expect("a: 9007199254740993\nb: 0.1\nc: 1\n", WORDS("set=.c = 0.2"),
            "a: 9007199254740993\nb: 0.1\nc: 0.2\n");
+    /* Numbers of any size stay what they are. */
+    static const char large[] = "foo: 99999999999999999999\nbar: 1e400\nhex: 0x1F\nnan: .nan\n"
+                                "big: 12345678901234567\nu: 1.10\nplus: +5\noct: 0o17\n";
+    _cleanup_free_ char *one = xasprintf("%scpus: 3\n", large);
+    _cleanup_free_ char *two = xasprintf("%sx: 99999999999999999999\n", large);
+    expect(large, WORDS("cpus=3"), one);
+    expect(large, WORDS("set=.x = .foo"), two);
     refuse("a: 1\n", WORDS("set=.cpus = = 4"), "flag `--set`: the expression cannot be used");
     refuse("a: 1\n", WORDS("set=.cpus = = 4"), "column 9");
     refuse("a: 1\n", WORDS("set=.a = env(HOME)"), "env operations have been disabled");

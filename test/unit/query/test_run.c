@@ -33,6 +33,8 @@ Test(query_run, jq)
     static const struct row rows[] = {
         {"{\"a\":1}", "", "{\"a\":1}"},
         {"{\"a\":1}", ".a, .b", "1 null"},
+        {"{\"a\":[[1],[2]]}", ".a[][] |= . + 1 | [.a[][]], ([.a[0,1][]]), path(.a[][])",
+         "[2,3] [2,3] [\"a\",0,0] [\"a\",1,0]"},
         {"[1,2,3]", "map(. + 1) | add", "9"},
         {"[3,1]", "sort, length, first, last", "[1,3] 2 3 1"},
         {"{\"a\":[1,2]}", "[.a[] | select(. > 1)]", "[2]"},
@@ -82,6 +84,7 @@ Test(query_run, yq)
         {"{\"a\":{\"0\":7}}", ".a.0", "7"},
         {"{\"b\":null}", ".a = .b // 4", "{\"b\":null,\"a\":4}"},
         {"{\"a\":null}", ".a // \"x\" | . + \"y\"", "\"xy\""},
+        {"{}", ".m[].w = true | del(.m[] | select(.w)) | .n = [.m[].l]", "{\"n\":[]}"},
         {"{\"m\":[1]}", ".m += 2 | .m += [3] | .m += null", "{\"m\":[1,2,3]}"},
         {"{}", ".m += [3] | .n += 1 | .s += \"x\"", "{\"m\":[3],\"n\":1,\"s\":\"x\"}"},
         {"{\"p\":80}", "\"port \" + .p, .p + \"!\"", "\"port 80\" \"80!\""},
@@ -168,6 +171,7 @@ Test(query_run, failures_are_told)
     expect_failure("{}", "error({\"a\":1})", "{\"a\":1}");
     expect_failure("{}", "\"x\" | test(\"(\")", "Regex failure");
     expect_failure("{\"a\":", ".", "failed");
+    expect_failure("{\"a\":1}", ".a[]", "Cannot iterate over number");
     expect_failure("{}", "{(1): 2}", "Cannot use number (1) as object key");
     _cleanup_free_ char *got = run("{}", "{(1): 2}");
     cr_expect_null(strstr(got, "_q_"), "%s", got);
