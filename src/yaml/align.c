@@ -18,6 +18,7 @@ struct item {
     uint64_t leaves[LEAVES_MAX];
     size_t n;
     unsigned weight;
+    bool alias; /* can't be changed in part */
 };
 
 static void add_leaves(struct item *item, const char *key, const struct yaml_node *node)
@@ -49,20 +50,23 @@ static bool is_empty(const struct yaml_node *node)
     return node->type == YAML_SCALAR ? yaml_is_null(node) : node->n == 0;
 }
 
-static struct item *make_items(const struct yaml_node *const *nodes, size_t n)
+/* shown: what aliases among them will say. */
+static struct item *make_items(const struct yaml_node *const *nodes,
+                               const struct yaml_node *const *shown, size_t n)
 {
     struct item *v = xcalloc(n ? n : 1, sizeof(*v));
 
     for (size_t i = 0; i < n; i++) {
-        v[i].node = nodes[i];
+        v[i].node = shown[i];
+        v[i].alias = nodes[i]->alias;
         v[i].weight = WEIGHT_ONE;
-        if (!nodes[i])
+        if (!shown[i])
             continue;
-        v[i].hash = yaml_hash(nodes[i]);
-        add_leaves(&v[i], "", nodes[i]);
+        v[i].hash = yaml_hash(shown[i]);
+        add_leaves(&v[i], "", shown[i]);
         qsort(v[i].leaves, v[i].n, sizeof(v[i].leaves[0]), cmp_leaf);
         v[i].weight += WEIGHT_MORE * (unsigned)((v[i].n < WEIGHED_MAX ? v[i].n : WEIGHED_MAX) - 1);
-        if (is_empty(nodes[i]))
+        if (is_empty(shown[i]))
             v[i].weight = WEIGHT_EMPTY;
     }
     return v;
@@ -76,12 +80,12 @@ static bool same(const struct item *a, const struct item *b)
 static unsigned change_cost(const struct item *a, const struct item *b)
 {
     unsigned weight = a->weight + b->weight;
-    size_t common = 0;
+    size_t common = 0, share;
 
     /* That two items are the same says less when they are nothing, or nearly. */
     if (same(a, b))
         return is_empty(a->node) ? SAME_EMPTY : 0;
-    if (!a->node)
+    if (a->alias)
         return weight * CHANGE_MAX / 100;
     if (a->node->type != b->node->type)
         return weight * CHANGE_TYPE / 100;
@@ -94,8 +98,10 @@ static unsigned change_cost(const struct item *a, const struct item *b)
         else
             k++;
     }
-    return weight * (CHANGE_MAX - (CHANGE_MAX - CHANGE_MIN) * 2 * (unsigned)common /
-                                      (unsigned)(a->n + b->n)) / 100;
+    /* How much of both is common, and how much of the smaller one: what loses or gets a lot is
+     * still the same thing. */
+    share = 100 * common / (a->n + b->n) + 50 * common / (a->n < b->n ? a->n : b->n);
+    return weight * (CHANGE_MAX - (CHANGE_MAX - CHANGE_MIN) * (unsigned)share / 100) / 100;
 }
 
 static void align_middle(const struct item *a, size_t n, const struct item *b, size_t m,
@@ -133,11 +139,12 @@ static void align_middle(const struct item *a, size_t n, const struct item *b, s
     }
 }
 
-size_t *yaml_align(const struct yaml_node *const *old, size_t n,
+size_t *yaml_align(const struct yaml_node *const *old, const struct yaml_node *const *shown, size_t n,
                    const struct yaml_node *const *wanted, size_t m)
 {
     size_t *match = xcalloc(n ? n : 1, sizeof(*match)), front = 0, back = 0;
-    _cleanup_free_ struct item *a = make_items(old, n), *b = make_items(wanted, m);
+    _cleanup_free_ struct item *a = make_items(old, shown, n);
+    _cleanup_free_ struct item *b = make_items(wanted, wanted, m);
 
     while (front < n && front < m && same(&a[front], &b[front])) {
         match[front] = front;

@@ -248,15 +248,18 @@ static char *write_splices(struct yaml_apply *a, size_t *ret_len)
     for (size_t i = 0; i < a->n; i++) {
         const struct yaml_splice *s = &a->v[i];
 
-        if (s->start < at)
-            continue; /* inside of what is gone */
-        sbuf_add(&out, a->text + at, s->start - at);
+        /* Additions to an entry that ends in blank lines which go with the one behind it come
+         * right behind what is gone. */
+        if (s->start < at && s->end > s->start)
+            continue;
+        if (s->start > at)
+            sbuf_add(&out, a->text + at, s->start - at);
         if (s->lines && *s->text && !at_line_start(&out))
             sbuf_addstr(&out, line_end);
         add_lines(&out, s->text, line_end);
         if (s->lines && *s->text)
             sbuf_addstr(&out, line_end);
-        at = s->end;
+        at = s->end > at ? s->end : at;
     }
     sbuf_add(&out, a->text + at, a->len - at);
     if (ret_len)

@@ -66,6 +66,23 @@ static size_t lead_start(const struct block *b, size_t i)
     return line;
 }
 
+/* The scalar that the lines of a value will end with, NULL for anything else. */
+static const struct yaml_node *last_to_stay(const struct yaml_apply *a,
+                                            const struct yaml_node *node)
+{
+    while (node && node->type != YAML_SCALAR && !node->alias && !node->flow) {
+        size_t n = node->type == YAML_MAP ? node->n_own : node->n;
+        const struct yaml_node *last = NULL;
+
+        while (n > 0 && (!last || yaml_is_removed(a, last))) {
+            n--;
+            last = node->type == YAML_MAP ? node->own[n].value : node->items[n];
+        }
+        node = last && !yaml_is_removed(a, last) ? last : NULL;
+    }
+    return node;
+}
+
 /* Where the lines of an entry that goes end. Blank lines behind it would become part of a block
  * scalar in front of it that keeps all of them. */
 static size_t cut_end(const struct block *b, size_t i)
@@ -76,7 +93,7 @@ static size_t cut_end(const struct block *b, size_t i)
 
     while (i > 0 && yaml_is_removed(b->a, b->v[i - 1].value))
         i--;
-    last = i > 0 ? yaml_last_scalar(b->v[i - 1].value) : NULL;
+    last = i > 0 ? last_to_stay(b->a, b->v[i - 1].value) : NULL;
     if (last && yaml_is_block_scalar(last) && yaml_keeps_breaks(text, last))
         while (is_blank_line(text, end))
             end = yaml_next_line(text, end);

@@ -125,9 +125,10 @@ const struct yaml_pair *yaml_find_pair(const struct yaml_pair *const *sorted, si
                                        const char *key);
 /* Equal nodes have equal hashes. */
 uint64_t yaml_hash(const struct yaml_node *node);
-/* Which wanted item each old one becomes, SIZE_MAX for none, in rising order; old items may be
- * NULL: equal to nothing. What is equal stays, what is similar is changed. Caller frees. */
-size_t *yaml_align(const struct yaml_node *const *old, size_t n,
+/* Which wanted item each old one becomes, SIZE_MAX for none, in rising order. What is equal stays,
+ * what is similar is changed. shown: what the old ones will say when they are aliases, NULL when
+ * that is gone. Caller frees. */
+size_t *yaml_align(const struct yaml_node *const *old, const struct yaml_node *const *shown, size_t n,
                    const struct yaml_node *const *wanted, size_t m);
 
 /* ---- edit.c, apply.c, block.c, flow.c -------------------------------------------------------- */

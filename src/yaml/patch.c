@@ -177,7 +177,8 @@ static void diff_lists(struct patch *p, const struct yaml_node *old,
 
     for (size_t i = 0; i < old->n; i++)
         now[i] = old->items[i]->alias ? what_becomes(p, old->items[i]->target) : old->items[i];
-    match = yaml_align(now, old->n, (const struct yaml_node *const *)wanted->items, wanted->n);
+    match = yaml_align((const struct yaml_node *const *)old->items, now, old->n,
+                       (const struct yaml_node *const *)wanted->items, wanted->n);
     for (size_t i = 0; i < old->n; i++) {
         const struct yaml_node *item = old->items[i];
 
