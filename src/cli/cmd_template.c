@@ -76,6 +76,7 @@ static int copy(struct cli *cli, const struct args *args, struct err *err)
     if (check_options(args, err) < 0 || !cli_env(cli, err))
         return -1;
     const struct template_env env = cli_template_env(cli);
+    template_warn_plain(&env, source);
     if (template_read(&env, source, &t, err) < 0 || check_source(source, &t, err) < 0 ||
         change(&env, args, &t, err) < 0)
         return -1;

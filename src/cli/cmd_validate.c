@@ -18,6 +18,7 @@ int cli_read_template(struct cli *cli, const char *locator, struct template *ret
     const struct template_env env = cli_template_env(cli);
     _cleanup_template_ struct template t = TEMPLATE_INIT;
 
+    template_warn_plain(&env, locator);
     if (template_read(&env, locator, &t, err) < 0 ||
         template_embed(&env, &t, TEMPLATE_EMBED_ALL | TEMPLATE_DEFAULT_BASE, err) < 0)
         return -1;

@@ -67,10 +67,10 @@ static int fill_draft(const struct inst_env *env, const struct instance *i,
         return -1;
     if (inst_fetch_image(env, i, cfg, t->base, r, &image, err) < 0)
         return err->hint ? -1
-                         : err_hint(err,
-                                    "look at `images` in %s; relative locations start in "
-                                    "'%s'",
-                                    t->locator, t->base);
+               : *t->base == '/'
+                   ? err_hint(err, "look at `images` in %s; relative locations start in '%s'",
+                              t->locator, t->base)
+                   : err_hint(err, "look at `images` in %s", t->locator);
     if (check_interrupt(r, err) < 0 || inst_make_disk(env, i, cfg, &image, r, err) < 0 ||
         check_interrupt(r, err) < 0)
         return -1;

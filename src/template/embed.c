@@ -75,6 +75,8 @@ static int read_base(struct embedder *x, const struct ref *ref, struct piece *re
     }
     if (strv_contains(&x->done, id))
         return 1;
+    if (!ref->digest)
+        template_warn_plain(x->env, at);
     if (template_read(x->env, at, &t, err) < 0)
         return -1;
     if (ref->digest && template_check_digest(ref->digest, t.text, t.len, err) < 0)

@@ -76,11 +76,18 @@ bool locator_is_local(const char *text)
     return kind == LOCATOR_PATH || kind == LOCATOR_FILE_URL;
 }
 
-bool locator_is_remote(const char *text)
+bool locator_is_plain_http(const char *text)
 {
-    enum locator_kind kind = locator_kind(text);
+    static const char *const own[] = {"localhost", "127.", "[::1]"};
+    const char *host = locator_rest(text);
 
-    return kind == LOCATOR_HTTP || kind == LOCATOR_GITHUB;
+    if (!has_scheme(text, "http"))
+        return false;
+    host += strspn(host, "/");
+    for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+        if (strncasecmp(host, own[i], strlen(own[i])) == 0)
+            return false;
+    return true;
 }
 
 /* ---- relative locators ----------------------------------------------------------------------- */

@@ -35,8 +35,9 @@ char *locator_base(const char *text, const char *cwd);
 char *locator_join(const char *base, const char *text, const char *home, struct err *err);
 /* Is it a place of this host (a path, file://…)? */
 bool locator_is_local(const char *text);
-/* Does it come over the network? */
-bool locator_is_remote(const char *text);
+/* Does it come over the network in the clear, from another host? Whoever is in between could change
+ * it (S08). */
+bool locator_is_plain_http(const char *text);
 
 /* The name that a YAML file suggests for its instance: its file name in lower case without .yaml or
  * .yml. Caller frees. */

@@ -278,6 +278,8 @@ static int take_file(struct rewriter *w, const struct yaml_pair *pair, const str
     _cleanup_template_ struct template file = TEMPLATE_INIT;
     _cleanup_err_ struct err why = ERR_INIT;
     _cleanup_yaml_doc_ struct yaml_doc *text = NULL;
+    if (!ref->digest)
+        template_warn_plain(w->env, ref->locator);
     int r = template_fetch(w->env, ref->locator, &file, &why);
 
     if (r == 0 && ref->digest)

@@ -207,6 +207,17 @@ int template_fetch(const struct template_env *env, const char *locator, struct t
     return at ? fetch(env, at, false, ret, err) : -1;
 }
 
+void template_warn_plain(const struct template_env *env, const char *locator)
+{
+    _cleanup_free_ char *text = NULL;
+
+    if (!locator_is_plain_http(locator) || !env->report || !env->report->note)
+        return;
+    text = xasprintf("`%s` comes without protection: whoever is in between can change it; better use "
+                     "https, or a copy that you have looked at", locator);
+    env->report->note(env->report->arg, LOG_WARN, text);
+}
+
 /* `.lima.yaml` says less than the repository or the directory that it is the template of. */
 static void name_hidden(const char *locator, struct template *t)
 {

@@ -52,6 +52,8 @@ struct template_env {
  * ERR_NOT_FOUND with what may have been meant. */
 int template_read(const struct template_env *env, const char *locator, struct template *ret,
                   struct err *err);
+/* A warning for what comes over the network in the clear, when no digest says what it must be. */
+void template_warn_plain(const struct template_env *env, const char *locator);
 /* What a locator stands for: github: becomes an https URL, the schemes of plugins (programs
  * cima-url-SCHEME, limactl-url-SCHEME) what their program says, template://NAME template:NAME;
  * others stay. Caller frees. */

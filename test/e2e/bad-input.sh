@@ -71,10 +71,12 @@ bad 'a name that goes elsewhere' 'invalid instance name' "$cima" stop ../x
 succeeds 'delete of an unknown name is fine' "$cima" delete mini
 check '… with a warning' says 'Ignoring non-existent instance `mini`'
 check '… and leaves nothing' nothing_left
-bad 'start without anything' 'no YAML file given' "$cima" start
-bad 'create without anything' 'no YAML file given' "$cima" create
-bad 'a template by name' 'templates by name or URL come later' "$cima" start template:debian
-bad 'a URL' 'templates by name or URL come later' "$cima" create https://example.com/x.yaml
+bad 'start without anything and without template:default' 'template `default` not found' \
+    env LIMA_TEMPLATES_PATH=/nonexistent "$cima" start
+bad 'create without anything and without template:default' 'template `default` not found' \
+    env LIMA_TEMPLATES_PATH=/nonexistent "$cima" create
+bad 'a template that is not there' 'template `debain` not found' "$cima" start template:debain
+bad 'a URL where nobody listens' 'cannot download the template' "$cima" create http://127.0.0.1:1/x.yaml
 fails 'list of an unknown name' 1 "$cima" list mini
 check '… says so' says 'No instance matching mini found.'
 

@@ -250,6 +250,59 @@ rm "$CIMA_HOME/_config/base.yaml"
 succeeds 'create from a disk image' "$cima" create --tty=false --set '.containerd.user = false' "$scratch/disk.qcow2"
 check '… with a name of its own' is "$("$cima" list --quiet disk)" disk
 
+# ---- the menu on a terminal ----------------------------------------------------------------------------
+cat >on-terminal.py <<'PY'
+"""on-terminal.py ANSWERS COMMAND...: runs it on a terminal; each answer (\\n between) after a prompt."""
+import os, pty, sys
+answers = sys.argv[1].split(",")
+pid, fd = pty.fork()
+if pid == 0:
+    os.execvp(sys.argv[2], sys.argv[2:])
+seen = b""
+while True:
+    try:
+        data = os.read(fd, 65536)
+    except OSError:
+        break
+    if not data:
+        break
+    os.write(1, data)
+    seen += data
+    if answers and (seen.endswith(b"> ") or seen.endswith(b"] ")):
+        os.write(fd, answers.pop(0).encode() + b"\n")
+        seen = b""
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+PY
+on_terminal() { env -u CI TERM=dumb python3 on-terminal.py "$@"; }
+cat >bin/spoil <<'SH'
+#!/bin/sh
+echo 'memory: lots' >>"$1"
+SH
+cat >bin/mend <<'SH'
+#!/bin/sh
+sed -i 's/^memory: lots$/memory: 2GiB/; $a\
+message: edited' "$1"
+SH
+chmod +x bin/spoil bin/mend
+succeeds 'the menu: exit' on_terminal 4 "$cima" create --name menu template:mine
+check '… shows what there is to choose' prints 'Open an editor'
+check '… makes nothing' no_instance menu
+succeeds 'the menu: nothing is yes' on_terminal '' "$cima" create --name menu template:mine
+check '… makes it' is "$("$cima" list --quiet menu)" menu
+fails 'the menu is not for a name that is taken' 1 on_terminal '' "$cima" create --name menu template:mine
+check '… which is said at once' eval "! prints 'Open an editor'"
+succeeds 'the menu: another template' on_terminal 3,mine,1 "$cima" create --tty=true "$base/main.yaml" --name chosen
+check '… is taken' grep -q 'One of my own' "$CIMA_HOME/chosen/lima.yaml"
+succeeds 'the menu: the editor' on_terminal 2 env EDITOR=mend "$cima" create --name edited --cpus 2 template:mine
+check '… its text is taken' grep -qx 'message: edited' "$CIMA_HOME/edited/lima.yaml"
+check '… with the flags' grep -qx 'cpus: 2' "$CIMA_HOME/edited/lima.yaml"
+rm -f lima.REJECTED.yaml
+fails 'the menu: an editor that spoils it' 1 on_terminal 2,n env EDITOR=spoil "$cima" create --name spoilt template:mine
+check '… is rejected with the place' prints 'lima.REJECTED.yaml:'
+check '… the text is kept' grep -qx 'memory: lots' lima.REJECTED.yaml
+check '… nothing is made' no_instance spoilt
+rm -f lima.REJECTED.yaml
+
 # ---- interrupted ---------------------------------------------------------------------------------------
 cp "$www/main.yaml" "$www/slow.yaml"
 # A background job of a script ignores ^C; python gives the signal back its usual meaning.

@@ -109,6 +109,19 @@ Test(locator, S13_joins)
     }
 }
 
+/* S08: who is warned. */
+Test(locator, S08_plain_http)
+{
+    static const char *const plain[] = {"http://h/x", "HTTP://127x/x", "http://10.0.0.1:80/x"};
+    static const char *const fine[] = {"https://h/x", "http://127.0.0.1:80/x", "http://localhost/x",
+                                       "http://[::1]/x", "x.yaml", "template:x"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(plain); i++)
+        cr_expect(locator_is_plain_http(plain[i]), "%s", plain[i]);
+    for (size_t i = 0; i < ARRAY_SIZE(fine); i++)
+        cr_expect_not(locator_is_plain_http(fine[i]), "%s", fine[i]);
+}
+
 Test(locator, names)
 {
     static const struct {
