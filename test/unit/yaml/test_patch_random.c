@@ -264,9 +264,20 @@ static void new_value(struct wish *w)
 /* Writes what is wanted in place of a node. True when that is the node as it is. */
 static bool wish_for(struct wish *w, const struct yaml_node *node);
 
+/* Which item a changed one was is a guess when others come or go. */
+static void forget_items(struct wish *w, const struct yaml_node *list, const bool *kept)
+{
+    for (size_t i = 0; i < list->n && !list->alias && !list->flow; i++)
+        for (unsigned line = list->items[i]->line;
+             !kept[i] && line <= line_of(w->text, content_end(list->items[i])); line++)
+            w->kept[line] = false;
+}
+
 static bool wish_for_entries(struct wish *w, const struct yaml_node *node)
 {
     bool map = node->type == YAML_MAP, same = true, in_block = !node->flow, twins = false;
+    _cleanup_free_ bool *as_it_is = xcalloc(node->n, sizeof(bool));
+    bool moved = false;
     size_t written = 0;
 
     /* With an alias in a list two items are alike: either may be the one that goes. */
@@ -281,13 +292,13 @@ static bool wish_for_entries(struct wish *w, const struct yaml_node *node)
 
         /* Not the last one that is left: an entry is needed for the writer. */
         if (written && one_in(w->odds)) {
-            same = false;
+            moved = true;
             continue;
         }
         if (!map && one_in(w->odds)) {
             yaml_write_item(&w->w);
             new_value(w);
-            same = false;
+            moved = true;
         }
         if (map)
             yaml_write_key(&w->w, first->value);
@@ -296,6 +307,7 @@ static bool wish_for_entries(struct wish *w, const struct yaml_node *node)
         w->elsewhere += merged;
         kept = wish_for(w, v);
         same &= kept;
+        as_it_is[i] = kept;
         written++;
         /* Which of several empty items goes nobody can tell. */
         if (kept && in_block && !v->refs && !w->elsewhere &&
@@ -312,11 +324,13 @@ static bool wish_for_entries(struct wish *w, const struct yaml_node *node)
         else
             yaml_write_item(&w->w);
         new_value(w);
-        same = false;
+        moved = true;
     }
     yaml_write_close(&w->w);
+    if (!map && moved)
+        forget_items(w, node, as_it_is);
     w->elsewhere -= node->alias + twins;
-    return same;
+    return same && !moved;
 }
 
 static bool wish_for(struct wish *w, const struct yaml_node *node)
