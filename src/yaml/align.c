@@ -82,9 +82,10 @@ static unsigned change_cost(const struct item *a, const struct item *b)
     unsigned weight = a->weight + b->weight;
     size_t common = 0, share;
 
-    /* That two items are the same says less when they are nothing, or nearly. */
+    /* That two items are the same says less when they are nothing, or nearly; the item itself is
+     * better than an alias of it. */
     if (same(a, b))
-        return is_empty(a->node) ? SAME_EMPTY : 0;
+        return is_empty(a->node) ? SAME_EMPTY : a->alias;
     if (a->alias)
         return weight * CHANGE_MAX / 100;
     if (a->node->type != b->node->type)

@@ -59,18 +59,23 @@ static size_t comments_above(const char *text, size_t line, unsigned col)
 
 /* ---- scalars and flow collections ------------------------------------------------------------ */
 
-/* Nothing in it has an anchor, or is an alias. */
+static bool has_anchors(const struct yaml_node *node);
+
+/* Nothing in it is an alias or has an anchor; it may have one itself. */
 static bool is_free(const struct yaml_node *node)
 {
-    if (node->refs || node->anchored)
-        return false;
     for (size_t i = 0; i < node->n && node->type == YAML_SEQ; i++)
-        if (!is_free(node->items[i]))
+        if (has_anchors(node->items[i]))
             return false;
     for (size_t i = 0; i < node->n && node->type == YAML_MAP; i++)
-        if (!is_free(node->pairs[i].key) || !is_free(node->pairs[i].value))
+        if (node->pairs[i].key->anchored || has_anchors(node->pairs[i].value))
             return false;
-    return true;
+    return !node->refs;
+}
+
+static bool has_anchors(const struct yaml_node *node)
+{
+    return node->anchored || !is_free(node);
 }
 
 /* A tag that means the same in any document, as written; "" for none, NULL for others. */
@@ -264,14 +269,20 @@ static bool ends_in_lines(const struct yaml_node *node)
     return strchr(node->value, '\n') || node->style == YAML_LITERAL || node->style == YAML_FOLDED;
 }
 
-/* Behind the comments that the last entry in a block collection has below it. */
-static size_t inside_end(const char *text, const struct yaml_node *node, size_t end)
+/* Of the entries of a block collection. */
+static unsigned inside_column(const char *text, const struct yaml_node *node)
 {
     size_t start = yaml_value_start(text, node);
 
     if (node->type == YAML_MAP && start > node->own[0].key->start)
         start = node->own[0].key->start;
-    return yaml_region_end(text, end, yaml_column(text, start));
+    return yaml_column(text, start);
+}
+
+/* Behind the comments that the last entry in a block collection has below it. */
+static size_t inside_end(const char *text, const struct yaml_node *node, size_t end)
+{
+    return yaml_region_end(text, end, inside_column(text, node));
 }
 
 /* A key as written; false when it has to be written by its value. */
@@ -312,8 +323,14 @@ static void copy_entry(struct sbuf *out, const struct yaml_doc *from, const stru
         if (e->from > line_end)
             copy_rest(out, text, e->mark);
     }
-    copy_comments(out, text, block ? inside_end(text, v, e->end) : yaml_next_line(text, e->end),
-                  yaml_region_end(text, e->end, col), col, spot->col, false);
+    if (block) {
+        /* Below it they stand as its entries do. */
+        copy_comments(out, text, inside_end(text, v, e->end), yaml_region_end(text, e->end, col),
+                      inside_column(text, v), yaml_inner_column(&inner, v->type == YAML_MAP), false);
+    } else {
+        copy_comments(out, text, yaml_next_line(text, e->end), yaml_region_end(text, e->end, col),
+                      col, spot->col, false);
+    }
 }
 
 bool yaml_copy_entry(struct sbuf *out, const struct yaml_doc *from, const struct yaml_node *key,
