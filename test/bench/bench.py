@@ -229,7 +229,7 @@ def long_yaml(lines=200):
 
 def row_validate():
     head("validate", "reading, filling and checking YAML; nothing is printed but the verdict")
-    env = home_env("validate")
+    env = home_env("validate", LIMA_TEMPLATES_PATH=os.path.join(SRC, "templates"))
     os.makedirs(env["CIMA_HOME"], mode=0o700)
     small = write(os.path.join(scratch, "one-line.yaml"), "images: [{location: /x.qcow2}]\n")
     big = write(os.path.join(scratch, "long.yaml"), long_yaml())
