@@ -3,7 +3,7 @@
 # Completion: the scripts are good shell, and bash's does what it should.
 set -u
 
-cima=$builddir/cima
+cima=${builddir:-.}/cima
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 failed=0
@@ -29,5 +29,5 @@ if ! command -v bash >/dev/null 2>&1; then
     echo 'SKIP: bash is not here'
     exit 77
 fi
-python3 "$srcdir/test/unit/completion.py" "$cima" || failed=1
+python3 "${srcdir:-$(dirname "$0")/../..}/test/unit/completion.py" "$cima" || failed=1
 exit $failed

@@ -4,7 +4,8 @@
 # every option that the help knows; docs/fields.md is current.
 set -u
 
-cima=$builddir/cima
+top=${srcdir:-$(dirname "$0")/../..}
+cima=${builddir:-.}/cima
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 passed=0
@@ -14,6 +15,11 @@ ok() { passed=$((passed + 1)); }
 bad() {
     failed=$((failed + 1))
     echo "FAIL: $*"
+}
+check() { # WHAT COMMAND...
+    what=$1
+    shift
+    if "$@"; then ok; else bad "$what"; fi
 }
 
 "$cima" generate-doc "$tmp/man" || exit 1
@@ -41,8 +47,8 @@ check_page() { # NAME WORD...
             bad "$name.1 says nothing about --$option"
         fi
     done
-    grep -q "^# $name\$" "$tmp/md/$name.md" && ok || bad "$name.md has no title"
-    grep -q "^title: $name\$" "$tmp/docsy/$name.md" && ok || bad "docsy: $name.md has no title"
+    check "$name.md has no title" grep -q "^# $name\$" "$tmp/md/$name.md"
+    check "docsy: $name.md has no title" grep -q "^title: $name\$" "$tmp/docsy/$name.md"
 }
 
 check_page cima
@@ -54,8 +60,8 @@ for command in $(commands_of); do
         check_page "cima-$command-$sub" "$command" "$sub"
     done
 done
-[ "$n" -ge 15 ] && ok || bad "only $n commands were found"
-[ -s "$tmp/man/cima-template-copy.1" ] && ok || bad 'there are no pages of sub commands'
+check "only $n commands were found" [ "$n" -ge 15 ]
+check 'there are no pages of sub commands' [ -s "$tmp/man/cima-template-copy.1" ]
 
 linted=0
 if command -v groff >/dev/null 2>&1; then
@@ -73,16 +79,13 @@ if command -v mandoc >/dev/null 2>&1; then
     for page in "$tmp"/man/*; do
         # A date would make the pages of two builds differ.
         said=$(mandoc -T lint -W warning "$page" 2>&1 | grep -v 'missing date')
-        [ -z "$said" ] && ok || bad "${page##*/}: mandoc: $said"
+        check "${page##*/}: mandoc: $said" [ -z "$said" ]
     done
     linted=1
 fi
 [ "$linted" -eq 1 ] || echo 'note: neither groff nor mandoc is here, the pages were not linted'
 
-if cmp -s "$tmp/md/cima.yaml.md" "$srcdir/docs/fields.md"; then
-    ok
-else
-    bad 'docs/fields.md is not current: make update-generated'
-fi
+check 'docs/fields.md is not current: make update-generated' \
+    cmp -s "$tmp/md/cima.yaml.md" "$top/docs/fields.md"
 echo "manual: $passed passed, $failed failed"
 [ "$failed" -eq 0 ]
