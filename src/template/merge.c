@@ -60,12 +60,18 @@ static const struct config_mapping *rows_in(const struct config_field *f)
     return f && f->kind == KIND_SUB ? f->sub : NULL;
 }
 
-static bool has_text(const struct yaml_node *list, const struct yaml_node *item)
+static bool has_text(const struct yaml_node *list, size_t n, const struct yaml_node *item)
 {
-    for (size_t i = 0; item->type == YAML_SCALAR && i < list->n; i++)
+    for (size_t i = 0; item->type == YAML_SCALAR && i < n; i++)
         if (list->items[i]->type == YAML_SCALAR && streq(list->items[i]->value, item->value))
             return true;
     return false;
+}
+
+/* Is item i of the base there already? */
+static bool is_known(const struct yaml_node *a, const struct yaml_node *b, size_t i)
+{
+    return has_text(a, a->n, b->items[i]) || has_text(b, i, b->items[i]);
 }
 
 /* ---- into the text --------------------------------------------------------------------------- */
@@ -74,7 +80,7 @@ static int join(struct yaml_edit *e, enum action how, const struct yaml_node *a,
                 const struct yaml_doc *doc, const struct yaml_node *b, struct err *err)
 {
     for (size_t i = 0; i < b->n; i++) {
-        if (how == BEHIND_NEW && has_text(a, b->items[i]))
+        if (how == BEHIND_NEW && is_known(a, b, i))
             continue;
         if (yaml_edit_add_item(e, a, how == IN_FRONT ? 0 : a->n, doc, b->items[i], err) < 0)
             return -1;
@@ -133,7 +139,7 @@ static void write_join(struct yaml_writer *w, enum action how, const struct yaml
         yaml_write_node(w, first->items[i]);
     }
     for (size_t i = 0; i < second->n; i++) {
-        if (how == BEHIND_NEW && has_text(a, second->items[i]))
+        if (how == BEHIND_NEW && is_known(a, second, i))
             continue;
         yaml_write_item(w);
         yaml_write_node(w, second->items[i]);
@@ -228,7 +234,7 @@ static void place_join(struct yaml_places *to, struct sides *s, enum action how,
     for (size_t i = 0; i < a->n && k < at->n; i++)
         follow(to, s, at->items[k++], true, a->items[i]);
     for (size_t i = 0; how != IN_FRONT && i < b->n && k < at->n; i++)
-        if (how != BEHIND_NEW || !has_text(a, b->items[i]))
+        if (how != BEHIND_NEW || !is_known(a, b, i))
             follow(to, s, at->items[k++], false, b->items[i]);
     if (k != at->n || k < a->n || (how != BEHIND_NEW && k != a->n + b->n))
         s->wrong = true;
