@@ -16,7 +16,6 @@ struct request {
     enum list_format format;
     bool quiet, all_fields;
     struct tmpl *template_;
-    struct json *shape; /* for the template */
     struct strv filters, queries;
 };
 
@@ -35,7 +34,6 @@ struct list {
 static void request_release(struct request *r)
 {
     tmpl_free(r->template_);
-    json_free(r->shape);
     strv_release(&r->filters);
     strv_release(&r->queries);
 }
@@ -94,7 +92,6 @@ static int choose_format(const struct args *args, struct request *ret, struct er
         ret->template_ = tmpl_parse(format, err);
         if (!ret->template_)
             return err_wrap(err, "cannot list as '%s'", format);
-        ret->shape = inst_shape();
     } else {
         err_set(err, ERR_USAGE,
                 "invalid argument \"%s\" for \"-f, --format\" flag: must be one of: "
@@ -219,7 +216,7 @@ static int print_object(const struct request *r, const struct json *o, const cha
     _cleanup_free_ char *text = NULL;
 
     if (r->format == LIST_TEMPLATE) {
-        const struct tmpl_input in = {o, r->shape, TMPL_FOLD_CASE};
+        const struct tmpl_input in = {o, inst_shape(), TMPL_FOLD_CASE};
 
         text = tmpl_run(r->template_, &in, NULL, err);
         if (!text)

@@ -171,8 +171,8 @@ char *inst_message(const struct inst_env *env, const struct inst_info *info, str
  * `config` and what is copied from it. Caller frees. */
 struct json *inst_object(const struct inst_info *info, const struct inst_env *env,
                          bool with_config);
-/* The fields of that object that may be missing, for templates (tmpl_input.shape). Caller frees. */
-struct json *inst_shape(void);
+/* The fields of that object that may be missing, for templates (tmpl_input.shape). Made once. */
+const struct json *inst_shape(void);
 /* Names of the fields as templates have them, sorted, NULL-terminated. */
 extern const char *const inst_fields[];
 /* The last event that the host agent of this run wrote; -1 when there is none. */

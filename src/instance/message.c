@@ -16,7 +16,7 @@ char *inst_message(const struct inst_env *env, const struct inst_info *info, str
 {
     const char *text = info->has_config ? info->config.v.message : NULL;
     _cleanup_tmpl_ struct tmpl *t = NULL;
-    _cleanup_json_ struct json *object = NULL, *shape = NULL;
+    _cleanup_json_ struct json *object = NULL;
 
     if (str_empty(text))
         return xstrdup("");
@@ -25,8 +25,7 @@ char *inst_message(const struct inst_env *env, const struct inst_info *info, str
     t = tmpl_parse(text, err);
     if (t) {
         object = inst_object(info, env, wants_config(t));
-        shape = inst_shape();
-        const struct tmpl_input in = {object, shape, TMPL_FOLD_CASE};
+        const struct tmpl_input in = {object, inst_shape(), TMPL_FOLD_CASE};
         char *out = tmpl_run(t, &in, NULL, err);
 
         if (out)

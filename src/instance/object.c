@@ -188,7 +188,7 @@ const char *const inst_fields[] = {
     "Status",          "VMType",     NULL,
 };
 
-struct json *inst_shape(void)
+static struct json *make_shape(void)
 {
     static const char *const texts[] = {
         "name",        "hostname",      "status",   "dir",     "vmType",   "arch",
@@ -211,4 +211,13 @@ struct json *inst_shape(void)
     json_set_bool(o, "protected", false);
     json_set(o, "config", config);
     return o;
+}
+
+const struct json *inst_shape(void)
+{
+    static struct json *shape; /* every message of a long list needs it */
+
+    if (!shape)
+        shape = make_shape();
+    return shape;
 }

@@ -178,7 +178,7 @@ Test(list, json_keys_in_order)
 /* Every field has its name, and every name its field, sorted as they are printed. */
 Test(list, fields)
 {
-    _cleanup_json_ struct json *shape = inst_shape();
+    const struct json *shape = inst_shape();
     size_t n = 0;
 
     for (size_t i = 0; inst_fields[i]; i++, n++) {
@@ -212,8 +212,8 @@ Test(list, templates)
     struct store store = {.home = (char *)"/h", .cache = (char *)"/c"};
     struct inst_env env = {.store = &store, .host = &host};
     struct inst_info i = info("a", "qemu", "x86_64");
-    _cleanup_json_ struct json *o = inst_object(&i, &env, false), *shape = inst_shape();
-    const struct tmpl_input in = {o, shape, TMPL_FOLD_CASE};
+    _cleanup_json_ struct json *o = inst_object(&i, &env, false);
+    const struct tmpl_input in = {o, inst_shape(), TMPL_FOLD_CASE};
 
     for (size_t k = 0; k < ARRAY_SIZE(rows); k++) {
         _cleanup_err_ struct err err = ERR_INIT;
