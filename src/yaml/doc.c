@@ -1,54 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "yaml/doc.h"
 #include "base/mem.h"
-#include "yaml/arena.h"
-#include "yaml/text.h"
-#include <yaml.h>
+#include "yaml/builder.h"
 
-struct yaml_doc {
-    unsigned refs;
-    char *name;
-    struct yaml_text text;
-    struct arena arena;
-    const struct yaml_node *root;
-};
-
-/* A collection that is not closed yet. */
-struct frame {
-    struct yaml_node *node;
-    struct yaml_pair *pairs;
-    const struct yaml_node **items;
-    size_t n, cap;
-    const struct yaml_node *key; /* read, its value is not */
-    size_t anchor;               /* index + 1 of its anchor */
-    bool merged;                 /* it has a `<<` */
-};
-
-struct anchor {
-    const char *name;
-    const struct yaml_node *node;
-    bool open; /* its collection is not closed yet: an alias would hold itself */
-};
-
-enum { COLONS_MAX = 16 };
-
-struct builder {
-    struct yaml_doc *doc;
-    size_t colons[COLONS_MAX]; /* places of `:` that libyaml must not see (hide_colon) */
-    size_t n_colons;
-    struct diags *d;
-    struct frame stack[YAML_MAX_DEPTH];
-    size_t depth;
-    struct anchor *anchors;
-    size_t n_anchors, cap_anchors;
-    size_t weight; /* of all nodes so far, those of aliases counted each time */
-};
-
-static int fail_at(struct builder *b, size_t line, size_t col, const char *fmt, ...)
-    PRINTF_FORMAT(4, 5);
-
-/* line and col from 0, as libyaml's marks. */
-static int fail_at(struct builder *b, size_t line, size_t col, const char *fmt, ...)
+int yaml_fail_at(struct builder *b, size_t line, size_t col, const char *fmt, ...)
 {
     _cleanup_free_ char *source = col < YAML_LINE_MAX / 8 ? yaml_text_line(&b->doc->text, line)
                                                           : NULL;
@@ -61,84 +16,6 @@ static int fail_at(struct builder *b, size_t line, size_t col, const char *fmt, 
     diag_set_position(diags_add(b->d, DIAG_ERROR, NULL, "%s", msg), b->doc->name,
                       (unsigned)line + 1, (unsigned)col + 1, source);
     return -1;
-}
-
-#define fail_node(b, node, ...) fail_at((b), (node)->line - 1U, (node)->col - 1U, __VA_ARGS__)
-
-static int add_weight(struct builder *b, const struct yaml_node *node)
-{
-    b->weight += node->weight;
-    if (b->weight > YAML_MAX_NODES)
-        return fail_node(b, node, "the document has more than %d values (aliases count each time)",
-                         YAML_MAX_NODES);
-    return 0;
-}
-
-static struct yaml_node *new_node(struct builder *b, enum yaml_type type, const yaml_event_t *ev)
-{
-    struct yaml_node *node = arena_alloc(&b->doc->arena, sizeof(*node));
-
-    node->type = type;
-    node->weight = 1;
-    if (b->depth) {
-        const struct yaml_node *parent = b->stack[b->depth - 1].node;
-
-        node->in_flow = parent->flow || parent->in_flow;
-    }
-    node->line = (unsigned)ev->start_mark.line + 1;
-    node->col = (unsigned)ev->start_mark.column + 1;
-    node->start = yaml_text_offset(&b->doc->text, ev->start_mark.line, ev->start_mark.column);
-    node->end = yaml_text_offset(&b->doc->text, ev->end_mark.line, ev->end_mark.column);
-    return node;
-}
-
-static const char *keep(struct builder *b, const yaml_char_t *s)
-{
-    return s ? arena_strndup(&b->doc->arena, (const char *)s, strlen((const char *)s)) : NULL;
-}
-
-static bool is_merge_key(const struct yaml_node *key)
-{
-    return key->type == YAML_SCALAR && streq(key->value, "<<") &&
-           (key->tag ? streq(key->tag, "tag:yaml.org,2002:merge") : key->style == YAML_PLAIN);
-}
-
-static int set_anchor(struct builder *b, const yaml_char_t *name, struct yaml_node *node, bool open)
-{
-    if (!name)
-        return 0;
-    node->anchored = true;
-    if (b->n_anchors == YAML_MAX_ANCHORS)
-        return fail_node(b, node, "the document has more than %d anchors", YAML_MAX_ANCHORS);
-    GROW_ARRAY(b->anchors, b->n_anchors, b->cap_anchors);
-    b->anchors[b->n_anchors++] = (struct anchor){keep(b, name), node, open};
-    return 0;
-}
-
-/* Puts a finished node into the collection that is open. */
-static int add_node(struct builder *b, const struct yaml_node *node)
-{
-    if (!b->depth) {
-        b->doc->root = node;
-        return 0;
-    }
-    struct frame *f = &b->stack[b->depth - 1];
-
-    f->node->refs |= node->refs;
-    if (f->node->type == YAML_SEQ) {
-        GROW_ARRAY(f->items, f->n, f->cap);
-        f->items[f->n++] = node;
-    } else if (!f->key) {
-        if (node->type != YAML_SCALAR)
-            return fail_node(b, node, "a key must be a single word or text, not %s",
-                             yaml_describe(node));
-        f->key = node;
-    } else {
-        GROW_ARRAY(f->pairs, f->n, f->cap);
-        f->pairs[f->n++] = (struct yaml_pair){f->key, node, false};
-        f->key = NULL;
-    }
-    return 0;
 }
 
 /* YAML 1.2 lets a plain text in […] and {…} start with a colon (`[::1]`); libyaml, of 1.1, says
@@ -159,7 +36,7 @@ static bool hide_colon(struct builder *b, const yaml_parser_t *p)
     return true;
 }
 
-static char *show_colon(const struct builder *b, const struct yaml_node *node, char *value)
+char *yaml_show_colon(const struct builder *b, const struct yaml_node *node, char *value)
 {
     for (size_t i = 0; i < b->n_colons; i++)
         if (node->start == b->colons[i] && node->style == YAML_PLAIN && *value)
@@ -167,220 +44,37 @@ static char *show_colon(const struct builder *b, const struct yaml_node *node, c
     return value;
 }
 
-static int on_scalar(struct builder *b, const yaml_event_t *ev)
+/* The next step for mistakes that many make; NULL for others. */
+static const char *hint_for(const struct builder *b, const yaml_parser_t *p)
 {
-    static const enum yaml_style styles[] = {
-        [YAML_PLAIN_SCALAR_STYLE] = YAML_PLAIN,
-        [YAML_SINGLE_QUOTED_SCALAR_STYLE] = YAML_SINGLE,
-        [YAML_DOUBLE_QUOTED_SCALAR_STYLE] = YAML_DOUBLE,
-        [YAML_LITERAL_SCALAR_STYLE] = YAML_LITERAL,
-        [YAML_FOLDED_SCALAR_STYLE] = YAML_FOLDED,
+    static const struct {
+        const char *problem, *hint;
+        const char *at; /* characters at the place, NULL for any */
+    } hints[] = {
+        {"cannot start any token", "indent with spaces, YAML takes no tabs there", "\t"},
+        {"cannot start any token", "a text that starts with this character needs quotes", "@`%"},
+        {"mapping values are not allowed", "a text that holds `: ` needs quotes; a key stands on a "
+         "line of its own, in the column of its neighbours", NULL},
+        {"unexpected end of stream", "close the quotes", NULL},
+        {"unknown escape character", "in double quotes a backslash is written \\\\; single quotes "
+         "take it as it is", NULL},
+        {"expected hexdecimal number", "in double quotes a backslash is written \\\\; single "
+         "quotes take it as it is", NULL},
+        {"expected ',' or", "put a comma between the entries, and close the bracket", NULL},
+        {"expected alphabetic or numeric", "a text that starts with & or * needs quotes", NULL},
+        {"did not find expected '-' indicator", "keys and list items can't be mixed in one column",
+         NULL},
+        {"did not find expected key", "look at the indentation: keys of one mapping stand in one "
+         "column", NULL},
     };
-    struct yaml_node *node = new_node(b, YAML_SCALAR, ev);
-    const char *value = (const char *)ev->data.scalar.value;
-    size_t len = ev->data.scalar.length;
+    size_t at = yaml_text_offset(&b->doc->text, p->problem_mark.line, p->problem_mark.column);
+    char c = b->doc->text.s[at];
 
-    if (memchr(value, 0, len))
-        return fail_node(b, node, "a text must not hold a NUL character (\\0)");
-    node->style = styles[ev->data.scalar.style];
-    node->tag = keep(b, ev->data.scalar.tag);
-    node->value = show_colon(b, node, arena_strndup(&b->doc->arena, value, len));
-    if (add_weight(b, node) < 0 || set_anchor(b, ev->data.scalar.anchor, node, false) < 0)
-        return -1;
-    return add_node(b, node);
-}
-
-static int on_alias(struct builder *b, const yaml_event_t *ev)
-{
-    struct yaml_node *node = new_node(b, YAML_SCALAR, ev), place = *node;
-    const char *name = (const char *)ev->data.alias.anchor;
-
-    for (size_t i = b->n_anchors; i-- > 0;) {
-        if (!streq(b->anchors[i].name, name))
-            continue;
-        if (b->anchors[i].open)
-            return fail_node(b, node, "the alias '*%s' stands inside of what it names", name);
-        *node = *b->anchors[i].node;
-        node->alias = true;
-        node->anchored = false;
-        node->refs = true;
-        node->target = b->anchors[i].node;
-        node->in_flow = place.in_flow;
-        node->line = place.line;
-        node->col = place.col;
-        node->start = place.start;
-        node->end = place.end;
-        if (add_weight(b, node) < 0)
-            return -1;
-        return add_node(b, node);
-    }
-    return fail_node(b, node, "found undefined alias '*%s'", name);
-}
-
-static int on_start(struct builder *b, enum yaml_type type, const yaml_event_t *ev)
-{
-    struct yaml_node *node = new_node(b, type, ev);
-    bool map = type == YAML_MAP;
-    size_t anchors = b->n_anchors;
-
-    node->tag = keep(b, map ? ev->data.mapping_start.tag : ev->data.sequence_start.tag);
-    node->flow = map ? ev->data.mapping_start.style == YAML_FLOW_MAPPING_STYLE
-                     : ev->data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE;
-    if (add_weight(b, node) < 0)
-        return -1;
-    if (b->depth == YAML_MAX_DEPTH)
-        return fail_node(b, node, "the document has more than %d levels", YAML_MAX_DEPTH);
-    if (set_anchor(b, map ? ev->data.mapping_start.anchor : ev->data.sequence_start.anchor, node,
-                   true) < 0)
-        return -1;
-    b->stack[b->depth++] = (struct frame){
-        .node = node, .anchor = b->n_anchors > anchors ? b->n_anchors : 0};
-    return 0;
-}
-
-static int cmp_pair(const void *a, const void *b)
-{
-    const struct yaml_pair *const *x = a, *const *y = b;
-    int c = strcmp((*x)->key->value, (*y)->key->value);
-
-    if (c)
-        return c;
-    return (*x)->key->start < (*y)->key->start ? -1 : (*x)->key->start > (*y)->key->start;
-}
-
-/* Keys by binary search, so that a mapping of many keys costs no quadratic time. */
-static int check_duplicates(struct builder *b, const struct yaml_pair *pairs, size_t n)
-{
-    _cleanup_free_ const struct yaml_pair **sorted = NULL;
-
-    if (n < 2)
-        return 0;
-    sorted = xreallocarray(NULL, n, sizeof(*sorted));
-    for (size_t i = 0; i < n; i++)
-        sorted[i] = &pairs[i];
-    qsort(sorted, n, sizeof(*sorted), cmp_pair);
-    for (size_t i = 1; i < n; i++) {
-        const struct yaml_node *key = sorted[i]->key, *first = sorted[i - 1]->key;
-
-        if (streq(first->value, key->value) && !is_merge_key(key))
-            return fail_node(b, key, "the key '%s' is already defined in line %u", key->value,
-                             first->line);
-    }
-    return 0;
-}
-
-static bool has_key(const struct yaml_pair *pairs, size_t n, const char *key)
-{
-    for (size_t i = 0; i < n; i++)
-        if (streq(pairs[i].key->value, key))
-            return true;
-    return false;
-}
-
-/* Appends the pairs of a merged mapping whose keys are not there yet. */
-static int merge_map(struct builder *b, struct frame *f, const struct yaml_node *map)
-{
-    for (size_t i = 0; i < map->n; i++) {
-        if (has_key(f->pairs, f->n, map->pairs[i].key->value))
-            continue;
-        GROW_ARRAY(f->pairs, f->n, f->cap);
-        f->pairs[f->n++] = (struct yaml_pair){map->pairs[i].key, map->pairs[i].value, true};
-        b->weight += map->pairs[i].value->weight + 1;
-        if (f->n > YAML_MAX_MERGED)
-            return fail_node(b, map, "more than %d keys in a mapping with '<<'", YAML_MAX_MERGED);
-    }
-    return b->weight > YAML_MAX_NODES ? add_weight(b, map) : 0;
-}
-
-/* Replaces each `<<` by the pairs it brings: those of the mapping itself win, then those of the
- * earlier mappings of a list. */
-static int expand_merges(struct builder *b, struct frame *f)
-{
-    struct yaml_pair *own = f->pairs;
-    size_t n_own = f->n;
-    bool any = false;
-
-    for (size_t i = 0; i < n_own; i++)
-        any |= is_merge_key(own[i].key);
-    if (!any)
-        return 0;
-    f->merged = f->node->refs = true;
-    f->pairs = NULL;
-    f->n = f->cap = 0;
-    for (size_t i = 0; i < n_own; i++)
-        if (!is_merge_key(own[i].key)) {
-            GROW_ARRAY(f->pairs, f->n, f->cap);
-            f->pairs[f->n++] = own[i];
-        }
-    int r = 0;
-    for (size_t i = 0; i < n_own && !r; i++) {
-        const struct yaml_node *v = own[i].value;
-
-        if (!is_merge_key(own[i].key))
-            continue;
-        if (v->type == YAML_MAP) {
-            r = merge_map(b, f, v);
-            continue;
-        }
-        if (v->type != YAML_SEQ)
-            r = fail_node(b, v, "a merge key '<<' needs a mapping or a list of mappings");
-        for (size_t k = 0; k < v->n && !r; k++)
-            r = v->items[k]->type == YAML_MAP
-                    ? merge_map(b, f, v->items[k])
-                    : fail_node(b, v->items[k], "a merge key '<<' needs a list of mappings");
-    }
-    free(own);
-    return r;
-}
-
-static struct yaml_pair *keep_pairs(struct builder *b, const struct frame *f)
-{
-    size_t size = f->n * sizeof(*f->pairs);
-
-    return f->n ? memcpy(arena_alloc(&b->doc->arena, size), f->pairs, size) : NULL;
-}
-
-/* The pairs as they are written. */
-static void keep_own(struct builder *b, const struct frame *f)
-{
-    struct yaml_pair *own = keep_pairs(b, f);
-
-    for (size_t i = 0; i < f->n; i++)
-        own[i].merged = is_merge_key(own[i].key);
-    f->node->own = own;
-    f->node->n_own = f->n;
-}
-
-static int on_end(struct builder *b, const yaml_event_t *ev)
-{
-    struct frame *f = &b->stack[b->depth - 1];
-    struct yaml_node *node = f->node;
-
-    if (node->type == YAML_MAP) {
-        if (check_duplicates(b, f->pairs, f->n) < 0)
-            return -1;
-        keep_own(b, f);
-        if (expand_merges(b, f) < 0)
-            return -1;
-    }
-    node->end = yaml_text_offset(&b->doc->text, ev->end_mark.line, ev->end_mark.column);
-    node->n = f->n;
-    if (node->type == YAML_MAP && f->n) {
-        node->pairs = f->merged ? keep_pairs(b, f) : node->own;
-        for (size_t i = 0; i < f->n; i++)
-            node->weight += node->pairs[i].value->weight + 1;
-    } else if (node->type == YAML_SEQ && f->n) {
-        node->items = memcpy(arena_alloc(&b->doc->arena, f->n * sizeof(*f->items)), f->items,
-                             f->n * sizeof(*f->items));
-        for (size_t i = 0; i < f->n; i++)
-            node->weight += node->items[i]->weight;
-    }
-    if (f->anchor)
-        b->anchors[f->anchor - 1].open = false;
-    free(f->pairs);
-    free(f->items);
-    b->depth--;
-    return add_node(b, node);
+    for (size_t i = 0; i < ARRAY_SIZE(hints); i++)
+        if (p->problem && strstr(p->problem, hints[i].problem) &&
+            (!hints[i].at || (c && strchr(hints[i].at, c))))
+            return hints[i].hint;
+    return NULL;
 }
 
 /* libyaml's own errors: two places and two half sentences. What ends too late (a quote, a flow
@@ -391,40 +85,15 @@ static int on_parser_error(struct builder *b, const yaml_parser_t *p)
     yaml_mark_t at = p->problem_mark, other = p->context_mark;
 
     if (p->error == YAML_MEMORY_ERROR)
-        return fail_at(b, 0, 0, "out of memory");
+        return yaml_fail_at(b, 0, 0, "out of memory");
     if (!p->context || (other.line == at.line && other.column == at.column))
-        return fail_at(b, at.line, at.column, "%s%s%s", p->context ? p->context : "",
+        return yaml_fail_at(b, at.line, at.column, "%s%s%s", p->context ? p->context : "",
                        p->context ? ", " : "", problem);
     if (strstr(problem, "end of stream") || strstr(problem, "document indicator"))
-        return fail_at(b, other.line, other.column, "%s, %s in line %zu", p->context, problem,
+        return yaml_fail_at(b, other.line, other.column, "%s, %s in line %zu", p->context, problem,
                        at.line + 1);
-    return fail_at(b, at.line, at.column, "%s (%s that starts in line %zu)", problem, p->context,
+    return yaml_fail_at(b, at.line, at.column, "%s (%s that starts in line %zu)", problem, p->context,
                    other.line + 1);
-}
-
-enum { COMPLETE = 1, AGAIN = 2 };
-
-/* COMPLETE at the end of the document. */
-static int on_event(struct builder *b, const yaml_event_t *ev)
-{
-    switch (ev->type) {
-    case YAML_SCALAR_EVENT:
-        return on_scalar(b, ev);
-    case YAML_ALIAS_EVENT:
-        return on_alias(b, ev);
-    case YAML_MAPPING_START_EVENT:
-        return on_start(b, YAML_MAP, ev);
-    case YAML_SEQUENCE_START_EVENT:
-        return on_start(b, YAML_SEQ, ev);
-    case YAML_MAPPING_END_EVENT:
-    case YAML_SEQUENCE_END_EVENT:
-        return on_end(b, ev);
-    case YAML_STREAM_END_EVENT:
-    case YAML_DOCUMENT_END_EVENT:
-        return COMPLETE;
-    default:
-        return 0;
-    }
 }
 
 /* After the first document: what follows it is read by nobody, which its author should know. A
@@ -441,11 +110,11 @@ static int warn_of_more(struct builder *b, yaml_parser_t *parser, bool ended)
         at = ev.start_mark;
         yaml_event_delete(&ev);
         if (!more)
-            return COMPLETE;
+            return YAML_COMPLETE;
     } else {
         at = parser->problem_mark;
         if (!ended && parser->problem && strstr(parser->problem, "<document start>"))
-            return fail_at(b, at.line, at.column,
+            return yaml_fail_at(b, at.line, at.column,
                            "the document has ended before this: nothing can follow");
     }
     struct diag *p = diags_add(b->d, DIAG_WARNING, NULL,
@@ -454,17 +123,17 @@ static int warn_of_more(struct builder *b, yaml_parser_t *parser, bool ended)
     _cleanup_free_ char *source = yaml_text_line(&b->doc->text, at.line);
     diag_set_position(p, b->doc->name, (unsigned)at.line + 1, (unsigned)at.column + 1, source);
     diag_set_hint(p, "remove it, or the line `---` in front of it");
-    return COMPLETE;
+    return YAML_COMPLETE;
 }
 
-/* COMPLETE, AGAIN or -1; the builder is empty afterwards. */
+/* YAML_COMPLETE, YAML_AGAIN or -1; the builder is empty afterwards. */
 static int read_events(struct builder *b)
 {
     yaml_parser_t parser;
     int r = 0;
 
     if (!yaml_parser_initialize(&parser))
-        return fail_at(b, 0, 0, "out of memory");
+        return yaml_fail_at(b, 0, 0, "out of memory");
     yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&parser,
                                  (const unsigned char *)b->doc->text.s + b->doc->text.bom,
@@ -473,12 +142,14 @@ static int read_events(struct builder *b)
         yaml_event_t ev;
 
         if (!yaml_parser_parse(&parser, &ev)) {
-            r = hide_colon(b, &parser) ? AGAIN : on_parser_error(b, &parser);
+            r = hide_colon(b, &parser) ? YAML_AGAIN : on_parser_error(b, &parser);
+            if (r < 0 && hint_for(b, &parser))
+                diag_set_hint(&b->d->v[b->d->n - 1], "%s", hint_for(b, &parser));
             break;
         }
         bool end = ev.type == YAML_DOCUMENT_END_EVENT;
         bool ended = end && !ev.data.document_end.implicit;
-        r = on_event(b, &ev);
+        r = yaml_take_event(b, &ev);
         yaml_event_delete(&ev);
         if (end)
             r = warn_of_more(b, &parser, ended);
@@ -490,7 +161,7 @@ static int read_events(struct builder *b)
     }
     free(b->anchors);
     b->anchors = NULL;
-    b->n_anchors = b->cap_anchors = b->weight = 0;
+    b->n_anchors = b->cap_anchors = b->weight = b->bytes = 0;
     return r;
 }
 
@@ -500,7 +171,7 @@ static int build(struct builder *b)
 
     do
         r = read_events(b);
-    while (r == AGAIN);
+    while (r == YAML_AGAIN);
     for (size_t i = 0; i < b->n_colons; i++)
         b->doc->text.s[b->colons[i]] = ':';
     return r;

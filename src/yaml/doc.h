@@ -4,7 +4,7 @@
  *
  * Aliases and merge keys (`<<`) are resolved. Refused, each with its place: duplicate keys, keys
  * that are no scalars, aliases of a node that is still open, more than YAML_MAX_DEPTH levels, more
- * than YAML_MAX_NODES nodes after expanding the aliases, more than YAML_MAX_ANCHORS anchors or
+ * than YAML_MAX_NODES nodes or YAML_MAX_EXPANDED bytes after expanding the aliases, more than YAML_MAX_ANCHORS anchors or
  * YAML_MAX_MERGED keys in a mapping that merges others, texts over YAML_MAX_SIZE, NUL. */
 #ifndef CIMA_YAML_DOC_H
 #define CIMA_YAML_DOC_H
@@ -13,7 +13,7 @@
 
 enum {
     YAML_MAX_SIZE = 4 << 20, YAML_MAX_DEPTH = 64, YAML_MAX_NODES = 200000,
-    YAML_MAX_ANCHORS = 1000, YAML_MAX_MERGED = 1000,
+    YAML_MAX_ANCHORS = 1000, YAML_MAX_MERGED = 1000, YAML_MAX_EXPANDED = 32 << 20,
 };
 
 enum yaml_type { YAML_SCALAR, YAML_SEQ, YAML_MAP };
@@ -44,6 +44,7 @@ struct yaml_node {
     const struct yaml_pair *own;    /* of a mapping: its pairs as written, `<<` among them */
     size_t n_own;
     size_t weight;                  /* nodes in it, aliases expanded */
+    size_t bytes;                   /* of the texts in it, aliases expanded */
     unsigned line, col;             /* from 1, in characters; of an anchored value: of its `&` */
     size_t start, end;              /* bytes in the text; a block scalar ends where more begins */
 };

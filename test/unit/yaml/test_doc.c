@@ -170,7 +170,10 @@ Test(yaml_doc, utf16)
 Test(yaml_doc, refused)
 {
     REFUSED("", "the file is empty", 0, 0);
-    REFUSED("a: 1\na: 2\n", "already defined in line 1", 2, 1);
+    REFUSED("a: 1\na: 2\n", "already defined in line 1, column 1", 2, 1);
+    REFUSED("a: {b: 1, \"b\": 2}\n", "already defined in line 1, column 5", 1, 11);
+    REFUSED("a: {b: 1}\nc: 2\nd: *b\n", "undefined alias '*b'", 3, 4);
+    REFUSED("{a: 1}\nb: 2\n", "has ended before this", 2, 1);
     REFUSED("a: *b\n", "undefined alias '*b'", 1, 4);
     REFUSED("a: &a [*a]\n", "inside of what it names", 1, 8);
     REFUSED("? [a]\n: b\n", "a key must be", 1, 3);
@@ -182,6 +185,31 @@ Test(yaml_doc, refused)
     REFUSED("ssh:\n\tport: 1\n", "cannot start any token", 2, 1);
     REFUSED("m: \"abc\ncpus: 3\n", "in line 3", 1, 4);
     REFUSED("a: {b: c\nd: e\n", "expected ',' or '}'", 2, 2);
+}
+
+Test(yaml_doc, hints)
+{
+    static const struct {
+        const char *text, *hint;
+    } rows[] = {
+        {"ssh:\n\tport: 1\n", "indent with spaces, YAML takes no tabs there"},
+        {"a: @x\n", "a text that starts with this character needs quotes"},
+        {"a: b: c\n", "a text that holds `: ` needs quotes"},
+        {"a: \"x\n", "close the quotes"},
+        {"a: \"C:\\Users\"\n", "in double quotes a backslash is written \\\\"},
+        {"a: [b, c\nd: 1\n", "put a comma between the entries"},
+        {"a: *\n", "a text that starts with & or * needs quotes"},
+        {"- a\nb: 1\n", "keys and list items can't be mixed in one column"},
+        {"a:\n  b: 1\n c: 2\n", "look at the indentation"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        _cleanup_diags_ struct diags d = DIAGS_INIT;
+
+        cr_assert_null(parse(rows[i].text, &d), "accepted: %s", rows[i].text);
+        cr_expect(d.v[0].hint && strstr(d.v[0].hint, rows[i].hint), "%s: %s, hint %s",
+                  rows[i].text, d.v[0].msg, d.v[0].hint ? d.v[0].hint : "none");
+    }
 }
 
 Test(yaml_doc, limits)
@@ -207,6 +235,12 @@ Test(yaml_doc, limits)
     for (int i = 0; i <= YAML_MAX_ANCHORS; i++)
         sbuf_addf(&s, "- &a%d x\n", i);
     refused(s.buf, s.len, "anchors", YAML_MAX_ANCHORS + 1, 3);
+    sbuf_clear(&s);
+    /* One megabyte, forty times. */
+    sbuf_addf(&s, "- &a %01048576d\n", 0);
+    for (int i = 0; i < 40; i++)
+        sbuf_addstr(&s, "- *a\n");
+    refused(s.buf, s.len, "more than 32 MiB of text", 33, 3);
     sbuf_clear(&s);
     memset(sbuf_reserve(&s, YAML_MAX_SIZE + 1), ' ', YAML_MAX_SIZE + 1);
     refused(s.buf, YAML_MAX_SIZE + 1, "larger than 4 MiB", 0, 0);
