@@ -177,12 +177,14 @@ Test(query_run, failures_are_told)
     cr_expect_null(strstr(got, "_q_"), "%s", got);
 }
 
-/* Whatever it computes, it ends. */
+/* Whatever it computes, it ends. Which limit is met first depends on the machine, so that only those
+ * that need no other are named. */
 Test(query_run, limits)
 {
-    expect_failure("null", "[range(1e9)] | length", "takes too long");
+    static const char *const endless[] = {"[range(1e9)] | length", "def f: [f]; f", "repeat(.)",
+                                          "reduce range(40) as $i (\"aaaaaaaa\"; . + .) | length"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(endless); i++)
+        expect_failure("null", endless[i], "the expression failed: it");
     expect_failure("null", "reduce range(100000) as $i (null; [.])", "nested too deeply");
-    expect_failure("null", "def f: [f]; f", "too much memory");
-    expect_failure("null", "repeat(.)", "too large");
-    expect_failure("\"aaaaaaaaaa\"", "reduce range(40) as $i (.; . + .) | length", "the expression failed");
 }
