@@ -18,8 +18,8 @@ static int put_text(const char *destination, const char *text, size_t len, struc
 
 static int check_options(const struct args *args, struct err *err)
 {
-    if (!args_flag(args, "verbatim") || !(args_flag(args, "embed") ||
-                                          args_flag(args, "embed-all") || args_flag(args, "fill")))
+    if (!args_flag(args, "verbatim") ||
+        !(args_flag(args, "embed") || args_flag(args, "embed-all") || args_flag(args, "fill")))
         return 0;
     err_set(err, ERR_USAGE,
             "--verbatim cannot be used with any of --embed, --embed-all, or --fill");
@@ -29,9 +29,8 @@ static int check_options(const struct args *args, struct err *err)
 /* What an instance can't be named after is no template's name either. */
 static int check_source(const char *locator, const struct template *t, struct err *err)
 {
-    const char *why = t->name && !locator_is_image(locator)
-                          ? config_instance_name_problem(t->name)
-                          : NULL;
+    const char *why =
+        t->name && !locator_is_image(locator) ? config_instance_name_problem(t->name) : NULL;
 
     if (!t->len)
         return err_set(err, ERR_CONFIG,
@@ -43,8 +42,7 @@ static int check_source(const char *locator, const struct template *t, struct er
     return err_hint(err, "an instance takes its name from the file: rename the file");
 }
 
-static int fill(struct cli *cli, const struct template *t, const char *destination,
-                struct err *err)
+static int fill(struct cli *cli, const struct template *t, const char *destination, struct err *err)
 {
     _cleanup_config_ struct config config = CONFIG_INIT;
 
@@ -171,8 +169,8 @@ static const struct command command_url = {
 
 /* ---- template -------------------------------------------------------------------------------- */
 
-static const struct command *const template_commands[] = {&command_copy, &command_url,
-                                                          &command_validate, &cmd_template_yq, NULL};
+static const struct command *const template_commands[] = {
+    &command_copy, &command_url, &command_validate, &cmd_template_yq, NULL};
 
 static const char *const template_aliases[] = {"tmpl", NULL};
 

@@ -106,8 +106,10 @@ static int find_instance(struct cli *cli, const char *word, struct cli_target *t
         _cleanup_free_ char *path = template_find(&cli->store, word, NULL);
 
         if (path)
-            return err_hint(err, "there is a template of that name: `cima start template:%s` makes "
-                                 "the instance from it", word);
+            return err_hint(err,
+                            "there is a template of that name: `cima start template:%s` makes "
+                            "the instance from it",
+                            word);
     }
     return -1;
 }

@@ -147,8 +147,7 @@ static void below(const struct keyed_list *l, const struct group *g, bool top, c
                   struct group *ret)
 {
     for (size_t i = 0; i < g->n; i++) {
-        const struct yaml_node *v =
-            counts(l, g, top, i, key) ? yaml_map_get(g->v[i], key) : NULL;
+        const struct yaml_node *v = counts(l, g, top, i, key) ? yaml_map_get(g->v[i], key) : NULL;
 
         if (v && v->type == YAML_MAP)
             add_to(ret, v);

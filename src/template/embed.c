@@ -46,8 +46,10 @@ static int check_limits(const struct embedder *x, struct err *err)
     if (x->done.n > TEMPLATE_COUNT_MAX)
         return err_set(err, ERR_CONFIG, "more than %d base templates", TEMPLATE_COUNT_MAX);
     if (x->total > TEMPLATE_TOTAL_MAX)
-        return err_set(err, ERR_CONFIG, "the template and its base templates exceed the limit of "
-                                        "%d MiB", TEMPLATE_TOTAL_MAX >> 20);
+        return err_set(err, ERR_CONFIG,
+                       "the template and its base templates exceed the limit of "
+                       "%d MiB",
+                       TEMPLATE_TOTAL_MAX >> 20);
     return 0;
 }
 
@@ -101,7 +103,8 @@ static int check_root(const struct piece *p, struct err *err)
         yaml_doc_place(p->doc, root,
                        diags_add(&err->diags, DIAG_ERROR, NULL,
                                  "the file must hold a mapping (`key: value` lines), but this is "
-                                 "%s", yaml_describe(root)));
+                                 "%s",
+                                 yaml_describe(root)));
     return -1;
 }
 
@@ -141,8 +144,7 @@ static void take_ref(struct refs *to, struct ref *from)
 
 /* What stays named (template:NAME, unless all are wanted) comes last: what would follow it must not
  * come before it. */
-static int keep_for_later(struct embedder *x, struct ref *ref, struct refs *left,
-                          struct err *err)
+static int keep_for_later(struct embedder *x, struct ref *ref, struct refs *left, struct err *err)
 {
     _cleanup_err_ struct err why = ERR_INIT;
     bool named = locator_kind(ref->locator) == LOCATOR_TEMPLATE;
@@ -208,8 +210,7 @@ static void add_default_base(const struct template_env *env, struct refs *bases)
 
     if (path && path_exists(path)) {
         GROW_ARRAY(bases->v, bases->n, bases->cap);
-        bases->v[bases->n++] =
-            (struct ref){.path = xstrdup("base"), .locator = TAKE_PTR(path)};
+        bases->v[bases->n++] = (struct ref){.path = xstrdup("base"), .locator = TAKE_PTR(path)};
     }
     free(path);
 }
@@ -256,8 +257,8 @@ static int put_left(struct piece *p, const struct refs *left, struct err *err)
     _cleanup_yaml_doc_ struct yaml_doc *doc = yaml_doc_parse("", sbuf_str(&json), json.len, &d);
     if (!doc)
         return err_set(err, ERR_CONFIG, "'%s' has too many base templates", p->locator);
-    if (yaml_edit_add_pair(&edit, yaml_doc_root(p->doc), doc, &yaml_doc_root(doc)->pairs[0],
-                           err) < 0)
+    if (yaml_edit_add_pair(&edit, yaml_doc_root(p->doc), doc, &yaml_doc_root(doc)->pairs[0], err) <
+        0)
         return -1;
     _cleanup_free_ char *text = yaml_edit_apply(&edit, &len);
 

@@ -71,8 +71,10 @@ int github_place_parse(const char *rest, struct github_place *ret, struct err *e
         p.branch = xstrdup(at + 1);
     if (!is_segment(p.org, strlen(p.org)) || !is_segment(p.repo, strlen(p.repo)) ||
         !are_segments(p.path) || (p.branch && !are_segments(p.branch)))
-        return bad_place(rest, "a part of it is empty, leads upwards, or has a character that is "
-                               "not possible there", err);
+        return bad_place(rest,
+                         "a part of it is empty, leads upwards, or has a character that is "
+                         "not possible there",
+                         err);
     *ret = p;
     p = (struct github_place)GITHUB_PLACE_INIT;
     return 0;

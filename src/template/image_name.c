@@ -21,9 +21,9 @@ static const struct {
 
 /* Words that say nothing about which system an image has. */
 static const char *const common_words[] = {
-    "base",      "cloud", "cloudimg", "cloudinit", "daily",  "default", "generic", "genericcloud",
-    "kvm",       "latest", "linux",   "minimal",   "openstack", "server", "std",   "stream",
-    "uefi",      "vm",
+    "base",      "cloud",        "cloudimg", "cloudinit", "daily", "default",
+    "generic",   "genericcloud", "kvm",      "latest",    "linux", "minimal",
+    "openstack", "server",       "std",      "stream",    "uefi",  "vm",
 };
 
 static bool is_word(char c)

@@ -13,10 +13,10 @@
 #include "yaml/patch.h"
 
 enum action {
-    KEEP,      /* what the template has */
-    TAKE,      /* what the base has */
-    INTO,      /* key by key */
-    BEHIND,    /* items of the base behind those of the template */
+    KEEP,   /* what the template has */
+    TAKE,   /* what the base has */
+    INTO,   /* key by key */
+    BEHIND, /* items of the base behind those of the template */
     IN_FRONT,
     BEHIND_NEW, /* those that the template does not have */
 };

@@ -15,7 +15,7 @@ struct piece {
     char *base;    /* where relative locators start (locator_base) */
     char *id;      /* the same for the same file, however it was written; NULL: can't come again */
     bool from_stdin;
-    bool remote;   /* came over the network: no business with the files of this host */
+    bool remote; /* came over the network: no business with the files of this host */
     struct yaml_doc *doc;
     struct yaml_places *places; /* NULL: doc is as it was read */
 };
@@ -61,8 +61,8 @@ const struct yaml_pair *pairs_find(const struct pairs *p, const char *key);
 /* sha256:…, sha384:…, sha512:… of exactly these bytes (digest.c). */
 int template_check_digest(const char *digest, const char *text, size_t len, struct err *err);
 
-/* What a locator means as bytes: as template_read, but a name that looks like a disk image is a file
- * as any other, and nothing is said about an empty one. */
+/* What a locator means as bytes: as template_read, but a name that looks like a disk image is a
+ * file as any other, and nothing is said about an empty one. */
 int template_fetch(const struct template_env *env, const char *locator, struct template *ret,
                    struct err *err);
 

@@ -46,8 +46,10 @@ static int problem(const struct ref *ref, const char *text, const char *hint, st
 static int check_source(const struct piece *p, const char *locator, struct err *err)
 {
     if (p->remote && locator_is_local(locator)) {
-        err_set(err, ERR_PERMISSION, "a template from the network can't use the file '%s' of this "
-                                     "host", locator);
+        err_set(err, ERR_PERMISSION,
+                "a template from the network can't use the file '%s' of this "
+                "host",
+                locator);
         return err_hint(err, "copy the template to a file first, and look at what it says");
     }
     if (locator_kind(locator) == LOCATOR_STDIN) {

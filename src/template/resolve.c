@@ -168,8 +168,10 @@ static char *plugin_answer(const char *program, const struct run_result *r, stru
 static int unknown(const char *locator, const char *scheme, struct err *err)
 {
     err_set(err, ERR_USAGE, "don't know how to interpret `%s` as a template locator", locator);
-    return err_hint(err, "it may be a file, template:NAME, an https URL, github:ORG/REPO/PATH, or "
-                         "have a scheme with a program `cima-url-%s` in $PATH", scheme);
+    return err_hint(err,
+                    "it may be a file, template:NAME, an https URL, github:ORG/REPO/PATH, or "
+                    "have a scheme with a program `cima-url-%s` in $PATH",
+                    scheme);
 }
 
 static char *ask_plugin(const char *locator, struct err *err)

@@ -64,8 +64,8 @@ static int make_location_absolute(struct rewriter *w, const struct yaml_node *ma
 
     if (locator_kind(text) != LOCATOR_PATH || *text == '/' || *text == '~')
         return 0;
-    _cleanup_free_ char *absolute = *w->p->base == '/' ? path_normalise(w->p->base, text)
-                                                       : xasprintf("%s%s", w->p->base, text);
+    _cleanup_free_ char *absolute =
+        *w->p->base == '/' ? path_normalise(w->p->base, text) : xasprintf("%s%s", w->p->base, text);
     if (yaml_edit_set(&w->edit, pair, absolute, err) < 0) {
         err_wrap(err, "cannot make the relative location '%s' absolute", text);
         return err_hint(err, "write the absolute path of the file");
@@ -363,8 +363,8 @@ static int rewrite(struct rewriter *w, struct err *err)
         return -1;
     root = piece_root(w->p);
     w->edit = (struct yaml_edit)YAML_EDIT_INIT(w->p->doc);
-    if ((w->what & REWRITE_BASE ? remove_base(w, root, err)
-                                : make_base_absolute(w, root, err)) < 0 ||
+    if ((w->what & REWRITE_BASE ? remove_base(w, root, err) : make_base_absolute(w, root, err)) <
+            0 ||
         rewrite_files(w, root, err) < 0 ||
         ((w->what & REWRITE_IMAGES) && rewrite_images(w, root, err) < 0))
         return -1;

@@ -90,8 +90,10 @@ static int not_found(const struct store *s, const char *name, const struct strv 
     } else {
         _cleanup_free_ char *where = strv_join(dirs, ", ");
 
-        err_hint(err, "there are no templates at all (looked in %s); LIMA_TEMPLATES_PATH may name "
-                      "other directories", *where ? where : "no directory");
+        err_hint(err,
+                 "there are no templates at all (looked in %s); LIMA_TEMPLATES_PATH may name "
+                 "other directories",
+                 *where ? where : "no directory");
     }
     template_list_free(v, n);
     return -1;
@@ -102,8 +104,9 @@ char *template_find(const struct store *s, const char *name, struct err *err)
     _cleanup_strv_ struct strv dirs = STRV_INIT;
 
     if (!is_plain(name)) {
-        err_set(err, ERR_USAGE, *name ? "`%s` can't be the name of a template"
-                                      : "the name of the template is missing: `template:%s`",
+        err_set(err, ERR_USAGE,
+                *name ? "`%s` can't be the name of a template"
+                      : "the name of the template is missing: `template:%s`",
                 name);
         err_hint(err, "the form is template:NAME, such as template:default or "
                       "template:_images/debian-12");

@@ -15,7 +15,8 @@ static void follow_list(struct yaml_places *to, const struct yaml_node *at,
 
     while (head < n && yaml_equal(at->items[head], old->items[head]))
         head++;
-    while (tail < n - head && yaml_equal(at->items[at->n - 1 - tail], old->items[old->n - 1 - tail]))
+    while (tail < n - head &&
+           yaml_equal(at->items[at->n - 1 - tail], old->items[old->n - 1 - tail]))
         tail++;
     for (size_t i = 0; i < (at->n == old->n ? at->n : head); i++)
         follow_equal(to, at->items[i], from, old->items[i]);

@@ -213,8 +213,10 @@ void template_warn_plain(const struct template_env *env, const char *locator)
 
     if (!locator_is_plain_http(locator) || !env->report || !env->report->note)
         return;
-    text = xasprintf("`%s` comes without protection: whoever is in between can change it; better use "
-                     "https, or a copy that you have looked at", locator);
+    text =
+        xasprintf("`%s` comes without protection: whoever is in between can change it; better use "
+                  "https, or a copy that you have looked at",
+                  locator);
     env->report->note(env->report->arg, LOG_WARN, text);
 }
 

@@ -17,10 +17,11 @@ enum {
     TEMPLATE_DEPTH_MAX = 32,       /* … one below the other */
 };
 
-struct template {
+struct template
+{
     char *locator; /* for messages: as given, or "<stdin>" */
-    char *base;    /* where relative locators start: a directory, or "https://…/", "template:…" */
-    char *name;    /* the instance's name that it suggests, not checked; NULL for standard input */
+    char *base; /* where relative locators start: a directory, or "https://…/", "template:…" */
+    char *name; /* the instance's name that it suggests, not checked; NULL for standard input */
     char *text;
     size_t len;
     struct yaml_places *places; /* where the parts of the text come from; NULL: all of it is the
@@ -37,7 +38,7 @@ void template_release(struct template *t);
 
 /* Borrowed. */
 struct template_env {
-    const struct store *store;        /* for _templates and _config/base.yaml; NULL: neither */
+    const struct store *store; /* for _templates and _config/base.yaml; NULL: neither */
     const struct host_facts *host;
     const struct image_report *report; /* of downloads; may be NULL */
 };

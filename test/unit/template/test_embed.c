@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test/golden/template/NAME/: in.yaml and the files beside it become out.yaml; `places` says for
- * each value of it where it comes from; `error` what is said when it is refused. With _config/ it is
- * the home of a store. A name that ends with "-named" leaves template:NAME outside.
+ * each value of it where it comes from; `error` what is said when it is refused. With _config/ it
+ * is the home of a store. A name that ends with "-named" leaves template:NAME outside.
  * `CIMA_UPDATE_GOLDEN=1 ./test_template` writes them anew. */
 #include "../tmpdir.h"
 #include "config/config.h"

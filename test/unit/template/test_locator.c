@@ -113,8 +113,9 @@ Test(locator, S13_joins)
 Test(locator, S08_plain_http)
 {
     static const char *const plain[] = {"http://h/x", "HTTP://127x/x", "http://10.0.0.1:80/x"};
-    static const char *const fine[] = {"https://h/x", "http://127.0.0.1:80/x", "http://localhost/x",
-                                       "http://[::1]/x", "x.yaml", "template:x"};
+    static const char *const fine[] = {
+        "https://h/x", "http://127.0.0.1:80/x", "http://localhost/x", "http://[::1]/x", "x.yaml",
+        "template:x"};
 
     for (size_t i = 0; i < ARRAY_SIZE(plain); i++)
         cr_expect(locator_is_plain_http(plain[i]), "%s", plain[i]);
@@ -164,13 +165,14 @@ Test(locator, images)
         {"Arch-Linux-x86_64-cloudimg-20250201.304316.qcow2", "x86_64", "Linux", "archlinux"},
         {"Rocky-8-GenericCloud-Base.latest.x86_64.qcow2", "x86_64", "Linux", "rocky-8"},
         {"rocky-8-8.10.x86_64.qcow2", "x86_64", "Linux", "rocky-8.10"},
-        {"openSUSE-Leap-15.6-Minimal-VM.x86_64-Cloud.qcow2", "x86_64", "Linux", "opensuse-leap-15.6"},
+        {"openSUSE-Leap-15.6-Minimal-VM.x86_64-Cloud.qcow2", "x86_64", "Linux",
+         "opensuse-leap-15.6"},
         {"UniversalMac_15_Restore.ipsw", NULL, "Darwin", "universalmac_15_restore"},
         {"a-20250115.img.zstd", NULL, "Linux", "a"},
         {"armhf.raw.bz2", "armv7l", "Linux", "armhf"},
     };
-    static const char *const others[] = {"x.vmdk", "x.yaml", "img", "template:x.img", "x.img.zip",
-                                         "x.gz", "github:o/r/x.img"};
+    static const char *const others[] = {
+        "x.vmdk", "x.yaml", "img", "template:x.img", "x.img.zip", "x.gz", "github:o/r/x.img"};
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         const char *arch = locator_image_arch(rows[i].text);
