@@ -73,8 +73,8 @@ static void hint_type(struct diag *p, const struct yaml_node *node, enum config_
 {
     bool list = kind == KIND_LIST || config_kind_is_texts(kind);
     bool map = kind == KIND_SUB || kind == KIND_MAP || kind == KIND_ANY;
-    const char *word = kind == KIND_BOOL && node->type == YAML_SCALAR
-                           ? word_for_yes_no(node->value) : NULL;
+    const char *word =
+        kind == KIND_BOOL && node->type == YAML_SCALAR ? word_for_yes_no(node->value) : NULL;
 
     if (word)
         diag_set_hint(p, "write %s%s", word, node->style == YAML_PLAIN ? "" : " without quotes");
@@ -111,8 +111,7 @@ static void wrong_type(struct norm *n, const struct yaml_node *node, const struc
         p = problem(n, RULE_TYPE, at, "field `%s` must be %s, but this is %s", path, wanted,
                     yaml_describe(node));
     else
-        p = problem(n, RULE_TYPE, at, "field `%s` must be %s, got `%s`", path, wanted,
-                    node->value);
+        p = problem(n, RULE_TYPE, at, "field `%s` must be %s, got `%s`", path, wanted, node->value);
     if (p)
         hint_type(p, node, kind);
 }
@@ -120,8 +119,8 @@ static void wrong_type(struct norm *n, const struct yaml_node *node, const struc
 static bool too_long(struct norm *n, const struct yaml_node *node, const struct yaml_node *at)
 {
     if (node->n > MAX_ENTRIES)
-        problem(n, RULE_TOO_MANY_ENTRIES, at, "field `%s` has more than %d entries", sbuf_str(&n->path),
-                MAX_ENTRIES);
+        problem(n, RULE_TOO_MANY_ENTRIES, at, "field `%s` has more than %d entries",
+                sbuf_str(&n->path), MAX_ENTRIES);
     return node->n > MAX_ENTRIES;
 }
 
@@ -280,7 +279,8 @@ static int put_ip(struct norm *n, const struct yaml_node *node, const struct yam
 static void wrong_word(struct norm *n, const struct config_field *f, const struct yaml_node *node,
                        const struct yaml_node *at)
 {
-    _cleanup_free_ const char **words = xreallocarray(NULL, (size_t)f->words->count, sizeof(*words));
+    _cleanup_free_ const char **words =
+        xreallocarray(NULL, (size_t)f->words->count, sizeof(*words));
     _cleanup_sbuf_ struct sbuf all = SBUF_INIT;
     size_t count = 0;
     const char *near;
@@ -520,8 +520,7 @@ static int put_field(struct norm *n, const struct config_field *f, const struct 
     }
 }
 
-static void unknown_key(struct norm *n, const struct config_mapping *m,
-                        const struct yaml_node *key)
+static void unknown_key(struct norm *n, const struct config_mapping *m, const struct yaml_node *key)
 {
     _cleanup_free_ const char **names = xreallocarray(NULL, m->n_fields, sizeof(*names));
     const char *near;
@@ -596,8 +595,7 @@ static void put_mapping(struct norm *n, const struct config_mapping *m,
 void config_normalise(const struct yaml_doc *doc, unsigned doc_index, struct config_origin *origin,
                       struct diags *d, struct normalised *ret)
 {
-    struct norm n = {
-        .doc = doc, .doc_index = doc_index, .origin = origin, .d = d, .out = ret};
+    struct norm n = {.doc = doc, .doc_index = doc_index, .origin = origin, .d = d, .out = ret};
 
     *ret = (struct normalised){0};
     put_mapping(&n, &config_instance_mapping, yaml_doc_root(doc));

@@ -46,8 +46,8 @@ void check_arch(const struct check *k, const char *path, const char *value)
 {
     static const struct {
         const char *alias, *arch;
-    } aliases[] = {{"amd64", "x86_64"},   {"x64", "x86_64"},    {"arm64", "aarch64"},
-                   {"arm", "armv7l"},     {"armhf", "armv7l"},  {"ppc64el", "ppc64le"},
+    } aliases[] = {{"amd64", "x86_64"}, {"x64", "x86_64"},   {"arm64", "aarch64"},
+                   {"arm", "armv7l"},   {"armhf", "armv7l"}, {"ppc64el", "ppc64le"},
                    {"riscv", "riscv64"}};
     size_t before = k->d->n;
 
@@ -108,11 +108,13 @@ void check_file(const struct check *k, const char *path, const char *location, c
     _cleanup_free_ char *p_digest = xasprintf("%s.digest", path);
 
     if (str_empty(location))
-        problem(k, RULE_FILE_LOCATION_MISSING, p_location, "field `%s` must be set: it is the URL or the path of the file",
-                p_location);
+        problem(k, RULE_FILE_LOCATION_MISSING, p_location,
+                "field `%s` must be set: it is the URL or the path of the file", p_location);
     else if (*location == '~' && location[1] && location[1] != '/')
-        problem(k, RULE_FILE_LOCATION_HOME, p_location, "field `%s` refers to an invalid local file path: `%s`: only `~/` "
-                "is replaced by a home directory", p_location, location);
+        problem(k, RULE_FILE_LOCATION_HOME, p_location,
+                "field `%s` refers to an invalid local file path: `%s`: only `~/` "
+                "is replaced by a home directory",
+                p_location, location);
     /* One that follows the instance's is spoken of there. */
     if (!streq(arch, k->v->arch))
         check_arch(k, p_arch, arch);

@@ -165,8 +165,10 @@ static void check_mount_options(const struct check *k, const struct config_mount
     _cleanup_free_ char *queue = xasprintf("mounts[%u].virtiofs.queueSize", i);
     uint64_t size;
 
-    check_word(k, RULE_MOUNT_9P_SECURITY_MODEL, model, m->ninep.security_model, &config_shape_security_model);
-    check_word(k, RULE_MOUNT_9P_PROTOCOL_VERSION, version, m->ninep.protocol_version, &config_shape_protocol_version);
+    check_word(k, RULE_MOUNT_9P_SECURITY_MODEL, model, m->ninep.security_model,
+               &config_shape_security_model);
+    check_word(k, RULE_MOUNT_9P_PROTOCOL_VERSION, version, m->ninep.protocol_version,
+               &config_shape_protocol_version);
     check_word(k, RULE_MOUNT_9P_CACHE, cache, m->ninep.cache, &config_shape_cache);
     check_word(k, RULE_MOUNT_SFTP_DRIVER, driver, m->sshfs.sftp_driver, &config_shape_sftp_driver);
     if (parse_size(m->ninep.msize, &size) < 0)

@@ -8,9 +8,9 @@
 #include <ctype.h>
 
 static const char *const long_texts[] = {
-    "script", "content", "expression", "playbook", "description", "hint",
-    "certs",  "message", "cmdline", /* a folded block ends with a line break */
-    "env", /* checked by whoever writes it into the seed */
+    "script", "content", "expression", "playbook", "description",
+    "hint",   "certs",   "message",    "cmdline", /* a folded block ends with a line break */
+    "env",                                        /* checked by whoever writes it into the seed */
 };
 
 static bool has_control(const char *text)
@@ -56,8 +56,8 @@ static void check_text(const struct check *k, const struct place *at, const char
     const char *path = sbuf_str(&b);
     /* Where another rule has spoken of the field already, nothing is added. */
     if (!is_known(k, path))
-        problem(k, RULE_ONE_LINE, path, "field `%s` must not contain a line break or another control character",
-                path);
+        problem(k, RULE_ONE_LINE, path,
+                "field `%s` must not contain a line break or another control character", path);
 }
 
 static void check_map(const struct check *k, const struct place *at, const struct config_kv *kv,
@@ -70,8 +70,8 @@ static void check_map(const struct check *k, const struct place *at, const struc
             _cleanup_sbuf_ struct sbuf path = SBUF_INIT;
 
             place_write(at, &path);
-            problem(k, RULE_ONE_LINE, sbuf_str(&path), "field `%s`: a name must not contain a control character",
-                    sbuf_str(&path));
+            problem(k, RULE_ONE_LINE, sbuf_str(&path),
+                    "field `%s`: a name must not contain a control character", sbuf_str(&path));
         } else {
             check_text(k, &value, kv[i].value);
         }

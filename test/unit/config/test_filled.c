@@ -4,8 +4,6 @@
 #include "base/fs.h"
 #include <sys/stat.h>
 
-#define WITH_IMAGE(s) "images: [{location: /x.qcow2}]\n" s
-
 /* The YAML that a text becomes without being checked; NULL and the problems when it is refused. */
 static char *filled(const char *yaml, struct diags *ret)
 {
@@ -28,7 +26,8 @@ Test(filled, it_is_not_checked)
     _cleanup_free_ char *wrong = filled("cpus: -3\nmemory: lots\nssh: {localPort: 22}\n", &d);
     _cleanup_free_ char *driver = filled(WITH_IMAGE("vmType: vz\n"), &more);
     _cleanup_free_ char *bare = filled("provision: [{mode: ''}]\nadditionalDisks: [{}]\n"
-                                       "images: [{arch: aarch64}]\n", &least);
+                                       "images: [{arch: aarch64}]\n",
+                                       &least);
 
     cr_assert(wrong && driver && bare);
     cr_expect(strstr(wrong, "cpus: -3\nmemory: lots\n"));
@@ -44,8 +43,8 @@ Test(filled, what_can_not_be_read_is_refused)
 {
     _cleanup_diags_ struct diags type = DIAGS_INIT, param = DIAGS_INIT;
     _cleanup_free_ char *a = filled("cpus: many\n", &type);
-    _cleanup_free_ char *b = filled("param: {A: x, B: y}\nmounts: [{location: '/{{.Param.A}}'}]\n",
-                                    &param);
+    _cleanup_free_ char *b =
+        filled("param: {A: x, B: y}\nmounts: [{location: '/{{.Param.A}}'}]\n", &param);
 
     cr_expect(!a && !b);
     cr_assert(type.n == 1 && param.n == 1);
@@ -90,8 +89,8 @@ Test(filled, mounts_are_looked_at_on_the_host)
              {"/nothing", "mount-location-missing"},
              {"/file/below", "mount-location-unreadable"}};
     for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
-        _cleanup_free_ char *yaml = xasprintf(WITH_IMAGE("mounts: [{location: %s%s, mountPoint: /m}]\n"),
-                                              dir, t[i].name);
+        _cleanup_free_ char *yaml =
+            xasprintf(WITH_IMAGE("mounts: [{location: %s%s, mountPoint: /m}]\n"), dir, t[i].name);
         _cleanup_config_ struct config c = CONFIG_INIT;
         _cleanup_diags_ struct diags d = DIAGS_INIT;
 

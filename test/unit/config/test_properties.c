@@ -22,7 +22,8 @@ static unsigned for_each_text(const char *dir, const char *suffix, text_fn *fn)
     _cleanup_strv_ struct strv files = STRV_INIT;
     unsigned n = 0;
 
-    cr_assert_eq(dir_list(path, &files, NULL), 0, "no %s: run it by make check or set srcdir", path);
+    cr_assert_eq(dir_list(path, &files, NULL), 0, "no %s: run it by make check or set srcdir",
+                 path);
     for (size_t i = 0; i < files.n; i++) {
         _cleanup_free_ char *file = path_join(path, files.v[i]);
         size_t len = 0;
@@ -137,12 +138,13 @@ Test(config_properties, a_text_may_end_at_any_line)
 
 /* ---- addresses ------------------------------------------------------------------------------- */
 
-/* names/mac-vectors of the conformance cases: {"path": …, "index": …, "machineID": …} → the address,
- * line by line. */
+/* names/mac-vectors of the conformance cases: {"path": …, "index": …, "machineID": …} → the
+ * address, line by line. */
 Test(config_properties, NW_07_addresses_by_machine_and_path)
 {
     _cleanup_free_ char *in_path = source_path("test/golden/conformance/names/mac-vectors.in.json");
-    _cleanup_free_ char *out_path = source_path("test/golden/conformance/names/mac-vectors.out.json");
+    _cleanup_free_ char *out_path =
+        source_path("test/golden/conformance/names/mac-vectors.out.json");
     size_t in_len = 0, out_len = 0;
     _cleanup_free_ char *in_text = file_read(in_path, 1 << 20, &in_len, NULL);
     _cleanup_free_ char *out_text = file_read(out_path, 1 << 20, &out_len, NULL);
