@@ -313,7 +313,11 @@ static const struct {
      "{if: {required: [reverse], properties: {reverse: {const: true}}}, "
      "then: {required: [guestSocket, hostSocket]}}, "
      "{if: {required: [guestIPMustBeZero], properties: {guestIPMustBeZero: {const: true}}}, "
-     "then: {properties: {guestIP: {enum: ['0.0.0.0', '::ffff:0.0.0.0', '', null]}}}}]"},
+     "then: {properties: {guestIP: {enum: ['0.0.0.0', '::ffff:0.0.0.0', '', null]}}}}, "
+     "{if: {required: [guestSocket], properties: {guestSocket: {pattern: '.', type: string}}}, "
+     "then: {properties: {guestPort: {enum: [0, '0', null]}}}}, "
+     "{if: {required: [hostSocket], properties: {hostSocket: {pattern: '.', type: string}}}, "
+     "then: {properties: {hostPort: {enum: [0, '0', null]}}}}]"},
 };
 
 /* A field that only some modes know must not be there in the others. */

@@ -163,6 +163,29 @@ def check_taken(validator):
           (taken, refused, both))
 
 
+def check_command():
+    """Templates that are named are checked, and then unknown fields are errors."""
+    with tempfile.TemporaryDirectory() as tmp:
+        env = dict(os.environ, CIMA_HOME=tmp + "/home", LIMA_HOME=tmp + "/home")
+        for name, text in (("good", "images: [{location: /x}]\n"),
+                           ("unknown", "images: [{location: /x}]\ncpu: 4\n"),
+                           ("value", "images: [{location: /x}]\narch: amd64\n")):
+            with open("%s/%s.yaml" % (tmp, name), "w", encoding="utf-8") as f:
+                f.write(text)
+        for names, status, said in ((["good"], 0, "OK"),
+                                    (["unknown"], 1, "unknown.yaml:2:1: error: unknown field"),
+                                    (["value"], 1, "value.yaml:2:7: error: field `arch`"),
+                                    (["unknown", "good"], 1, "`good.yaml`: OK")):
+            run = subprocess.run([PROGRAM, "generate-jsonschema", "--schemafile", "out.json"] +
+                                 [n + ".yaml" for n in names], env=env, cwd=tmp, check=False,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            told = run.stderr.decode()
+            check(run.returncode == status and said in told and not run.stdout,
+                  "generate-jsonschema %s: %d: %s" % (names, run.returncode, told))
+            with open(tmp + "/out.json", "rb") as f, open(SCHEMA_FILE, "rb") as g:
+                check(f.read() == g.read(), "--schemafile writes the schema")
+
+
 def main():
     with open(SCHEMA_FILE, encoding="utf-8") as f:
         text = f.read()
@@ -172,6 +195,7 @@ def main():
     printed = subprocess.run([PROGRAM, "generate-jsonschema"], check=True, stdout=subprocess.PIPE)
     check(printed.stdout.decode() == text,
           "schemas/cima.schema.json is current: `make update-generated` writes it anew")
+    check_command()
     check_good(validator)
     check_bad(validator)
     check_taken(validator)
