@@ -311,7 +311,8 @@ static void apply_root(struct yaml_apply *a)
         is_blank(a->text, end, yaml_line_end(a->text, end))) {
         yaml_splice_lines(a, from, yaml_region_end(a->text, end, 0), lines);
     } else {
-        yaml_splice(a, root->start, end, xstrdup(""));
+        /* Without the blanks: a tab must not start a line. */
+        yaml_splice(a, root->start, end + strspn(a->text + end, " \t"), xstrdup(""));
         end = yaml_next_line(a->text, end);
         yaml_splice_lines(a, end, end, lines);
     }

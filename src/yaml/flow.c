@@ -57,10 +57,12 @@ static void join(struct joint *j, const char *s, size_t len)
         } else if (j->comment && s[i] == '\n') {
             j->comment = false;
         }
-        /* To the end of a comment at once. */
-        if (s[i] == '#' && (j->out.len == 0 || strchr(" \t\n", j->out.buf[j->out.len - 1]))) {
+        /* To the end of a comment at once. Behind a comma it needs no blank, elsewhere it does. */
+        if (s[i] == '#') {
             size_t n = 0;
 
+            if (j->out.len == 0 || !strchr(" \t\n", j->out.buf[j->out.len - 1]))
+                sbuf_addch(&j->out, ' ');
             while (i + n < len && s[i + n] != '\n')
                 n++;
             sbuf_add(&j->out, s + i, n);
