@@ -363,7 +363,8 @@ check '… a row each' is "$(lines_of)" 3
 succeeds 'list -q' "$cima" list -q
 check '… names' is "$(printf '%s' "$out" | tr '\n' ' ')" 'one slip'
 succeeds 'list --list-fields' "$cima" list --list-fields
-check '… has names' is "$(printf '%s\n' "$out" | sed -n 1,3p | tr '\n' ' ')" 'Name Hostname Status '
+check '… has names' is "$(printf '%s\n' "$out" | sed -n 1,3p | tr '\n' ' ')" \
+    'AdditionalDisks Arch AutoStartedIdentifier '
 for c in '--list-fields --format json' '--list-fields --json'; do
     # shellcheck disable=SC2086 # words
     fails "list $c" 1 "$cima" list $c
@@ -381,7 +382,8 @@ check '… too' says 'No instance matching nix found.'
 succeeds 'list of an empty home' env CIMA_HOME="$scratch/none" "$cima" list
 check '… warns' says 'No instance found. Run `cima create` to create an instance.'
 succeeds 'list --json of an empty home' env CIMA_HOME="$scratch/none" "$cima" list --json
-check '… is silent' is "$out$err" ''
+check '… prints nothing' is "$out" ''
+check '… warns' says 'No instance found.'
 keys=$("$cima" list --json one | sed 's/"config":{.*},"sshAddress"/"config":0,"sshAddress"/' | grep -o '"[A-Za-z]*":' | tr -d '":' | tr '\n' ' ')
 check 'list --json: order' is "$keys" 'name hostname status dir vmType arch cpus memory disk sshConfigFile config sshAddress protected limaVersion HostOS HostArch LimaHome IdentityFile '
 
@@ -397,8 +399,8 @@ if command script -qec true /dev/null >/dev/null 2>&1; then
 else
     printf 'skipped: list on a terminal: no script program\n'
 fi
-fails 'list: a template' 1 "$cima" list --format '{{.Name}}'
-check '… comes later' says 'templates come later'
+succeeds 'list: a template' "$cima" list --format '{{.Name}} {{.Status}}' one
+check '… is filled in' is "$out" 'one Stopped'
 
 # ---- F10: a row for everything ----------------------------------------------------------------------
 # broken NAME REASON: the row is there, with its reason; delete -f works, delete does not.
