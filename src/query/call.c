@@ -51,8 +51,11 @@ static int unknown(struct query_parser *p, const struct call *c)
         return query_fail(p, c->at, "`%s` is defined with another number of arguments than %zu",
                           c->name, c->args.n);
     query_fail(p, c->at, "there is no function `%s`", c->name);
-    if (nearest)
+    if (nearest && c->args.n)
         return query_fail_hint(p, "did you mean `%s`?", nearest);
+    if (nearest)
+        return query_fail_hint(p, "did you mean the key `.%s` or the function `%s`?", c->name,
+                               nearest);
     return c->args.n ? -1
                      : query_fail_hint(p, "a key is written `.%s`, and a text \"%s\"", c->name,
                                        c->name);

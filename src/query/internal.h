@@ -30,7 +30,7 @@ struct query_token {
 
 /* The token at or behind `at`, blanks and comments left out. */
 struct query_token query_lex(const char *text, size_t at);
-/* "`+=`", "the end", "a text", for messages. Caller frees. */
+/* "`+=`", "a text", for messages; not of the end. Caller frees. */
 char *query_token_words(const char *text, const struct query_token *t);
 /* A key may go on here without a quote: letters, digits, _ and everything beyond ASCII. */
 bool query_is_key_char(char c);
@@ -89,7 +89,7 @@ struct query_parser {
 
 /* An error at a place of the expression. */
 int query_fail(struct query_parser *p, size_t at, const char *fmt, ...) PRINTF_FORMAT(3, 4);
-/* "unexpected …, …" at the next token; why may be NULL. */
+/* "unexpected …, …" at the next token, or that nothing comes any more; why may be NULL. */
 int query_unexpected(struct query_parser *p, const char *why);
 /* Adds to the error that was set. */
 int query_fail_hint(struct query_parser *p, const char *fmt, ...) PRINTF_FORMAT(2, 3);

@@ -144,14 +144,8 @@ char *query_token_words(const char *text, const struct query_token *t)
 {
     enum { SHOWN = 40 };
 
-    switch (t->kind) {
-    case QTOK_END:
-        return xstrdup("the end");
-    case QTOK_STRING:
+    if (t->kind == QTOK_STRING)
         return xstrdup("a text");
-    default:
-        break;
-    }
     if ((unsigned char)text[t->at] >= 0x80)
         return xstrdup("this character");
     if (t->len > SHOWN)

@@ -59,9 +59,12 @@ int query_fail_hint(struct query_parser *p, const char *fmt, ...)
 int query_unexpected(struct query_parser *p, const char *why)
 {
     const struct query_token *t = &p->token;
-    _cleanup_free_ char *words = query_token_words(p->text, t);
     const char *refused = NULL;
 
+    if (t->kind == QTOK_END)
+        return query_fail(p, t->at, "the expression ends too early%s%s", why ? ", " : "",
+                          why ? why : "");
+    _cleanup_free_ char *words = query_token_words(p->text, t);
     if (t->kind == QTOK_WORD) {
         _cleanup_free_ char *word = query_token_text(p, 0);
         refused = query_refusal(word);

@@ -51,6 +51,17 @@ const char query_prelude[] =
     "def _q_replace($re; $with): . as $text | reduce match($re; \"g\") as $m ({out: \"\", at: 0};"
     " .out += $text[.at:$m.offset] + ($with | _q_expand($m)) | .at = $m.offset + $m.length)"
     " | .out + $text[.at:];\n"
+    /* jq 1.6 has no end where a match is empty: gsub("^"; "  "). */
+    "def _q_gsub($re; f; $flags): . as $text | reduce match($re; ($flags // \"\") + \"g\") as $m"
+    " ([{out: \"\", at: 0}];"
+    "   (reduce ($m.captures[] | select(.name != null)) as $c ({}; .[$c.name] = $c.string)) as $names"
+    " | [.[] | . as $s | if $m.length == 0 and $m.offset == $s.last then ." /* told twice */
+    "   else ($names | f) as $with | {out: ($s.out + $text[$s.at:$m.offset] + $with),"
+    "     at: ($m.offset + $m.length), last: $m.offset} end])"
+    " | .[] | .out + $text[.at:];\n"
+    "def _q_gsub($re; f): _q_gsub($re; f; \"\");\n"
+    "def _q_sub_flags($re; f; $flags): if ($flags // \"\") | contains(\"g\")"
+    " then _q_gsub($re; f; $flags) else sub($re; f; $flags) end;\n"
     /* The first of equals stays, in its place; jq alone would sort. */
     "def _q_unique_by(f): reduce .[] as $x ({seen: {}, out: []};"
     " ($x | [f] | tojson) as $k | if .seen | has($k) then . else .seen[$k] = true"

@@ -123,6 +123,10 @@ static int died(const struct run_result *run, struct err *err)
         (WTERMSIG(run->status) == SIGXCPU || WTERMSIG(run->status) == SIGKILL))
         return err_set(err, ERR_USAGE, "the expression failed: it takes too long (more than %d s)",
                        QUERY_CPU_SECONDS);
+    if (WIFSIGNALED(run->status) && WTERMSIG(run->status) == SIGSEGV) /* libjq recurses */
+        return err_set(err, ERR_USAGE,
+                       "the expression failed: a value is nested too deeply, or it needs too much "
+                       "memory");
     if (strstr(sbuf_str(&run->err_out), "cannot allocate memory"))
         return err_set(err, ERR_USAGE, "the expression failed: it needs too much memory");
     _cleanup_free_ char *how = wait_status_text(run->status);

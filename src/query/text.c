@@ -70,15 +70,13 @@ static size_t add_unicode(struct sbuf *out, const char *s)
     return 6;
 }
 
-/* The escape at s; returns its length, 0 when it can't be read. An unknown one stays as it is
+/* The escape at s, which is not the last character; returns its length, 0 when it can't be read. An unknown one stays as it is
  * (`"\d"`), as yq has it. */
 static size_t add_escape(struct sbuf *out, const char *s)
 {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-    const char *found = s[1] ? strchr(from, s[1]) : NULL;
+    const char *found = strchr(from, s[1]);
 
-    if (!s[1])
-        return 0;
     if (s[1] == 'u')
         return add_unicode(out, s);
     if (found) {
@@ -138,6 +136,10 @@ int query_read_string(struct query_parser *p, const char *format, struct query_c
 
         if (!p->text[at])
             return query_fail(p, from, "the text that begins here has no end");
+        if (p->text[at] == '\\' && !p->text[at + 1]) {
+            at++;
+            continue;
+        }
         if (p->text[at] == '\\' && p->text[at + 1] == '(') {
             at = read_inner(p, at, &t);
             if (!at)

@@ -115,12 +115,13 @@ Test(query_check, places_and_reasons)
 {
     expect_bad(".cpus = = 4", 9, "column 9: unexpected `=`");
     expect_bad(".cpus = = 4", 9, "\n    .cpus = = 4\n            ^");
-    expect_bad(".cpus =", 8, "unexpected the end, expected a value");
-    expect_bad(".a |\n  .b |= [1", 0, "line 2, column 11: unexpected the end, expected `,` or `]`");
+    expect_bad(".cpus =", 8, "column 8: the expression ends too early, expected a value");
+    expect_bad(".a |\n  .b |= [1", 0, "line 2, column 11: the expression ends too early, expected `,` or `]`");
     expect_bad(".größe = )", 10, "unexpected `)`");
     expect_bad("(.a", 4, "expected `)`");
     expect_bad(".a)", 3, "unexpected `)`");
     expect_bad("\"abc", 1, "has no end");
+    expect_bad("\"abc\\", 1, "has no end");
     expect_bad("\"a\\(.b\"", 7, "expected the `)` of");
     expect_bad("\"\\u12x4\"", 2, "four hexadecimal digits");
     expect_bad(".a = 'x'", 6, "double quotes");
@@ -146,6 +147,8 @@ Test(query_check, places_and_reasons)
     expect_bad("break $x", 7, "no `label $x` around");
     expect_bad("@base65", 1, "there is no format `@base65`");
     expect_bad("selct(.a)", 1, "did you mean `select`?");
+    expect_bad("lenght", 1, "or the function `length`?");
+    expect_bad("status == \"Stopped\"", 1, "did you mean the key `.status` or");
     expect_bad(".a | foo_bar_baz", 6, "a key is written `.foo_bar_baz`");
     expect_bad("test(1; 2; 3)", 1, "`test` takes 1 or 2 arguments, not 3");
     expect_bad("map", 1, "`map` takes 1 argument, not 0");

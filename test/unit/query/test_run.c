@@ -102,6 +102,14 @@ Test(query_run, yq)
         {"{\"a\":\"c.t\"}", ".a == \"c.*\", .a == \"c.t\", \"cxt\" == \"c.*\"", "true true false"},
         {"{\"a\":12}", ".a == \"1*\", .a == \"12\"", "true false"},
         {"\"cat cats\"", "sub(\"cat\", \"dog\"), sub(\"cat\"; \"dog\")", "\"dog dogs\" \"dog cats\""},
+        /* Matches of nothing, where jq 1.6 has no end. */
+        {"\"a\\nb\"", "gsub(\"^\"; \"> \"), gsub(\"$\"; \"!\")", "\"> a\\nb\" \"a\\nb!\""},
+        {"\"aXbx\"", "gsub(\"x\"; \"y\"), gsub(\"x\"; \"y\"; \"i\"), sub(\"x\"; \"y\"; \"ig\"), "
+                     "sub(\"x\"; \"y\"; \"i\"), sub(\"x\"; \"y\"; null)",
+         "\"aXby\" \"ayby\" \"ayby\" \"aybx\" \"aXby\""},
+        {"\"a1b\"", "gsub(\"(?<n>[0-9])|(?<z>z)\"; \"<\\(.n)\\(.z)>\"), [gsub(\"[ab]\"; \"x\", \"y\")], "
+                    "[gsub(\"a\"; empty)], gsub(\"q\"; \"\")",
+         "\"a<1null>b\" [\"x1x\",\"x1y\",\"y1x\",\"y1y\"] [] \"a1b\""},
         {"\"ab12\"", "sub(\"([a-z]+)(?<n>[0-9]+)\", \"${2}-$1-${n}$$\")", "\"12-ab-12$\""},
         {"\"a 1\"", "test(\"\\s\\d\")", "true"},
         {"[3,1,3]", "unique, unique_by(. > 2)", "[3,1] [3,1]"},
@@ -187,4 +195,7 @@ Test(query_run, limits)
     for (size_t i = 0; i < ARRAY_SIZE(endless); i++)
         expect_failure("null", endless[i], "the expression failed: it");
     expect_failure("null", "reduce range(100000) as $i (null; [.])", "nested too deeply");
+#ifndef __SANITIZE_ADDRESS__ /* which tells of the stack in its own words */
+    expect_failure("null", "reduce range(1000000) as $i (null; [.]) | tojson", "nested too deeply");
+#endif
 }
