@@ -85,7 +85,7 @@ const char *args_pos(const struct args *a, size_t i)
 
 /* ---- errors ---------------------------------------------------------------------------------- */
 
-static int hint_help(const struct args *a, struct err *err)
+int args_hint_help(const struct args *a, struct err *err)
 {
     _cleanup_free_ char *words = a->command ? command_words(a->command) : NULL;
 
@@ -108,7 +108,7 @@ static int unknown_long(const struct args *a, const char *name, size_t len, stru
         return err_hint(err, "did you mean `--%s`?", nearest);
     if (!a->command)
         return err_hint(err, "options of a command stand behind its name; see `cima --help`");
-    return hint_help(a, err);
+    return args_hint_help(a, err);
 }
 
 /* The name or alias of a list that the word may be a misspelling of, or NULL. */
@@ -177,7 +177,8 @@ static int bad_value(const struct args *a, const struct cli_option *o, const cha
             n++;
         nearest = str_nearest(value, o->choices, n);
     }
-    return nearest ? err_hint(err, "did you mean `--%s=%s`?", o->name, nearest) : hint_help(a, err);
+    return nearest ? err_hint(err, "did you mean `--%s=%s`?", o->name, nearest)
+                   : args_hint_help(a, err);
 }
 
 /* ---- values ---------------------------------------------------------------------------------- */
@@ -238,7 +239,7 @@ static int value_of(const struct args *a, struct arg_value *v, const char *inlin
         return take_value(a, v, argv[++*at], err);
     words = option_words(v->option);
     err_set(err, ERR_USAGE, "flag needs an argument: %s", words);
-    return hint_help(a, err);
+    return args_hint_help(a, err);
 }
 
 /* ---- words ----------------------------------------------------------------------------------- */
@@ -262,7 +263,7 @@ static int parse_short(struct args *a, int argc, char *const *argv, int *at, str
 
         if (!v) {
             err_set(err, ERR_USAGE, "unknown shorthand flag: '%c' in %s", *p, argv[*at]);
-            return hint_help(a, err);
+            return args_hint_help(a, err);
         }
         if (p[1] == '=')
             return value_of(a, v, p + 2, argc, argv, at, err);
@@ -359,7 +360,7 @@ static int check_positional(const struct args *a, struct err *err)
                 n);
     _cleanup_free_ char *usage = help_usage_line(a->command);
     err_detail(err, usage);
-    return hint_help(a, err);
+    return args_hint_help(a, err);
 }
 
 int args_parse(int argc, char *const *argv, struct args *ret, struct err *err)

@@ -43,5 +43,7 @@ const char *args_str(const struct args *a, const char *name);
 const struct strv *args_all(const struct args *a, const char *name);
 /* Positional argument i, or NULL. */
 const char *args_pos(const struct args *a, size_t i);
+/* Adds the hint to look at the help of the command. Returns -1. */
+int args_hint_help(const struct args *a, struct err *err);
 
 #endif

@@ -111,8 +111,8 @@ static int take_expressions(const struct args *args, const char *option, const c
     for (size_t i = 0; i < all->n; i++) {
         if (query_check(all->v[i], err) < 0)
             return err_wrap(err, "--%s '%s'", option, all->v[i]);
-        if (form)
-            strv_pushf(ret, "select(%s)", all->v[i]);
+        if (form && all->v[i][strspn(all->v[i], " \t\r\n")]) /* it may end in a comment */
+            strv_pushf(ret, "%s(%s\n)", form, all->v[i]);
         else
             strv_push(ret, all->v[i]);
     }

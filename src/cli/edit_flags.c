@@ -66,7 +66,9 @@ int cli_flags_check(const struct args *args, bool *ret_any, struct err *err)
 
     cli_flags_read(args, &flags);
     *ret_any = inst_flags_any(&flags);
-    return inst_flags_check(&flags, err);
+    if (inst_flags_check(&flags, err) == 0)
+        return 0;
+    return err && !err->hint && !err->diags.n ? args_hint_help(args, err) : -1;
 }
 
 /* ---- applying --------------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #include "cli/progress.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 
 /* A standard descriptor that the caller has closed would be taken by the first file we open. It is
@@ -46,6 +47,14 @@ static void print_error(struct err *err)
     fprintf(stderr, "%s\n", text + strlen(message) + (text[strlen(message)] == '\n'));
 }
 
+/* The reader of standard output has gone: errno of the write that noticed may be lost by now. */
+static bool reader_has_gone(void)
+{
+    struct pollfd p = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+    return poll(&p, 1, 0) == 1 && (p.revents & (POLLERR | POLLHUP));
+}
+
 /* Buffered output may fail only now. A reader that went away (`cima list | head -1`) has what it
  * wanted. */
 static int flush_output(int code)
@@ -55,9 +64,11 @@ static int flush_output(int code)
     errno = 0;
     if (fflush(stdout) == 0 && !failed)
         return code;
-    if (errno == EPIPE)
+    int why = errno;
+    if (why == EPIPE || (!why && reader_has_gone()))
         return code;
-    log_msg(LOG_FATAL, "cannot write to standard output: %s", errno ? strerror(errno) : "failed");
+    log_msg(LOG_FATAL, "cannot write to standard output: %s",
+            why ? strerror(why) : "not all of it could be written");
     return code ? code : 1;
 }
 

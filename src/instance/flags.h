@@ -39,7 +39,8 @@ struct inst_flags {
 #define _cleanup_inst_flags_ _cleanup_(inst_flags_release)
 void inst_flags_release(struct inst_flags *f);
 bool inst_flags_any(const struct inst_flags *f);
-/* What can be seen without a YAML: values, conflicts, expressions of --set. ERR_USAGE. */
+/* What can be seen without a YAML: values, conflicts, expressions of --set. ERR_USAGE, with a hint
+ * where there is more to say than what the help says. */
 int inst_flags_check(const struct inst_flags *f, struct err *err);
 
 struct inst_flags_input {

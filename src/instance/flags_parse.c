@@ -13,9 +13,8 @@ int flag_invalid(enum inst_flag flag, const char *value, struct err *err, const 
     va_start(ap, fmt);
     _cleanup_free_ char *why = xvasprintf(fmt, ap);
     va_end(ap);
-    err_set(err, ERR_USAGE, "invalid argument \"%s\" for \"--%s\" flag: %s", value,
-            inst_flag_table[flag].name, why);
-    return err_hint(err, "see `cima create --help`");
+    return err_set(err, ERR_USAGE, "invalid argument \"%s\" for \"--%s\" flag: %s", value,
+                   inst_flag_table[flag].name, why);
 }
 
 /* ---- numbers ---------------------------------------------------------------------------------- */
@@ -158,6 +157,8 @@ static int parse_list(enum inst_flag flag, const char *s, struct strv *ret, stru
 {
     const char *at = *s ? s : NULL;
 
+    if (!at && inst_flag_table[flag].kind == FLAG_IPS)
+        return flag_invalid(flag, s, err, "not an IP address");
     while (at) {
         _cleanup_free_ char *field = csv_field(&at);
 

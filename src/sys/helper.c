@@ -25,7 +25,8 @@ static char *program_dir(void)
 
 static char *try_place(const char *dir, const char *below, const char *name, struct sbuf *tried)
 {
-    _cleanup_free_ char *base = path_join(dir, below), *path = path_join(base, name);
+    _cleanup_free_ char *base = below ? path_join(dir, below) : xstrdup(dir);
+    _cleanup_free_ char *path = path_join(base, name);
     if (access(path, X_OK) == 0)
         return TAKE_PTR(path);
     sbuf_addf(tried, "%s%s", tried->len ? ", " : "", path);
@@ -39,14 +40,14 @@ char *helper_path(const char *name, struct err *err)
     _cleanup_free_ char *dir = program_dir();
     char *found = NULL;
     if (!str_empty(set)) {
-        found = try_place(set, ".", name, &tried);
+        found = try_place(set, NULL, name, &tried);
     } else {
         if (dir)
-            found = try_place(dir, ".", name, &tried);
+            found = try_place(dir, NULL, name, &tried);
         if (!found && dir)
             found = try_place(dir, "../libexec/cima", name, &tried);
         if (!found)
-            found = try_place(LIBEXECDIR, ".", name, &tried);
+            found = try_place(LIBEXECDIR, NULL, name, &tried);
     }
     if (found)
         return found;

@@ -58,6 +58,9 @@ bad 'no expression' 'column 9: unexpected `=`' "$cima" create --set '.cpus = = 4
 bad 'the environment' 'env operations have been disabled' "$cima" edit --set '.message = env(HOME)' mini
 bad 'a file' 'file operations have been disabled' "$cima" edit --set '.message = load_str("/etc/hostname")' mini
 bad 'a flag for creation' 'unknown flag: --arch' "$cima" edit --arch aarch64 mini
+bad 'the hint is for the command' 'hint: see `cima edit --help`' "$cima" edit --cpus four mini
+bad 'a helper program that is missing' "(looked for $scratch/bin/cima-query)" \
+    env CIMA_LIBEXEC="$scratch/bin" "$cima" info --yq .version
 
 # ---- names ------------------------------------------------------------------------------------------
 bad 'start of an unknown name' 'instance `mini` does not exist' "$cima" start mini
@@ -150,6 +153,28 @@ check 'F47 … says so' says 'cannot write to standard output'
 run sh -c "'$cima' start nowhere.yaml 2>&-"
 check 'F47 standard error closed' is "$code" 1
 succeeds 'F47 a reader that goes away' sh -c "'$cima' help | head -c 1"
+# gone COMMAND...: its code, where nobody reads its output any more.
+gone() {
+    {
+        until [ -e closed ]; do sleep 0.1; done
+        "$@"
+        echo "$?" >code_of
+    } 2>err_of | {
+        exec <&-
+        : >closed
+    }
+    # The pipeline is over when its last part is, or all parts: that depends on the shell.
+    until [ -s code_of ]; do sleep 0.1; done
+    is "$(cat code_of err_of)" 0
+    rm -f closed code_of err_of
+}
+mkdir -p "$CIMA_HOME/fine" && chmod 700 "$CIMA_HOME"
+printf 'images:\n- location: /x.img\n' >"$CIMA_HOME/fine/lima.yaml"
+for c in help info list 'list --json'; do
+    # shellcheck disable=SC2086 # words
+    check "F47 $c for a reader that has gone" gone "$cima" $c
+done
+rm -r "$CIMA_HOME/fine"
 succeeds 'F47 without TERM' env -u TERM "$cima" list
 fails 'a full disk behind standard output' 1 sh -c "'$cima' help >/dev/full"
 

@@ -167,6 +167,7 @@ Test(flags, lists)
     expect_values("dns", WORDS("1.1.1.256"), "not an IP address");
     expect_values("dns", WORDS("fe80::1%eth0"), "not an IP address");
     expect_values("dns", WORDS("1.1.1.1,"), "not an IP address");
+    expect_values("dns", WORDS(""), "not an IP address");
 }
 
 /* ---- each flag -------------------------------------------------------------------------------- */
