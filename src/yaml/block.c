@@ -83,18 +83,23 @@ static const struct yaml_node *last_to_stay(const struct yaml_apply *a,
     return node;
 }
 
-/* Where the lines of an entry that goes end. Blank lines behind it would become part of a block
- * scalar in front of it that keeps all of them. */
-static size_t cut_end(const struct block *b, size_t i)
+/* Is the line above this one blank, or is there none? */
+static bool is_blank_above(const char *text, size_t line)
+{
+    return line == yaml_line_start(text, 0) || is_blank_line(text, yaml_line_start(text, line - 1));
+}
+
+/* Where the lines of an entry that goes end; stays: the value of the last one in front of it that
+ * does not go. Blank lines behind it would become part of a block scalar that keeps all of them;
+ * where there are some in front of it, too, those are enough. */
+static size_t cut_end(const struct block *b, size_t i, const struct yaml_node *stays)
 {
     const char *text = b->a->text;
     size_t end = yaml_region_end(text, b->v[i].end, b->col);
-    const struct yaml_node *last;
+    const struct yaml_node *last = stays ? last_to_stay(b->a, stays) : NULL;
 
-    while (i > 0 && yaml_is_removed(b->a, b->v[i - 1].value))
-        i--;
-    last = i > 0 ? last_to_stay(b->a, b->v[i - 1].value) : NULL;
-    if (last && yaml_is_block_scalar(last) && yaml_keeps_breaks(text, last))
+    if (is_blank_above(text, lead_start(b, i)) ||
+        (last && yaml_is_block_scalar(last) && yaml_keeps_breaks(text, last)))
         while (is_blank_line(text, end))
             end = yaml_next_line(text, end);
     return end;
@@ -243,6 +248,7 @@ void yaml_apply_block(struct yaml_apply *a, const struct yaml_node *node)
 {
     struct block b = {.a = a, .node = node};
     const struct yaml_change *const *add;
+    const struct yaml_node *stays = NULL;
     size_t n_add, i = 0, end;
     char *lines;
 
@@ -261,9 +267,11 @@ void yaml_apply_block(struct yaml_apply *a, const struct yaml_node *node)
             yaml_splice_lines(a, end, end, lines);
         }
         if (yaml_is_removed(a, b.v[i].value))
-            yaml_splice_lines(a, lead_start(&b, i), cut_end(&b, i), xstrdup(""));
+            yaml_splice_lines(a, lead_start(&b, i), cut_end(&b, i, stays), xstrdup(""));
         else
             change_entry(&b, &b.v[i]);
+        if (!yaml_is_removed(a, b.v[i].value))
+            stays = b.v[i].value;
     }
     lines = take_additions(&b, &add, &n_add, b.n);
     if (lines) {

@@ -161,6 +161,30 @@ Test(yaml_patch, whole_documents)
     patched("null", "\"x\"", "x\n");
 }
 
+/* What goes takes the blank lines behind it along where there are some in front of it. */
+Test(yaml_patch, blank_lines)
+{
+    patched("# file\n\nbase: x\n\n# c\nc: 1\n", "{\"c\":1}", "# file\n\n# c\nc: 1\n");
+    patched("base: x\n\nc: 1\n", "{\"c\":1}", "c: 1\n");
+    patched("a: 1\n\nb: 2\n\n\nc: 3\n\nd: 4\n", "{\"a\":1,\"d\":4}", "a: 1\n\nd: 4\n");
+    patched("a: 1\nb: 2\n\nc: 3\n", "{\"a\":1,\"c\":3}", "a: 1\n\nc: 3\n");
+    patched("l:\n- 1\r\n\r\n- 2\r\n\r\n- 3\r\n", "{\"l\":[1,3]}", "l:\n- 1\r\n\r\n- 3\r\n");
+    patched("a:\n  x: 1\n\n  y: 2\n\nb: 3\n", "{\"a\":{\"x\":1},\"b\":3}",
+            "a:\n  x: 1\n\nb: 3\n");
+}
+
+/* The work must not grow with the square of what goes: this is 0.1 s, or minutes. */
+Test(yaml_patch, most_of_a_large_mapping, .timeout = 120)
+{
+    enum { KEYS = 90000 };
+    struct sbuf text = SBUF_INIT;
+
+    for (int i = 0; i < KEYS; i++)
+        sbuf_addf(&text, "k%d: %d\n", i, i);
+    patched(sbuf_str(&text), "{\"k7\":7}", "k7: 7\n");
+    sbuf_release(&text);
+}
+
 /* Texts are taken over with their comments; anchors and aliases of the other text are not. */
 Test(yaml_patch, from_yaml)
 {
