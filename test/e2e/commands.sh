@@ -176,7 +176,15 @@ fails 'edit of nothing' 1 env EDITOR=true "$cima" edit nix
 check '… says so' says 'instance `nix` does not exist'
 fails 'edit of a missing file' 1 env EDITOR=true "$cima" edit nix.yaml
 check '… says so' says "cannot read 'nix.yaml'"
-fails 'edit: flags come later' 1 "$cima" edit --cpus 4 one
+succeeds 'edit: by a flag' "$cima" edit --cpus 4 one
+sed 's/^cpus: 1/cpus: 4/' before.yaml >want.yaml
+check '… changes its value and nothing else' same "$yaml" want.yaml
+succeeds 'edit: by a flag that says what is there' "$cima" edit --cpus 4 one
+check '… says so' says 'No changes made to the instance'
+fails 'edit: by a flag that makes it bad' 1 "$cima" edit --set '.memory = "lots"' one
+check '… says where' says 'lima.REJECTED.yaml:5:9'
+check '… the file is as it was' same "$yaml" want.yaml
+rm -f lima.REJECTED.yaml
 check 'S04 edit: no copies are left' no_copies
 
 # Ctrl-C reaches the whole process group; the editor decides what it means.
@@ -386,6 +394,11 @@ check '… prints nothing' is "$out" ''
 check '… warns' says 'No instance found.'
 keys=$("$cima" list --json one | sed 's/"config":{.*},"sshAddress"/"config":0,"sshAddress"/' | grep -o '"[A-Za-z]*":' | tr -d '":' | tr '\n' ' ')
 check 'list --json: order' is "$keys" 'name hostname status dir vmType arch cpus memory disk sshConfigFile config sshAddress protected limaVersion HostOS HostArch LimaHome IdentityFile '
+
+succeeds 'list --filter' "$cima" list -q --filter '.status == "Stopped" # all of them' --filter ' '
+check '… may have a comment' is "$(printf '%s' "$out" | tr '\n' ' ')" 'one slip'
+fails 'list --filter as in a shell' 1 "$cima" list --filter 'status=Stopped'
+check '… tells how a key is written' says 'did you mean the key `.status` or'
 
 if command script -qec true /dev/null >/dev/null 2>&1; then
     # at COLUMNS WORDS: the head of the table in a terminal of that width.
