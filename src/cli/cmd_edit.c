@@ -178,7 +178,7 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
 }
 
 static const struct cli_positional positional[] = {
-    {"INST|FILE.yaml", VALUE_INSTANCE_OR_TEMPLATE, 1, 1},
+    {"INST|FILE.yaml", VALUE_INSTANCE_OR_FILE, 1, 1},
     {NULL, VALUE_TEXT, 0, 0},
 };
 

@@ -16,7 +16,7 @@ enum value_kind {
     VALUE_FILE,
     VALUE_DIR,
     VALUE_INSTANCE,
-    VALUE_STOPPED_INSTANCE,
+    VALUE_INSTANCE_OR_FILE,
     VALUE_TEMPLATE, /* a YAML file, or "-" */
     VALUE_INSTANCE_OR_TEMPLATE,
     VALUE_COMMAND, /* a name of the command table */

@@ -6,7 +6,7 @@ static const char *const value_kind_names[] = {
     [VALUE_BOOL] = "bool",         [VALUE_TEXT] = "text",
     [VALUE_ENUM] = "enum",         [VALUE_DURATION] = "duration",
     [VALUE_FILE] = "file",         [VALUE_DIR] = "directory",
-    [VALUE_INSTANCE] = "instance", [VALUE_STOPPED_INSTANCE] = "stopped instance",
+    [VALUE_INSTANCE] = "instance", [VALUE_INSTANCE_OR_FILE] = "instance or file",
     [VALUE_TEMPLATE] = "template", [VALUE_INSTANCE_OR_TEMPLATE] = "instance or template",
     [VALUE_COMMAND] = "command",
 };

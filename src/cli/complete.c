@@ -152,8 +152,29 @@ static void add_templates(struct line *l, const char *typed, const char *before)
     template_list_free(list, n);
 }
 
-static void add_values(struct line *l, enum value_kind kind, const char *const *choices,
-                       const char *typed, const char *before)
+/* What texts often are, by the name of the option or the argument; others may be good too. */
+static const struct {
+    const char *name, *words[7];
+} common[] = {
+    {"SHELL", {"bash", "zsh", "fish", NULL}},
+    {"arch", {"x86_64", "aarch64", "armv7l", "ppc64le", "riscv64", "s390x", NULL}},
+    {"audio-interface", {"hda", "virtio", NULL}},
+    {"containerd", {"user", "system", "user+system", "none", NULL}},
+    {"format", {"table", "json", "yaml", NULL}},
+    {"mount-type", {"reverse-sshfs", "9p", "virtiofs", NULL}},
+    {"network", {"lima:user-v2", NULL}},
+    {"vm-type", {"qemu", NULL}},
+};
+
+static void add_common(struct line *l, const char *name, const char *typed, const char *before)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(common); i++)
+        for (const char *const *w = common[i].words; streq(common[i].name, name) && *w; w++)
+            add(l, typed, before, *w, NULL);
+}
+
+static void add_values(struct line *l, enum value_kind kind, const char *name,
+                       const char *const *choices, const char *typed, const char *before)
 {
     static const char *const truth[] = {"true", "false", NULL};
 
@@ -162,6 +183,9 @@ static void add_values(struct line *l, enum value_kind kind, const char *const *
     case VALUE_ENUM:
         for (const char *const *c = kind == VALUE_BOOL ? truth : choices; c && *c; c++)
             add(l, typed, before, *c, NULL);
+        break;
+    case VALUE_TEXT:
+        add_common(l, name, typed, before);
         break;
     case VALUE_FILE:
         l->out->files = COMPLETE_FILES;
@@ -173,8 +197,11 @@ static void add_values(struct line *l, enum value_kind kind, const char *const *
         add_instances(l, typed, before);
         add_templates(l, typed, before);
         break;
+    case VALUE_INSTANCE_OR_FILE:
+        l->out->files = COMPLETE_FILES;
+        add_instances(l, typed, before);
+        break;
     case VALUE_INSTANCE:
-    case VALUE_STOPPED_INSTANCE:
         add_instances(l, typed, before);
         break;
     case VALUE_TEMPLATE:
@@ -183,7 +210,7 @@ static void add_values(struct line *l, enum value_kind kind, const char *const *
     case VALUE_COMMAND:
         add_commands(l, typed, commands);
         break;
-    default: /* texts and numbers, of which nothing is known */
+    default: /* of which nothing is known */
         break;
     }
 }
@@ -207,7 +234,7 @@ static void add_options(struct line *l, const char *typed)
         _cleanup_free_ char *before = xstrndup(typed, (size_t)(equals - typed) + 1);
 
         if (o)
-            add_values(l, o->kind, o->choices, typed, before);
+            add_values(l, o->kind, o->name, o->choices, typed, before);
         return;
     }
     for (const struct cli_option *const *list = option_lists(l); *list; list++)
@@ -223,7 +250,7 @@ static void add_positional(struct line *l, const char *typed)
 
     for (; p && p->name; p++) {
         if (!p->max || at < p->max) {
-            add_values(l, p->kind, NULL, typed, "");
+            add_values(l, p->kind, p->name, NULL, typed, "");
             return;
         }
         at -= p->max;
@@ -238,7 +265,7 @@ void complete(struct cli *cli, const struct strv *words, struct completion *ret)
     for (size_t i = 0; i + 1 < words->n; i++)
         read_word(&l, words->v[i]);
     if (l.awaited)
-        add_values(&l, l.awaited->kind, l.awaited->choices, typed, "");
+        add_values(&l, l.awaited->kind, l.awaited->name, l.awaited->choices, typed, "");
     else if (!l.options_end && str_starts(typed, "--"))
         add_options(&l, typed);
     else if (!l.options_end && streq(typed, "-"))

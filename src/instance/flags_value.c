@@ -47,6 +47,14 @@ static char *hide_large_numbers(const char *json)
 
 /* ---- from and to the text --------------------------------------------------------------------- */
 
+static void hint_mend(const struct inst_flags_input *in, struct err *err)
+{
+    if (*in->name == '<') /* <stdin> */
+        err_hint(err, "mend it first");
+    else
+        err_hint(err, "mend the file first; `cima validate %s` checks it", in->name);
+}
+
 static struct yaml_doc *parse_text(const struct inst_flags_input *in, struct err *err)
 {
     _cleanup_diags_ struct diags problems = DIAGS_INIT;
@@ -57,6 +65,7 @@ static struct yaml_doc *parse_text(const struct inst_flags_input *in, struct err
     err_set(err, ERR_CONFIG, "'%s' is not valid: 1 problem", in->name);
     err->diags = problems;
     problems = (struct diags)DIAGS_INIT;
+    hint_mend(in, err);
     return NULL;
 }
 
@@ -73,6 +82,7 @@ struct json *value_of_text(const struct inst_flags_input *in, struct err *err)
     if (yaml_doc_root(doc)->type != YAML_MAP) {
         err_set(err, ERR_CONFIG, "'%s' is not valid: it is %s, expected a mapping", in->name,
                 yaml_describe(yaml_doc_root(doc)));
+        hint_mend(in, err);
         return NULL;
     }
     return json_parse(text, strlen(text), in->name, err);

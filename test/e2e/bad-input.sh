@@ -117,6 +117,11 @@ check '… the line' says 'memory: lots'
 check '… a caret' says '        ^'
 check '… a slip is a warning' says 'wrong.yaml:4:1'
 check '… with the likely field' says 'did you mean `cpus`?'
+printf 'cpus: [\n' >broken.yaml
+printf -- '- cpus\n' >list.yaml
+bad 'flags for no YAML' 'broken.yaml:2:1' "$cima" create --cpus 2 broken.yaml
+bad 'the same for edit' 'broken.yaml` checks it' "$cima" edit --cpus 2 ./broken.yaml
+bad 'flags for a list' 'it is a list, expected a mapping' "$cima" create --cpus 2 list.yaml
 bad 'validate of it' 'failed to validate YAML file `wrong.yaml`' "$cima" validate wrong.yaml
 run sh -c "'$cima' create --name x - <wrong.yaml"
 check 'from standard input: the same' says '<stdin>:5:9'

@@ -155,6 +155,16 @@ def main():
         check(kind == "words" and found == ["alpha", "beta.x"], "what can be stopped: %s" % found)
         kind, found = words(program, env, "--log-format", "")
         check(kind == "words" and found == ["text", "json"], "values: %s" % found)
+        kind, found = words(program, env, "edit", "")
+        check(kind == "files" and found == ["alpha", "beta.x"],
+              "what can be edited: %s %s" % (kind, found))
+        for typed, wanted in ((["completion", ""], ["bash", "zsh", "fish"]),
+                              (["create", "--arch", "a"], ["aarch64", "armv7l"]),
+                              (["create", "--containerd", "u"], ["user", "user+system"]),
+                              (["edit", "--mount-type=v"], ["--mount-type=virtiofs"]),
+                              (["list", "-f", ""], ["table", "json", "yaml"])):
+            kind, found = words(program, env, *typed)
+            check(kind == "words" and found == wanted, "values of %s: %s" % (typed, found))
         kind, found = words(program, env, "generate-doc", "")
         check(kind == "dirs" and not found, "directories: %s %s" % (kind, found))
         env["CIMA_HOME"] = env["LIMA_HOME"] = tmp + "/nothing"
