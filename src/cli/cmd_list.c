@@ -219,8 +219,12 @@ static int print_object(const struct request *r, const struct json *o, const cha
         const struct tmpl_input in = {o, inst_shape(), TMPL_FOLD_CASE};
 
         text = tmpl_run(r->template_, &in, NULL, err);
-        if (!text)
+        if (!text) {
+            if (err && !err->hint)
+                err_hint(err, "`cima list --list-fields` has the names of the fields, `cima list "
+                              "--format yaml` what is in them");
             return err_wrap(err, "cannot list instance '%s'", name);
+        }
         puts(text);
     } else if (r->format == LIST_YAML) {
         tmpl_add_yaml(&out, o);

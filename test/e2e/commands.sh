@@ -414,6 +414,9 @@ else
 fi
 succeeds 'list: a template' "$cima" list --format '{{.Name}} {{.Status}}' one
 check '… is filled in' is "$out" 'one Stopped'
+fails 'list: a template with a field that is not there' 1 "$cima" list --format '{{.Config.Colour}}' one
+check '… says so' says '1:3: can'"'"'t evaluate field `.Config.Colour`'
+check '… and where to look' says 'hint: `cima list --list-fields`'
 
 # ---- F10: a row for everything ----------------------------------------------------------------------
 # broken NAME REASON: the row is there, with its reason; delete -f works, delete does not.
