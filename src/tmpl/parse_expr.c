@@ -256,8 +256,19 @@ static int parse_variable(struct tmpl_parser *p, struct tmpl_expr *e)
     return err_hint(p->err, "a variable is made with {{%s := …}}", e->text);
 }
 
+/* Values stand behind the word, or come through a pipe: it can't be meant for a field. */
+static bool has_values(const struct tmpl_parser *p, size_t start)
+{
+    const char *behind = p->s + p->pos + strspn(p->s + p->pos, " \t\r\n");
+
+    while (start && strchr(" \t\r\n", p->s[start - 1]))
+        start--;
+    return (start && p->s[start - 1] == '|') || !(!*behind || strchr("|})-", *behind));
+}
+
 static int unknown_function(struct tmpl_parser *p, size_t pos, const char *name)
 {
+    bool values = has_values(p, pos);
     const char **names = xcalloc(tmpl_n_functions, sizeof(*names));
 
     for (size_t i = 0; i < tmpl_n_functions; i++)
@@ -265,8 +276,13 @@ static int unknown_function(struct tmpl_parser *p, size_t pos, const char *name)
     const char *near = str_nearest(name, names, tmpl_n_functions);
 
     tmpl_parse_fail(p, pos, "function `%s` not defined", name);
-    if (near)
+    if (near && values)
         err_hint(p->err, "did you mean `%s`?", near);
+    else if (near)
+        err_hint(p->err, "did you mean the field `.%s` or the function `%s`?", name, near);
+    else if (values)
+        err_hint(p->err, "there are Go's functions, such as printf, index and len, and json, yaml, "
+                         "indent, missing");
     else
         err_hint(p->err, "a field is written with a point in front: `.%s`", name);
     free(names);
