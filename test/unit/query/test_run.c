@@ -189,11 +189,13 @@ Test(query_run, failures_are_told)
  * that need no other are named. */
 Test(query_run, limits)
 {
-    static const char *const endless[] = {"[range(1e9)] | length", "def f: [f]; f", "repeat(.)",
-                                          "reduce range(40) as $i (\"aaaaaaaa\"; . + .) | length"};
+    static const char *const endless[] = {"[range(1e9)] | length", "def f: [f]; f", "repeat(.)"};
 
     for (size_t i = 0; i < ARRAY_SIZE(endless); i++)
         expect_failure("null", endless[i], "the expression failed: it");
+    /* A limit of ours, or jq's on texts. */
+    expect_failure("null", "reduce range(40) as $i (\"aaaaaaaa\"; . + .) | length",
+                   "the expression failed: ");
     expect_failure("null", "reduce range(100000) as $i (null; [.])", "nested too deeply");
 #ifndef __SANITIZE_ADDRESS__ /* which tells of the stack in its own words */
     expect_failure("null", "reduce range(1000000) as $i (null; [.]) | tojson", "nested too deeply");
