@@ -243,7 +243,7 @@ static int keep_images(struct flag_job *j, enum inst_flag flag, const char *key,
         err_set(err, ERR_USAGE, "flag `--%s`: no entry of `images` has the %s `%s`", name, key,
                 value);
         return others.n ? err_hint(err, "there is: %s", words)
-                        : err_hint(err, "no entry of `images` has a %s at all", key);
+                        : err_hint(err, "no entry of `images` says its %s", key);
     }
     if (json_len(list) < json_len(old))
         json_set(j->root, "images", TAKE_PTR(list));
