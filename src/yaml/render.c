@@ -268,12 +268,19 @@ static bool has_style(const struct yaml_doc *doc)
     return !root->flow && !(root->type == YAML_SCALAR && root->style == YAML_DOUBLE);
 }
 
+/* At the start of a line, as a whole document stands, "--- x" would begin another one. */
+static bool may_be_marker(const struct yaml_node *node, const struct yaml_spot *spot)
+{
+    return spot->root && node->type == YAML_SCALAR && node->style == YAML_PLAIN;
+}
+
 void yaml_render_value(struct sbuf *out, const struct yaml_doc *from, const struct yaml_node *node,
                        const struct yaml_spot *spot)
 {
     if (spot->flow)
         render_flow(out, node, spot);
-    else if (has_style(from) && yaml_copy_value(out, from, node, spot))
+    else if (has_style(from) && !may_be_marker(node, spot) &&
+             yaml_copy_value(out, from, node, spot))
         return;
     else if (node->type == YAML_SCALAR)
         render_scalar(out, node, spot);
