@@ -60,6 +60,28 @@ void sbuf_addch(struct sbuf *s, char c)
     sbuf_add(s, &c, 1);
 }
 
+void sbuf_add_utf8(struct sbuf *s, uint32_t c)
+{
+    if (c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
+        c = 0xfffd;
+    if (c < 0x80) {
+        sbuf_addch(s, (char)c);
+        return;
+    }
+    if (c < 0x800) {
+        sbuf_addch(s, (char)(0xc0 | c >> 6));
+    } else {
+        if (c < 0x10000) {
+            sbuf_addch(s, (char)(0xe0 | c >> 12));
+        } else {
+            sbuf_addch(s, (char)(0xf0 | c >> 18));
+            sbuf_addch(s, (char)(0x80 | (c >> 12 & 0x3f)));
+        }
+        sbuf_addch(s, (char)(0x80 | (c >> 6 & 0x3f)));
+    }
+    sbuf_addch(s, (char)(0x80 | (c & 0x3f)));
+}
+
 void sbuf_vaddf(struct sbuf *s, const char *fmt, va_list ap)
 {
     va_list again;

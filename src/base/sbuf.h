@@ -20,6 +20,8 @@ void sbuf_clear(struct sbuf *s);
 void sbuf_add(struct sbuf *s, const void *data, size_t len);
 void sbuf_addstr(struct sbuf *s, const char *str);
 void sbuf_addch(struct sbuf *s, char c);
+/* A character as UTF-8; what is none (half a surrogate pair, beyond U+10FFFF) as U+FFFD. */
+void sbuf_add_utf8(struct sbuf *s, uint32_t c);
 void sbuf_addf(struct sbuf *s, const char *fmt, ...) PRINTF_FORMAT(2, 3);
 void sbuf_vaddf(struct sbuf *s, const char *fmt, va_list ap) PRINTF_FORMAT(2, 0);
 /* Room for `extra` more bytes behind len; the caller writes there and then calls sbuf_grown. */

@@ -37,7 +37,7 @@ static char *hide_large_numbers(const char *json)
         }
         _cleanup_free_ char *word = xstrndup(c, n ? n : 1);
         if (*c != '"' && n && strpbrk(word, "0123456789") && is_too_large(word))
-            sbuf_addf(&out, "\"\\u0001%s%s\"", NUMBER_MARK + 1, word);
+            sbuf_addf(&out, "\"\\u0001%s%s\"", &NUMBER_MARK[1], word);
         else
             sbuf_addstr(&out, word);
         c += n ? n : 1;

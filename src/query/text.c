@@ -19,27 +19,6 @@ void query_add_quoted(struct sbuf *out, const char *text, size_t len)
     sbuf_addch(out, '"');
 }
 
-static void add_utf8(struct sbuf *out, uint32_t c)
-{
-    if (c >= 0xd800 && c < 0xe000)
-        c = 0xfffd; /* half a pair */
-    if (c < 0x80) {
-        sbuf_addch(out, (char)c);
-    } else if (c < 0x800) {
-        sbuf_addch(out, (char)(0xc0 | c >> 6));
-        sbuf_addch(out, (char)(0x80 | (c & 0x3f)));
-    } else if (c < 0x10000) {
-        sbuf_addch(out, (char)(0xe0 | c >> 12));
-        sbuf_addch(out, (char)(0x80 | (c >> 6 & 0x3f)));
-        sbuf_addch(out, (char)(0x80 | (c & 0x3f)));
-    } else {
-        sbuf_addch(out, (char)(0xf0 | c >> 18));
-        sbuf_addch(out, (char)(0x80 | (c >> 12 & 0x3f)));
-        sbuf_addch(out, (char)(0x80 | (c >> 6 & 0x3f)));
-        sbuf_addch(out, (char)(0x80 | (c & 0x3f)));
-    }
-}
-
 /* The four digits of \uXXXX; false when they are none. */
 static bool four_digits(const char *s, uint32_t *ret)
 {
@@ -63,10 +42,10 @@ static size_t add_unicode(struct sbuf *out, const char *s)
         return 0;
     if (c >= 0xd800 && c < 0xdc00 && s[6] == '\\' && s[7] == 'u' && four_digits(s + 8, &low) &&
         low >= 0xdc00 && low < 0xe000) {
-        add_utf8(out, 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00));
+        sbuf_add_utf8(out, 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00));
         return 12;
     }
-    add_utf8(out, c);
+    sbuf_add_utf8(out, c);
     return 6;
 }
 

@@ -197,25 +197,8 @@ static void add_int(struct sbuf *out, const struct verb *verb, int64_t number)
 
 static void add_character(struct sbuf *out, int64_t number)
 {
-    uint32_t c = number < 0 || number > 0x10ffff || (number >= 0xd800 && number <= 0xdfff)
-                     ? 0xfffd : (uint32_t)number;
-
-    if (c < 0x80) {
-        if (c)
-            sbuf_addch(out, (char)c);
-    } else if (c < 0x800) {
-        sbuf_addch(out, (char)(0xc0 | c >> 6));
-        sbuf_addch(out, (char)(0x80 | (c & 0x3f)));
-    } else if (c < 0x10000) {
-        sbuf_addch(out, (char)(0xe0 | c >> 12));
-        sbuf_addch(out, (char)(0x80 | (c >> 6 & 0x3f)));
-        sbuf_addch(out, (char)(0x80 | (c & 0x3f)));
-    } else {
-        sbuf_addch(out, (char)(0xf0 | c >> 18));
-        sbuf_addch(out, (char)(0x80 | (c >> 12 & 0x3f)));
-        sbuf_addch(out, (char)(0x80 | (c >> 6 & 0x3f)));
-        sbuf_addch(out, (char)(0x80 | (c & 0x3f)));
-    }
+    if (number) /* a text ends at NUL */
+        sbuf_add_utf8(out, number < 0 || number > UINT32_MAX ? UINT32_MAX : (uint32_t)number);
 }
 
 static void format_int(struct sbuf *out, const struct verb *verb, const struct tmpl_value *v)

@@ -10,26 +10,6 @@
 
 /* ---- texts ------------------------------------------------------------------------------------- */
 
-static void add_utf8(struct sbuf *out, uint32_t c)
-{
-    if (c < 0x80) {
-        sbuf_addch(out, (char)c);
-        return;
-    }
-    if (c < 0x800) {
-        sbuf_addch(out, (char)(0xc0 | c >> 6));
-    } else {
-        if (c < 0x10000) {
-            sbuf_addch(out, (char)(0xe0 | c >> 12));
-        } else {
-            sbuf_addch(out, (char)(0xf0 | c >> 18));
-            sbuf_addch(out, (char)(0x80 | (c >> 12 & 0x3f)));
-        }
-        sbuf_addch(out, (char)(0x80 | (c >> 6 & 0x3f)));
-    }
-    sbuf_addch(out, (char)(0x80 | (c & 0x3f)));
-}
-
 /* `digits` digits at the place. */
 static int read_digits(struct tmpl_parser *p, size_t digits, unsigned base, uint32_t *ret)
 {
@@ -87,7 +67,7 @@ static int read_escape(struct tmpl_parser *p, char quote, struct sbuf *out, uint
     if (byte)
         sbuf_addch(out, (char)v);
     else
-        add_utf8(out, v);
+        sbuf_add_utf8(out, v);
     return 0;
 }
 

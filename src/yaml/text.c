@@ -3,25 +3,6 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 
-static void add_utf8(struct sbuf *out, uint32_t c)
-{
-    if (c < 0x80) {
-        sbuf_addch(out, (char)c);
-    } else if (c < 0x800) {
-        sbuf_addch(out, (char)(0xc0 | c >> 6));
-        sbuf_addch(out, (char)(0x80 | (c & 0x3f)));
-    } else if (c < 0x10000) {
-        sbuf_addch(out, (char)(0xe0 | c >> 12));
-        sbuf_addch(out, (char)(0x80 | (c >> 6 & 0x3f)));
-        sbuf_addch(out, (char)(0x80 | (c & 0x3f)));
-    } else {
-        sbuf_addch(out, (char)(0xf0 | c >> 18));
-        sbuf_addch(out, (char)(0x80 | (c >> 12 & 0x3f)));
-        sbuf_addch(out, (char)(0x80 | (c >> 6 & 0x3f)));
-        sbuf_addch(out, (char)(0x80 | (c & 0x3f)));
-    }
-}
-
 static uint32_t utf16_unit(const char *s, bool big)
 {
     unsigned char a = (unsigned char)s[0], b = (unsigned char)s[1];
@@ -45,10 +26,10 @@ static void recode_utf16(struct sbuf *out, const char *s, size_t len, bool big)
                 c = 0xffff;
             }
         }
-        add_utf8(out, c);
+        sbuf_add_utf8(out, c);
     }
     if (len % 2)
-        add_utf8(out, 0xffff);
+        sbuf_add_utf8(out, 0xffff);
 }
 
 static bool yaml_allows(uint32_t c)

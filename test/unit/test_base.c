@@ -10,6 +10,27 @@
 
 /* ---- memory, macros --------------------------------------------------------------------- */
 
+Test(sbuf, characters_as_utf8_and_back)
+{
+    static const uint32_t chars[] = {1, 0x7f, 0x80, 0x7ff, 0x800, 0xd7ff, 0xe000, 0xffff, 0x10000, 0x10ffff};
+
+    for (size_t i = 0; i < ARRAY_SIZE(chars); i++) {
+        _cleanup_sbuf_ struct sbuf s = SBUF_INIT;
+        uint32_t c = 0;
+
+        sbuf_add_utf8(&s, chars[i]);
+        cr_expect_eq(utf8_decode(sbuf_str(&s), s.len, &c), s.len, "%x", chars[i]);
+        cr_expect_eq(c, chars[i]);
+    }
+    static const uint32_t none[] = {0xd800, 0xdfff, 0x110000, UINT32_MAX};
+    for (size_t i = 0; i < ARRAY_SIZE(none); i++) {
+        _cleanup_sbuf_ struct sbuf s = SBUF_INIT;
+
+        sbuf_add_utf8(&s, none[i]);
+        cr_expect_str_eq(sbuf_str(&s), "\xef\xbf\xbd");
+    }
+}
+
 Test(mem, impossible_size_aborts, .signal = SIGABRT)
 {
     close(STDERR_FILENO); /* the line it prints belongs to no test log */
