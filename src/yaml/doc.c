@@ -99,11 +99,14 @@ static int on_parser_error(struct builder *b, const yaml_parser_t *p)
 /* After the first document: what follows it is read by nobody, which its author should know. A
  * mistake in there is one more reason, not another problem; but what has neither `---` nor `...`
  * in front belongs to this document and is wrong. */
-static int warn_of_more(struct builder *b, yaml_parser_t *parser, bool ended)
+static int warn_of_more(struct builder *b, yaml_parser_t *parser, yaml_mark_t end, bool ended)
 {
     yaml_event_t ev;
     yaml_mark_t at;
 
+    if (!ended && end.line < b->doc->text.n_lines &&
+        b->doc->text.s[b->doc->text.lines[end.line]] == '%')
+        return yaml_fail_at(b, end.line, 0, "a directive needs a line `...` in front of it");
     if (yaml_parser_parse(parser, &ev)) {
         bool more = ev.type == YAML_DOCUMENT_START_EVENT;
 
@@ -149,10 +152,11 @@ static int read_events(struct builder *b)
         }
         bool end = ev.type == YAML_DOCUMENT_END_EVENT;
         bool ended = end && !ev.data.document_end.implicit;
+        yaml_mark_t at = ev.start_mark;
         r = yaml_take_event(b, &ev);
         yaml_event_delete(&ev);
         if (end)
-            r = warn_of_more(b, &parser, ended);
+            r = warn_of_more(b, &parser, at, ended);
     }
     yaml_parser_delete(&parser);
     while (b->depth) {

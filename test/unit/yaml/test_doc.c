@@ -130,6 +130,7 @@ Test(yaml_doc, further_documents_are_a_warning)
     expect_more("a: 1\n---\n", 2);
     expect_more("a: [1]\n---\nb: [1\n", 2); /* also when it could not be read */
     expect_more("a: 1\n...\n}", 3);
+    expect_more("a: 1\n...\n%YAML 1.2\n---\nb: 2\n", 3);
     expect_more("a: 1\n", 0);
     expect_more("---\na: 1\n", 0);
     expect_more("a: 1\n...\n", 0);
@@ -174,6 +175,7 @@ Test(yaml_doc, refused)
     REFUSED("a: {b: 1, \"b\": 2}\n", "already defined in line 1, column 5", 1, 11);
     REFUSED("a: {b: 1}\nc: 2\nd: *b\n", "undefined alias '*b'", 3, 4);
     REFUSED("{a: 1}\nb: 2\n", "has ended before this", 2, 1);
+    REFUSED("a: 1\n%YAML 1.2\n---\nb: 2\n", "a directive needs a line `...`", 2, 1);
     REFUSED("a: *b\n", "undefined alias '*b'", 1, 4);
     REFUSED("a: &a [*a]\n", "inside of what it names", 1, 8);
     REFUSED("? [a]\n: b\n", "a key must be", 1, 3);
