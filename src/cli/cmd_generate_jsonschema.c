@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "cli/output.h"
 #include "cli/validate.h"
 
 /* Unknown keys are errors here; everywhere else they are warnings. */
@@ -45,12 +45,8 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
     const char *path = args_str(args, "schemafile");
     _cleanup_free_ char *schema = config_json_schema();
 
-    if (path && !streq(path, "-")) {
-        if (file_write_atomic(path, schema, strlen(schema), 0644, err) < 0)
-            return -1;
-    } else if (path || !args->positional.n) {
-        fputs(schema, stdout);
-    }
+    if ((path || !args->positional.n) && output_text(path, schema, strlen(schema), err) < 0)
+        return -1;
     if (args->positional.n && !cli_env(cli, err))
         return -1;
     return cli_for_each(cli, &args->positional, false, check_template, err);

@@ -1,20 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/fs.h"
 #include "base/log.h"
+#include "cli/output.h"
 #include "cli/validate.h"
 #include "template/locator.h"
 
 extern const struct command cmd_template, cmd_template_yq;
 
 /* ---- template copy --------------------------------------------------------------------------- */
-
-static int put_text(const char *destination, const char *text, size_t len, struct err *err)
-{
-    if (destination && !streq(destination, "-"))
-        return file_write_atomic(destination, text, len, 0644, err);
-    fwrite(text, 1, len, stdout);
-    return 0;
-}
 
 static int check_options(const struct args *args, struct err *err)
 {
@@ -49,7 +41,7 @@ static int fill(struct cli *cli, const struct template *t, const char *destinati
     if (cli_fill_template(cli, t, &config, err) < 0)
         return -1;
     _cleanup_free_ char *filled = config_to_yaml(&config.v);
-    return put_text(destination, filled, strlen(filled), err);
+    return output_text(destination, filled, strlen(filled), err);
 }
 
 /* What is wrong with a template is not for a copy to say: it is copied as it is. */
@@ -79,7 +71,7 @@ static int copy(struct cli *cli, const struct args *args, struct err *err)
         change(&env, args, &t, err) < 0)
         return -1;
     return args_flag(args, "fill") ? fill(cli, &t, destination, err)
-                                   : put_text(destination, t.text, t.len, err);
+                                   : output_text(destination, t.text, t.len, err);
 }
 
 static const struct cli_positional copy_positional[] = {

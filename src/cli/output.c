@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/output.h"
+#include "base/fs.h"
 #include "base/mem.h"
 #include "cli/columns.h"
 #include "tmpl/tmpl.h"
+#include <fcntl.h>
 
 enum { CELL_MIN = 4, CELL_GAP = 4 };
 
@@ -101,4 +103,36 @@ int output_value(const char *json_text, enum output_form form, struct sbuf *out,
     text = form == OUTPUT_JSON_INDENTED ? json_dump_indent(j, 4) : json_dump(j);
     sbuf_addf(out, "%s\n", text);
     return 0;
+}
+
+/* ---- files ------------------------------------------------------------------------------------ */
+
+static int write_into(const char *path, const char *text, size_t len, struct err *err)
+{
+    _cleanup_close_ int fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+
+    if (fd < 0 || fd_write_all(fd, text, len) < 0)
+        return err_set_errno(err, ERR_IO, "writing '%s'", path);
+    return 0;
+}
+
+int output_text(const char *path, const char *text, size_t len, struct err *err)
+{
+    struct stat st;
+
+    if (!path || streq(path, "-")) {
+        fwrite(text, 1, len, stdout);
+        return 0;
+    }
+    if (stat(path, &st) < 0) {
+        mode_t mask = umask(077);
+
+        umask(mask);
+        return file_write_atomic(path, text, len, 0666 & ~mask, err);
+    }
+    if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+        return write_into(path, text, len, err);
+    _cleanup_free_ char *real = realpath(path, NULL); /* none for a file that has no name now */
+    return real ? file_write_atomic(real, text, len, st.st_mode & 0777, err)
+                : write_into(path, text, len, err);
 }

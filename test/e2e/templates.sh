@@ -238,6 +238,17 @@ succeeds 'template copy --embed' "$cima" template copy --embed template:mine -
 check '… leaves names as they are' prints 'base: template:more/part'
 succeeds 'template copy --embed-all' "$cima" template copy --embed-all template:mine copied.yaml
 check '… does not' grep -qx 'cpus: 1' copied.yaml
+mkfifo pipe
+timeout 60 cat pipe >piped &
+succeeds 'template copy to what is no file' "$cima" template copy template:mine pipe
+wait $!
+check '… writes into it' test -p pipe -a -s piped
+chmod 0600 copied.yaml
+ln -s copied.yaml linked.yaml
+succeeds 'template copy to a link' "$cima" template copy template:mine linked.yaml
+check '… keeps the link' test -L linked.yaml
+check '… and writes its file' grep -q 'base: template:more/part' copied.yaml
+check '… with the mode that it has' is "$(stat -c %a copied.yaml)" 600
 fails 'template copy --verbatim --fill' 1 "$cima" template copy --verbatim --fill template:mine -
 check '… is none' says '--verbatim cannot be used with any of --embed, --embed-all, or --fill'
 mkdir -p "$CIMA_HOME/_config"
