@@ -7,6 +7,9 @@
 #include "yaml/emit.h"
 #include "yaml/patch.h"
 
+/* What fills one entry, and all of a list: each of them is compared with all others. */
+enum { GROUP_MAX = 64, FILLS_MAX = 10000 };
+
 struct keyed_list {
     const char *key;
     const char *names[2];  /* keys of the name, first one first; never copied */
@@ -30,7 +33,7 @@ struct combined {
     const struct keyed_list *l;
     const struct yaml_node *list; /* NULL: there is nothing to combine */
     struct group *groups;
-    size_t n, cap;
+    size_t n, cap, n_fills;
 };
 
 static bool is_set(const struct keyed_list *l, const struct yaml_node *v)
@@ -71,27 +74,53 @@ static void add_to(struct group *g, const struct yaml_node *entry)
     g->v[g->n++] = entry;
 }
 
-static void group(struct combined *c, const struct yaml_node *list)
+/* For each entry the first one of its name. Caller frees. */
+static size_t *first_named(const struct keyed_list *l, const struct yaml_node *list)
 {
-    bool any = false;
+    _cleanup_free_ const char **names = xcalloc(list->n ? list->n : 1, sizeof(*names));
 
     for (size_t i = 0; i < list->n; i++) {
-        const char *name = name_of(c->l, list->items[i]);
-        bool all = name && streq(name, "*"), used = all;
+        names[i] = name_of(l, list->items[i]);
+        if (str_empty(names[i]))
+            names[i] = NULL;
+    }
+    return first_of_same(names, list->n);
+}
 
-        for (size_t k = 0; !str_empty(name) && k < c->n && (all || !used); k++)
-            if (all || streq0(name_of(c->l, c->groups[k].v[0]), name)) {
-                add_to(&c->groups[k], list->items[i]);
-                used = true;
-            }
-        any = any || used;
-        if (used)
+static int fill(struct combined *c, struct group *g, const struct yaml_node *entry, struct err *err)
+{
+    if (g->n > GROUP_MAX || c->n_fills++ > FILLS_MAX) {
+        err_set(err, ERR_CONFIG, "too many entries of `%s` fill others of the same name",
+                c->l->key);
+        return err_hint(err, "write one entry for each name, and few with the name `*`");
+    }
+    add_to(g, entry);
+    return 0;
+}
+
+static int group(struct combined *c, const struct yaml_node *list, struct err *err)
+{
+    _cleanup_free_ size_t *first = first_named(c->l, list);
+    _cleanup_free_ size_t *group_of = xcalloc(list->n ? list->n : 1, sizeof(*group_of));
+
+    for (size_t i = 0; i < list->n; i++) {
+        bool all = streq0(name_of(c->l, list->items[i]), "*");
+
+        if (all || first[i] < i)
+            c->list = list;
+        for (size_t k = 0; all && k < c->n; k++)
+            if (fill(c, &c->groups[k], list->items[i], err) < 0)
+                return -1;
+        if (!all && first[i] < i && fill(c, &c->groups[group_of[first[i]]], list->items[i], err) < 0)
+            return -1;
+        if (all || first[i] < i)
             continue;
+        group_of[i] = c->n;
         GROW_ARRAY(c->groups, c->n, c->cap);
         c->groups[c->n] = (struct group){NULL, 0, 0};
         add_to(&c->groups[c->n++], list->items[i]);
     }
-    c->list = any ? list : NULL;
+    return 0;
 }
 
 static void combined_release(struct combined *c)
@@ -459,11 +488,11 @@ int piece_combine(struct piece *p, struct err *err)
         const struct yaml_node *list = yaml_map_get(root, keyed_lists[i].key);
 
         c.lists[i].l = &keyed_lists[i];
-        if (list && list->type == YAML_SEQ)
-            group(&c.lists[i], list);
+        if (r == 0 && list && list->type == YAML_SEQ)
+            r = group(&c.lists[i], list, err);
         any = any || c.lists[i].list;
     }
-    if (any)
+    if (r == 0 && any)
         r = combine(p, &c, root, err);
     for (size_t i = 0; i < ARRAY_SIZE(keyed_lists); i++)
         combined_release(&c.lists[i]);

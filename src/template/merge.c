@@ -60,18 +60,23 @@ static const struct config_mapping *rows_in(const struct config_field *f)
     return f && f->kind == KIND_SUB ? f->sub : NULL;
 }
 
-static bool has_text(const struct yaml_node *list, size_t n, const struct yaml_node *item)
+/* Which items of the base are there already, in the template or further in front? Caller frees. */
+static bool *known_items(const struct yaml_node *a, const struct yaml_node *b)
 {
-    for (size_t i = 0; item->type == YAML_SCALAR && i < n; i++)
-        if (list->items[i]->type == YAML_SCALAR && streq(list->items[i]->value, item->value))
-            return true;
-    return false;
-}
+    size_t n = a->n + b->n;
+    _cleanup_free_ const char **texts = xcalloc(n ? n : 1, sizeof(*texts));
+    _cleanup_free_ size_t *first = NULL;
+    bool *known = xcalloc(b->n ? b->n : 1, sizeof(*known));
 
-/* Is item i of the base there already? */
-static bool is_known(const struct yaml_node *a, const struct yaml_node *b, size_t i)
-{
-    return has_text(a, a->n, b->items[i]) || has_text(b, i, b->items[i]);
+    for (size_t i = 0; i < n; i++) {
+        const struct yaml_node *item = i < a->n ? a->items[i] : b->items[i - a->n];
+
+        texts[i] = item->type == YAML_SCALAR ? item->value : NULL;
+    }
+    first = first_of_same(texts, n);
+    for (size_t i = 0; i < b->n; i++)
+        known[i] = first[a->n + i] < a->n + i;
+    return known;
 }
 
 /* ---- into the text --------------------------------------------------------------------------- */
@@ -79,8 +84,10 @@ static bool is_known(const struct yaml_node *a, const struct yaml_node *b, size_
 static int join(struct yaml_edit *e, enum action how, const struct yaml_node *a,
                 const struct yaml_doc *doc, const struct yaml_node *b, struct err *err)
 {
+    _cleanup_free_ bool *known = how == BEHIND_NEW ? known_items(a, b) : NULL;
+
     for (size_t i = 0; i < b->n; i++) {
-        if (how == BEHIND_NEW && is_known(a, b, i))
+        if (known && known[i])
             continue;
         if (yaml_edit_add_item(e, a, how == IN_FRONT ? 0 : a->n, doc, b->items[i], err) < 0)
             return -1;
@@ -128,6 +135,7 @@ static void write_join(struct yaml_writer *w, enum action how, const struct yaml
                        const struct yaml_node *b)
 {
     const struct yaml_node *first = how == IN_FRONT ? b : a, *second = how == IN_FRONT ? a : b;
+    _cleanup_free_ bool *known = how == BEHIND_NEW ? known_items(a, b) : NULL;
 
     if (!a->n && !b->n) {
         yaml_write_raw(w, "[]");
@@ -139,7 +147,7 @@ static void write_join(struct yaml_writer *w, enum action how, const struct yaml
         yaml_write_node(w, first->items[i]);
     }
     for (size_t i = 0; i < second->n; i++) {
-        if (how == BEHIND_NEW && is_known(a, second, i))
+        if (known && known[i])
             continue;
         yaml_write_item(w);
         yaml_write_node(w, second->items[i]);
@@ -227,6 +235,7 @@ static void place_join(struct yaml_places *to, struct sides *s, enum action how,
                        const struct yaml_node *at, const struct yaml_node *a,
                        const struct yaml_node *b)
 {
+    _cleanup_free_ bool *known = how == BEHIND_NEW ? known_items(a, b) : NULL;
     size_t k = 0;
 
     for (size_t i = 0; how == IN_FRONT && i < b->n && k < at->n; i++)
@@ -234,7 +243,7 @@ static void place_join(struct yaml_places *to, struct sides *s, enum action how,
     for (size_t i = 0; i < a->n && k < at->n; i++)
         follow(to, s, at->items[k++], true, a->items[i]);
     for (size_t i = 0; how != IN_FRONT && i < b->n && k < at->n; i++)
-        if (how != BEHIND_NEW || !is_known(a, b, i))
+        if (!known || !known[i])
             follow(to, s, at->items[k++], false, b->items[i]);
     if (k != at->n || k < a->n || (how != BEHIND_NEW && k != a->n + b->n))
         s->wrong = true;

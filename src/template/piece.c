@@ -177,3 +177,31 @@ const struct yaml_pair *pairs_find(const struct pairs *p, const char *key)
     found = bsearch(key, p->v, p->map->n, sizeof(*p->v), key_cmp);
     return found ? *found : NULL;
 }
+
+/* ---- texts that are the same ----------------------------------------------------------------- */
+
+static int by_text(const void *a, const void *b)
+{
+    const char *const *x = *(const char *const *const *)a, *const *y = *(const char *const *const *)b;
+    int r = strcmp(*x, *y);
+
+    return r ? r : x < y ? -1 : x > y;
+}
+
+size_t *first_of_same(const char *const *texts, size_t n)
+{
+    _cleanup_free_ const char *const **sorted = xcalloc(n ? n : 1, sizeof(*sorted));
+    size_t *first = xcalloc(n ? n : 1, sizeof(*first)), named = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        first[i] = i;
+        if (texts[i])
+            sorted[named++] = &texts[i];
+    }
+    if (named)
+        qsort(sorted, named, sizeof(*sorted), by_text);
+    for (size_t i = 1; i < named; i++)
+        if (streq(*sorted[i], *sorted[i - 1]))
+            first[sorted[i] - texts] = first[sorted[i - 1] - texts];
+    return first;
+}

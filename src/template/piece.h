@@ -58,6 +58,10 @@ void pairs_init(struct pairs *p, const struct yaml_node *map);
 void pairs_release(struct pairs *p);
 const struct yaml_pair *pairs_find(const struct pairs *p, const char *key);
 
+/* For each of the texts the index of the first one that is the same, its own for the first one and
+ * for NULL. Caller frees. */
+size_t *first_of_same(const char *const *texts, size_t n);
+
 /* sha256:…, sha384:…, sha512:… of exactly these bytes (digest.c). */
 int template_check_digest(const char *digest, const char *text, size_t len, struct err *err);
 

@@ -140,3 +140,48 @@ Test(embed, goldens)
         run_case(&g);
     }
 }
+
+/* Long lists must not cost the square of their length: these are a second, or minutes. */
+Test(embed, long_lists, .timeout = 120)
+{
+    enum { ITEMS = 40000 };
+    const struct host_facts host = {.home = (char *)"/home/me"};
+    const struct template_env env = {.host = &host};
+    struct template t = TEMPLATE_INIT;
+    _cleanup_err_ struct err err = ERR_INIT;
+    struct sbuf text = SBUF_INIT;
+
+    sbuf_addstr(&text, "mounts:\n");
+    for (int i = 0; i < ITEMS; i++)
+        sbuf_addf(&text, "- location: /m%d\n", i);
+    sbuf_addstr(&text, "- location: /m7\n  writable: true\n");
+    t.locator = xstrdup("/t.yaml");
+    t.base = xstrdup("/");
+    t.len = text.len;
+    t.text = sbuf_detach(&text);
+    cr_assert_eq(template_embed(&env, &t, 0, &err), 0);
+    cr_expect(strstr(t.text, "- location: /m7\n  writable: true\n- location: /m8\n"));
+    template_release(&t);
+}
+
+Test(embed, too_many_fill)
+{
+    const struct host_facts host = {.home = (char *)"/home/me"};
+    const struct template_env env = {.host = &host};
+    struct template t = TEMPLATE_INIT;
+    _cleanup_err_ struct err err = ERR_INIT;
+    struct sbuf text = SBUF_INIT;
+
+    sbuf_addstr(&text, "mounts:\n");
+    for (int i = 0; i < 3000; i++)
+        sbuf_addf(&text, "- location: /m%d\n", i);
+    for (int i = 0; i < 3000; i++)
+        sbuf_addf(&text, "- location: '*'\n  k%d: 1\n", i);
+    t.locator = xstrdup("/t.yaml");
+    t.base = xstrdup("/");
+    t.len = text.len;
+    t.text = sbuf_detach(&text);
+    cr_assert_eq(template_embed(&env, &t, 0, &err), -1);
+    cr_expect_str_eq(err.msg, "too many entries of `mounts` fill others of the same name");
+    template_release(&t);
+}
