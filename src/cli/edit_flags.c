@@ -120,6 +120,7 @@ static int reject(struct cli *cli, const struct cli_target *t, struct err *err)
     _cleanup_err_ struct err why = ERR_INIT;
 
     if (store_load_template(&cli->store, t->name, &layer, &cli->host, &config, &warnings, &why) < 0) {
+        err_wrap(&why, "cannot use the template with these flags");
         err_hint(&why, "change the flags, or mend `" CLI_REJECTED "` and make the instance from it");
         err_clear(err);
         err_move(err, &why);
@@ -162,7 +163,7 @@ int cli_flags_edit(struct cli *cli, const struct args *args, const struct inst_e
     struct config_layer layer = {.name = CLI_REJECTED, .text = text, .len = len};
     if (inst_edit_check(&cli->env, e, &layer, &(struct inst_report){0}, err) < 0) {
         cli_keep_rejected(text, len, err);
-        return -1;
+        return err_wrap(err, "cannot change '%s' by these flags", e->path);
     }
     layer.name = e->path;
     if (inst_edit_check(&cli->env, e, &layer, &cli_report, err) < 0)

@@ -12,7 +12,7 @@ struct embedder {
     const struct template_env *env;
     unsigned what;
     struct strv stack, done; /* ids of the templates we are in, and of all so far */
-    size_t total;            /* bytes */
+    struct spent spent;
     const char *root_base;
 };
 
@@ -43,9 +43,10 @@ static int check_limits(const struct embedder *x, struct err *err)
         err_set(err, ERR_CONFIG, "base templates are nested more than %d deep", TEMPLATE_DEPTH_MAX);
         return err_hint(err, "look for one that leads on and on");
     }
-    if (x->done.n > TEMPLATE_COUNT_MAX)
-        return err_set(err, ERR_CONFIG, "more than %d base templates", TEMPLATE_COUNT_MAX);
-    if (x->total > TEMPLATE_TOTAL_MAX)
+    if (x->spent.files > TEMPLATE_COUNT_MAX)
+        return err_set(err, ERR_CONFIG, "more than %d base templates and files",
+                       TEMPLATE_COUNT_MAX);
+    if (x->spent.bytes > TEMPLATE_TOTAL_MAX)
         return err_set(err, ERR_CONFIG,
                        "the template and its base templates exceed the limit of "
                        "%d MiB",
@@ -63,13 +64,14 @@ static char *shown_as(const struct template_env *env, const char *locator)
 }
 
 /* 1: it is there already. */
-static int read_base(struct embedder *x, const struct ref *ref, struct piece *ret, struct err *err)
+static int read_base(struct embedder *x, const struct ref *ref, bool remote, struct piece *ret,
+                     struct err *err)
 {
     _cleanup_template_ struct template t = TEMPLATE_INIT;
     _cleanup_free_ char *at = template_resolve(x->env, ref->locator, err);
     _cleanup_free_ char *id = at ? id_of(x->env, at) : NULL;
 
-    if (!at)
+    if (!at || refs_check_source(remote, at, err) < 0)
         return -1;
     if (strv_contains(&x->stack, id)) {
         err_set(err, ERR_CONFIG, "base template loop detected: template `%s` already included", at);
@@ -83,7 +85,8 @@ static int read_base(struct embedder *x, const struct ref *ref, struct piece *re
         return -1;
     if (ref->digest && template_check_digest(ref->digest, t.text, t.len, err) < 0)
         return -1;
-    x->total += t.len;
+    x->spent.bytes += t.len;
+    x->spent.files++;
     ret->locator = shown_as(x->env, at);
     ret->base = TAKE_PTR(t.base);
     ret->id = TAKE_PTR(id);
@@ -119,7 +122,7 @@ static int embed_base(struct embedder *x, struct piece *p, const struct ref *ref
 {
     _cleanup_piece_ struct piece base = PIECE_INIT;
     _cleanup_err_ struct err why = ERR_INIT;
-    int r = read_base(x, ref, &base, &why);
+    int r = read_base(x, ref, p->remote, &base, &why);
 
     if (r < 0)
         return add_context(ref, &why, err);
@@ -197,7 +200,7 @@ static int embed_piece(struct embedder *x, struct piece *p, struct refs *ret_lef
     _cleanup_refs_ struct refs bases = REFS_INIT;
 
     if (refs_of_base(&bases, x->env, p, err) < 0 ||
-        piece_rewrite(p, x->env, rewrite_flags(x, p), &x->total, err) < 0)
+        piece_rewrite(p, x->env, rewrite_flags(x, p), &x->spent, err) < 0)
         return -1;
     return embed_all(x, p, &bases, ret_left, err);
 }
@@ -275,9 +278,9 @@ static int embed_root(struct embedder *x, struct piece *p, struct err *err)
     if (refs_of_base(&bases, x->env, p, err) < 0)
         return -1;
     if (all_stay(x, &bases)) {
-        if (piece_rewrite(p, x->env, flags & ~(unsigned)REWRITE_BASE, &x->total, err) < 0)
+        if (piece_rewrite(p, x->env, flags & ~(unsigned)REWRITE_BASE, &x->spent, err) < 0)
             return -1;
-    } else if (piece_rewrite(p, x->env, flags, &x->total, err) < 0 ||
+    } else if (piece_rewrite(p, x->env, flags, &x->spent, err) < 0 ||
                embed_all(x, p, &bases, &left, err) < 0 || put_left(p, &left, err) < 0) {
         return -1;
     }
@@ -312,7 +315,7 @@ int template_embed(const struct template_env *env, struct template *t, unsigned 
                    struct err *err)
 {
     _cleanup_piece_ struct piece p = PIECE_INIT;
-    struct embedder x = {.env = env, .what = what, .root_base = t->base, .total = t->len};
+    struct embedder x = {.env = env, .what = what, .root_base = t->base, .spent = {t->len, 0}};
     int r;
 
     piece_of(env, t, &p);
@@ -335,11 +338,11 @@ int template_make_absolute(const struct template_env *env, struct template *t, b
                            struct err *err)
 {
     _cleanup_piece_ struct piece p = PIECE_INIT;
-    size_t total = 0;
+    struct spent spent = {0, 0};
 
     piece_of(env, t, &p);
     if (piece_parse(&p, t->text, t->len, err) < 0 ||
-        piece_rewrite(&p, env, images ? REWRITE_IMAGES : 0, &total, err) < 0)
+        piece_rewrite(&p, env, images ? REWRITE_IMAGES : 0, &spent, err) < 0)
         return -1;
     take_result(t, &p);
     return 0;

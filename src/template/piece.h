@@ -96,10 +96,18 @@ int refs_add(struct refs *r, const struct template_env *env, const struct piece 
 /* Of `base`: nothing, one, or a list. */
 int refs_of_base(struct refs *r, const struct template_env *env, const struct piece *p,
                  struct err *err);
+/* What a template from the net (remote) must not do: bring files of this host into the text.
+ * ERR_PERMISSION. To be asked again of what a plugin has made of a locator. */
+int refs_check_source(bool remote, const char *locator, struct err *err);
 /* why becomes an error that has the place of the reference. Returns -1. */
 int refs_problem(const struct ref *ref, struct err *why, struct err *err);
 
 /* ---- the text of one template (rewrite.c) ---------------------------------------------------- */
+
+/* What one template has brought in so far, itself included. */
+struct spent {
+    size_t bytes, files;
+};
 
 enum rewrite {
     REWRITE_BASE = 1 << 0,   /* `base` goes; without it, its locators become absolute */
@@ -107,9 +115,9 @@ enum rewrite {
     REWRITE_FILES = 1 << 2,  /* files of provision[] and probes[] come into the text … */
     REWRITE_ALL = 1 << 3,    /* … also those that are named as template:NAME */
 };
-/* Files whose texts are not taken in get absolute locators. `total` counts the bytes. */
-int piece_rewrite(struct piece *p, const struct template_env *env, unsigned what, size_t *total,
-                  struct err *err);
+/* Files whose texts are not taken in get absolute locators. */
+int piece_rewrite(struct piece *p, const struct template_env *env, unsigned what,
+                  struct spent *spent, struct err *err);
 
 /* Rule B: what a lacks comes from b (merge.c). */
 int piece_merge(struct piece *a, const struct piece *b, struct err *err);

@@ -42,10 +42,9 @@ static int problem(const struct ref *ref, const char *text, const char *hint, st
     return refs_problem(ref, &why, err);
 }
 
-/* What a template from the net must not do: bring files of this host into the text. */
-static int check_source(const struct piece *p, const char *locator, struct err *err)
+int refs_check_source(bool remote, const char *locator, struct err *err)
 {
-    if (p->remote && locator_is_local(locator)) {
+    if (remote && locator_is_local(locator)) {
         err_set(err, ERR_PERMISSION,
                 "a template from the network can't use the file '%s' of this "
                 "host",
@@ -71,9 +70,9 @@ static int join(const struct template_env *env, const struct piece *p, const cha
         return err_hint(err, "write the absolute path, or read the template from its file");
     }
     if (locator_kind(text) == LOCATOR_STDIN)
-        return check_source(p, text, err);
+        return refs_check_source(p->remote, text, err);
     locator = locator_join(p->base, text, env->host->home, err);
-    if (!locator || check_source(p, locator, err) < 0)
+    if (!locator || refs_check_source(p->remote, locator, err) < 0)
         return -1;
     *ret = TAKE_PTR(locator);
     return 0;

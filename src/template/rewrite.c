@@ -21,7 +21,7 @@ struct rewriter {
     struct piece *p;
     const struct template_env *env;
     unsigned what;
-    size_t *total;
+    struct spent *spent;
     struct yaml_edit edit;
     struct taken *taken;
     size_t n_taken, cap_taken;
@@ -280,8 +280,14 @@ static int take_file(struct rewriter *w, const struct yaml_pair *pair, const str
     _cleanup_yaml_doc_ struct yaml_doc *text = NULL;
     if (!ref->digest)
         template_warn_plain(w->env, ref->locator);
-    int r = template_fetch(w->env, ref->locator, &file, &why);
+    _cleanup_free_ char *at = template_resolve(w->env, ref->locator, &why);
+    int r = !at || refs_check_source(w->p->remote, at, &why) < 0 ? -1 : 0;
 
+    if (r == 0 && ++w->spent->files > TEMPLATE_COUNT_MAX)
+        r = err_set(&why, ERR_CONFIG, "more than %d base templates and files",
+                    TEMPLATE_COUNT_MAX);
+    if (r == 0)
+        r = template_fetch(w->env, at, &file, &why);
     if (r == 0 && ref->digest)
         r = template_check_digest(ref->digest, file.text, file.len, &why);
     if (r == 0 && !is_text(file.text, file.len)) {
@@ -289,7 +295,7 @@ static int take_file(struct rewriter *w, const struct yaml_pair *pair, const str
                     ref->locator);
         err_hint(&why, "encode it (base64) and let a script decode it in the guest");
     }
-    if (r == 0 && (*w->total += file.len) > TEMPLATE_TOTAL_MAX)
+    if (r == 0 && (w->spent->bytes += file.len) > TEMPLATE_TOTAL_MAX)
         r = err_set(&why, ERR_CONFIG, "the template and its files exceed the limit of %d MiB",
                     TEMPLATE_TOTAL_MAX >> 20);
     if (r == 0 && !(text = text_doc(file.text, file.len)))
@@ -374,10 +380,10 @@ static int rewrite(struct rewriter *w, struct err *err)
     return piece_replace(w->p, text, len, place_all, w->p, err);
 }
 
-int piece_rewrite(struct piece *p, const struct template_env *env, unsigned what, size_t *total,
-                  struct err *err)
+int piece_rewrite(struct piece *p, const struct template_env *env, unsigned what,
+                  struct spent *spent, struct err *err)
 {
-    struct rewriter w = {.p = p, .env = env, .what = what, .total = total};
+    struct rewriter w = {.p = p, .env = env, .what = what, .spent = spent};
     int r = rewrite(&w, err);
 
     yaml_edit_release(&w.edit);

@@ -207,6 +207,23 @@ check '… makes an instance' is "$("$cima" list --quiet three)" three
 fails 'a plugin that fails' 1 "$cima" create --tty=false --name bad fail:x
 check '… says how' says 'exited with status 4'
 check '… in its own words' says 'cannot reach the catalogue'
+plugin cima-url-here <<SH
+#!/bin/sh
+echo "$scratch/\$1"
+SH
+for way in 'base: here:secret.txt' 'provision: [{file: here:secret.txt}]'; do
+    printf '%s\n' "$way" >"$www/thief.yaml"
+    fails "S13 a template of the net that wants $way" 1 "$cima" validate "$base/thief.yaml"
+    check '… is refused' says "a template from the network can't use the file"
+done
+i=0
+echo 'provision:' >many.yaml
+while [ $i -lt 300 ]; do
+    echo '- file: secret.txt' >>many.yaml
+    i=$((i + 1))
+done
+fails 'S13 three hundred files' 1 "$cima" validate many.yaml
+check '… are too many' says 'more than 256 base templates and files'
 printf 'base: dev:below\n' >based.yaml
 succeeds 'a base by plugin' "$cima" template copy --embed-all based.yaml -
 check '… with its own' prints 'memory: 1GiB'
