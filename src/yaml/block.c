@@ -169,7 +169,7 @@ static void replace_value(const struct block *b, const struct yaml_entry *e, con
     } else if (!same_line(doc, e->from, content)) {
         put_value(b, e, head, body, yaml_properties_end(doc, v), region);
     } else if (yaml_is_block_scalar(v)) {
-        put_value(b, e, head, body, content + strcspn(doc + content, " \t\r\n"),
+        put_value(b, e, head, body, content + strcspn(doc + content, " \t\r\n#"),
                   yaml_next_line(doc, e->end));
     } else if (block) {
         /* Behind a dash: the rest of its first line goes with it. */
