@@ -253,6 +253,17 @@ static char *try_patch(const struct yaml_doc *doc, const struct yaml_doc *wanted
     return TAKE_PTR(text);
 }
 
+/* Without the style and the comments of what is wanted. */
+static char *try_plainly(const struct yaml_doc *doc, const struct yaml_doc *wanted, size_t *ret_len)
+{
+    _cleanup_free_ char *json = yaml_doc_to_json(wanted);
+    _cleanup_diags_ struct diags d = DIAGS_INIT;
+    _cleanup_yaml_doc_ struct yaml_doc *plain =
+        yaml_doc_parse(yaml_doc_name(wanted), json, strlen(json), &d);
+
+    return plain ? try_patch(doc, plain, true, ret_len) : NULL;
+}
+
 char *yaml_patch(const struct yaml_doc *doc, const struct yaml_doc *wanted, size_t *ret_len,
                  struct err *err)
 {
@@ -266,6 +277,8 @@ char *yaml_patch(const struct yaml_doc *doc, const struct yaml_doc *wanted, size
     text = try_patch(doc, wanted, false, ret_len);
     if (!text)
         text = try_patch(doc, wanted, true, ret_len);
+    if (!text)
+        text = try_plainly(doc, wanted, ret_len);
     if (!text) {
         err_set(err, ERR_INTERNAL, "cannot change '%s': the result would not say what is wanted",
                 yaml_doc_name(doc));
