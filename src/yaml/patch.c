@@ -211,7 +211,8 @@ static void diff(struct patch *p, const struct yaml_node *old, const struct yaml
     }
     if (!old->refs && yaml_equal(old, wanted))
         return;
-    if (old->type != wanted->type || old->type == YAML_SCALAR || (p->coarse && depth))
+    if (old->type != wanted->type || old->type == YAML_SCALAR ||
+        (p->coarse && (depth || old->type == YAML_SEQ)))
         replace(p, old, wanted);
     else if (old->type == YAML_MAP)
         diff_maps(p, old, wanted, depth);

@@ -99,6 +99,22 @@ static bool fits_single_quotes(const char *text)
     return true;
 }
 
+/* An indented comment below the old value would become part of a block scalar in its place. */
+static bool has_comment_below(const struct yaml_spot *spot)
+{
+    const struct yaml_node *old = spot->old;
+    const char *text = spot->text;
+    size_t at, blanks;
+
+    if (!old || old->alias || old->type != YAML_SCALAR || yaml_is_block_scalar(old))
+        return false;
+    at = yaml_next_line(text, yaml_content_end(text, old));
+    while (text[at] && at + strspn(text + at, " \t") == yaml_line_end(text, at))
+        at = yaml_next_line(text, at);
+    blanks = strspn(text + at, " ");
+    return text[at + blanks] == '#' && blanks > spot->col;
+}
+
 /* May stand as lines of their own: all of it can be seen, and it is more than blanks. Blank lines
  * at its end could not be told from those that follow, but where they all are its own already. */
 static bool fits_block(const char *s, const struct yaml_spot *spot)
@@ -109,7 +125,8 @@ static bool fits_block(const char *s, const struct yaml_spot *spot)
     if (str_ends(s, "\n\n") && !(spot->old && yaml_is_block_scalar(spot->old) &&
                                  yaml_keeps_breaks(spot->text, spot->old)))
         return false;
-
+    if (has_comment_below(spot))
+        return false;
     for (size_t i = 0; i < len;) {
         uint32_t c = 0;
         size_t n = utf8_decode(s + i, len - i, &c);

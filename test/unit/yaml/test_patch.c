@@ -56,6 +56,8 @@ Test(yaml_patch, block_scalars)
     patched("s: x # c\n", "{\"s\": \"a\\nb\\n\"}", "s: | # c\n  a\n  b\n");
     patched("s: |+\n  a\n\nt: 1\n", "{\"s\": \"b\\n\\n\\n\", \"t\": 1}",
             "s: |+\n  b\n\n\nt: 1\n");
+    patched("e:\n  s: x\n    # c\nt: 1\n", "{\"e\": {\"s\": \"a\\nb\\n\"}, \"t\": 1}",
+            "e:\n  s: \"a\\nb\\n\"\n    # c\nt: 1\n");
     patched("s: x\n", "{\"s\": \"  a\\nb\\n\"}", "s: |2\n    a\n  b\n");
     patched("s: \"a\\tb\"\n", "{\"s\": \"a\\nb\"}", "s: \"a\\nb\"\n");
     /* A line break more would change it. */
