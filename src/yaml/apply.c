@@ -326,6 +326,7 @@ char *yaml_edit_apply(const struct yaml_edit *e, size_t *ret_len)
     a.text = yaml_doc_text(e->doc, &a.len);
     if (e->n) {
         a.layout = yaml_layout_of(e->doc);
+        a.layout.quoted = e->quoted;
         sort_changes(&a);
         apply_root(&a);
         end_block_scalar(&a);

@@ -26,6 +26,7 @@ struct yaml_edit {
     const struct yaml_doc *doc;
     struct yaml_change *v;
     size_t n, cap;
+    bool quoted; /* new texts of several lines are put in quotes instead of blocks */
 };
 
 #define YAML_EDIT_INIT(document) {.doc = (document)}

@@ -68,6 +68,7 @@ struct yaml_layout {
     unsigned step;        /* columns of a mapping in a mapping */
     unsigned list_offset; /* columns of a list in a mapping */
     unsigned dash;        /* columns from a dash to what stands behind it */
+    bool quoted;          /* texts of several lines are put in quotes */
 };
 
 /* As most of the document has it: the first of each kind. */

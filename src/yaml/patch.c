@@ -238,12 +238,13 @@ static bool says(const char *name, const char *text, size_t len, const struct ya
 }
 
 static char *try_patch(const struct yaml_doc *doc, const struct yaml_doc *wanted, bool coarse,
-                       size_t *ret_len)
+                       bool quoted, size_t *ret_len)
 {
     struct patch p = {.edit = YAML_EDIT_INIT(doc), .wanted = wanted, .coarse = coarse};
     _cleanup_free_ char *text = NULL;
     size_t len;
 
+    p.edit.quoted = quoted;
     diff(&p, yaml_doc_root(doc), yaml_doc_root(wanted), 0);
     text = yaml_edit_apply(&p.edit, &len);
     patch_release(&p);
@@ -254,7 +255,8 @@ static char *try_patch(const struct yaml_doc *doc, const struct yaml_doc *wanted
     return TAKE_PTR(text);
 }
 
-/* Without the style and the comments of what is wanted. */
+/* Without the style and the comments of what is wanted, and without blocks, which what stands below
+ * might become part of. */
 static char *try_plainly(const struct yaml_doc *doc, const struct yaml_doc *wanted, size_t *ret_len)
 {
     _cleanup_free_ char *json = yaml_doc_to_json(wanted);
@@ -262,7 +264,7 @@ static char *try_plainly(const struct yaml_doc *doc, const struct yaml_doc *want
     _cleanup_yaml_doc_ struct yaml_doc *plain =
         yaml_doc_parse(yaml_doc_name(wanted), json, strlen(json), &d);
 
-    return plain ? try_patch(doc, plain, true, ret_len) : NULL;
+    return plain ? try_patch(doc, plain, true, true, ret_len) : NULL;
 }
 
 char *yaml_patch(const struct yaml_doc *doc, const struct yaml_doc *wanted, size_t *ret_len,
@@ -275,9 +277,9 @@ char *yaml_patch(const struct yaml_doc *doc, const struct yaml_doc *wanted, size
         err_hint(err, "save the file as UTF-8 text");
         return NULL;
     }
-    text = try_patch(doc, wanted, false, ret_len);
+    text = try_patch(doc, wanted, false, false, ret_len);
     if (!text)
-        text = try_patch(doc, wanted, true, ret_len);
+        text = try_patch(doc, wanted, true, false, ret_len);
     if (!text)
         text = try_plainly(doc, wanted, ret_len);
     if (!text) {

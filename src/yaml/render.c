@@ -99,20 +99,27 @@ static bool fits_single_quotes(const char *text)
     return true;
 }
 
-/* An indented comment below the old value would become part of a block scalar in its place. */
-static bool has_comment_below(const struct yaml_spot *spot)
+/* An indented comment or a line of blanks below the old value would become part of a block scalar in
+ * its place. Below an empty block scalar there may be blanks that nothing tells from its own. */
+static bool has_part_below(const struct yaml_spot *spot)
 {
     const struct yaml_node *old = spot->old;
     const char *text = spot->text;
-    size_t at, blanks;
 
-    if (!old || old->alias || old->type != YAML_SCALAR || yaml_is_block_scalar(old))
+    if (!old || old->alias || old->type != YAML_SCALAR)
         return false;
-    at = yaml_next_line(text, yaml_content_end(text, old));
-    while (text[at] && at + strspn(text + at, " \t") == yaml_line_end(text, at))
-        at = yaml_next_line(text, at);
-    blanks = strspn(text + at, " ");
-    return text[at + blanks] == '#' && blanks > spot->col;
+    if (yaml_is_block_scalar(old))
+        return !*old->value;
+    for (size_t at = yaml_next_line(text, yaml_content_end(text, old)); text[at];
+         at = yaml_next_line(text, at)) {
+        size_t blanks = strspn(text + at, " ");
+
+        if (blanks > spot->col && (text[at + blanks] == '#' || at + blanks == yaml_line_end(text, at)))
+            return true;
+        if (at + strspn(text + at, " \t") != yaml_line_end(text, at))
+            return false;
+    }
+    return false;
 }
 
 /* May stand as lines of their own: all of it can be seen, and it is more than blanks. Blank lines
@@ -125,7 +132,7 @@ static bool fits_block(const char *s, const struct yaml_spot *spot)
     if (str_ends(s, "\n\n") && !(spot->old && yaml_is_block_scalar(spot->old) &&
                                  yaml_keeps_breaks(spot->text, spot->old)))
         return false;
-    if (has_comment_below(spot))
+    if (has_part_below(spot))
         return false;
     for (size_t i = 0; i < len;) {
         uint32_t c = 0;
@@ -184,7 +191,7 @@ void yaml_render_text(struct sbuf *out, const char *s, const struct yaml_spot *s
     bool styled = old && old->type == YAML_SCALAR && !old->alias, block;
     const char *end = strchr(s, '\n');
 
-    block = !spot->flow && fits_block(s, spot) &&
+    block = !spot->flow && !spot->layout.quoted && fits_block(s, spot) &&
             (end ? !(styled && old->style == YAML_DOUBLE)
                  : styled && yaml_is_block_scalar(old) && is_one_line(old->value));
     if (!spot->flow)

@@ -58,6 +58,8 @@ Test(yaml_patch, block_scalars)
             "s: |+\n  b\n\n\nt: 1\n");
     patched("e:\n  s: x\n    # c\nt: 1\n", "{\"e\": {\"s\": \"a\\nb\\n\"}, \"t\": 1}",
             "e:\n  s: \"a\\nb\\n\"\n    # c\nt: 1\n");
+    patched("e:\n  s:\n      \nt: 1\n", "{\"e\": {\"s\": \"a\\nb\\n\"}, \"t\": 1}",
+            "e:\n  s: \"a\\nb\\n\"\n      \nt: 1\n");
     patched("s: x\n", "{\"s\": \"  a\\nb\\n\"}", "s: |2\n    a\n  b\n");
     patched("s: \"a\\tb\"\n", "{\"s\": \"a\\nb\"}", "s: \"a\\nb\"\n");
     /* A line break more would change it. */
