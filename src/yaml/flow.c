@@ -129,10 +129,12 @@ static void change_gap(const struct flow *f, size_t left, size_t right,
 
     if (!first) {
         struct gap g = gap_behind(f, left);
+        /* Right behind its colon a comma would be part of the key. */
+        bool at_colon = !g.has_comma && f->v[left].colon && f->v[left].end == f->v[left].mark;
 
         if (g.has_comma)
             join_doc(&j, text, start, g.comma);
-        join_text(&j, more ? "," : "");
+        join_text(&j, !more ? "" : at_colon ? " ," : ",");
         join_doc(&j, text, g.comma + g.has_comma, g.lead);
     }
     for (size_t i = 0; i < n_add; i++) {

@@ -99,8 +99,8 @@ static bool fits_single_quotes(const char *text)
     return true;
 }
 
-/* An indented comment or a line of blanks below the old value would become part of a block scalar in
- * its place. Below an empty block scalar there may be blanks that nothing tells from its own. */
+/* An indented comment or a line of blanks below the old value would become part of a block scalar
+ * in its place. Below an empty block scalar there may be blanks that nothing tells from its own. */
 static bool has_part_below(const struct yaml_spot *spot)
 {
     const struct yaml_node *old = spot->old;
@@ -114,7 +114,8 @@ static bool has_part_below(const struct yaml_spot *spot)
          at = yaml_next_line(text, at)) {
         size_t blanks = strspn(text + at, " ");
 
-        if (blanks > spot->col && (text[at + blanks] == '#' || at + blanks == yaml_line_end(text, at)))
+        if (blanks > spot->col &&
+            (text[at + blanks] == '#' || at + blanks == yaml_line_end(text, at)))
             return true;
         if (at + strspn(text + at, " \t") != yaml_line_end(text, at))
             return false;

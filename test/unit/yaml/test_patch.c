@@ -130,6 +130,12 @@ Test(yaml_patch, flow)
     patched("{\"a\": 1}\n", "{\"a\": [1]}", "{\"a\": [1]}\n");
 }
 
+Test(yaml_patch, flow_with_an_empty_value)
+{
+    patched("{a: }\n", "{\"a\": null, \"b\": 1}", "{a: , b: 1 }\n");
+    patched("{a: , b: 1}\n", "{\"a\": null, \"b\": 1, \"c\": 2}", "{a: , b: 1, c: 2}\n");
+}
+
 Test(yaml_patch, anchors)
 {
     /* A changed value under an alias is cut loose only there. */
