@@ -202,6 +202,26 @@ int fd_pwrite_all(int fd, const void *data, size_t len, off_t at)
     return 0;
 }
 
+int fd_pread_all(int fd, void *data, size_t len, off_t at)
+{
+    char *p = data;
+
+    while (len) {
+        ssize_t n = pread(fd, p, len, at);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n == 0)
+            errno = 0;
+        if (n <= 0)
+            return -1;
+        p += n;
+        len -= (size_t)n;
+        at += n;
+    }
+    return 0;
+}
+
 /* Makes ".NAME.RANDOM" in the directory. Returns its fd; *ret_name is the caller's. */
 static int open_temporary(int dir_fd, const char *name, char **ret_name)
 {

@@ -36,6 +36,8 @@ int file_write_unsynced(const char *path, const void *data, size_t len, mode_t m
 int fd_write_all(int fd, const void *data, size_t len);
 /* The same at an offset of a file. */
 int fd_pwrite_all(int fd, const void *data, size_t len, off_t at);
+/* Reads all of it from an offset. -1 and errno, which is 0 when the file ends before. */
+int fd_pread_all(int fd, void *data, size_t len, off_t at);
 /* Copies the content (reflink, else copy_file_range with holes kept, else read/write). Both are
  * regular files; dst_fd is empty. */
 int fd_copy_content(int src_fd, int dst_fd, struct err *err);

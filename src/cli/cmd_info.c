@@ -166,21 +166,6 @@ static struct json *make_info(struct cli *cli)
     return o;
 }
 
-static int print_query(const char *expr, const struct json *info, struct err *err)
-{
-    _cleanup_query_result_ struct query_result result = QUERY_RESULT_INIT;
-    _cleanup_sbuf_ struct sbuf out = SBUF_INIT;
-    _cleanup_free_ char *text = json_dump(info);
-
-    if (query_run(&expr, 1, (const char *const[]){text}, 1, &result, err) < 0)
-        return -1;
-    for (size_t i = 0; i < result.values.n; i++)
-        if (output_value(result.values.v[i], OUTPUT_JSON_INDENTED, &out, err) < 0)
-            return -1;
-    fputs(sbuf_str(&out), stdout);
-    return 0;
-}
-
 static int run(struct cli *cli, const struct args *args, struct err *err)
 {
     const char *expr = args_str(args, "yq");
@@ -190,9 +175,9 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
     if (!cli_env(cli, err))
         return -1;
     _cleanup_json_ struct json *info = make_info(cli);
-    if (expr && !streq(expr, "."))
-        return print_query(expr, info, err);
     _cleanup_free_ char *text = json_dump_indent(info, 4);
+    if (expr && !streq(expr, "."))
+        return output_query(expr, text, OUTPUT_JSON_INDENTED, err);
     printf("%s\n", text);
     return 0;
 }

@@ -30,20 +30,12 @@ static char *filled_json(struct cli *cli, const char *locator, struct err *err)
 static int run(struct cli *cli, const struct args *args, struct err *err)
 {
     const char *expr = args_pos(args, 1);
-    _cleanup_query_result_ struct query_result result = QUERY_RESULT_INIT;
-    _cleanup_sbuf_ struct sbuf out = SBUF_INIT;
     _cleanup_free_ char *json = NULL;
 
     if (query_check(expr, err) < 0)
         return -1;
     json = filled_json(cli, args_pos(args, 0), err);
-    if (!json || query_run(&expr, 1, (const char *const[]){json}, 1, &result, err) < 0)
-        return -1;
-    for (size_t i = 0; i < result.values.n; i++)
-        if (output_value(result.values.v[i], OUTPUT_YAML, &out, err) < 0)
-            return -1;
-    fputs(sbuf_str(&out), stdout);
-    return 0;
+    return json ? output_query(expr, json, OUTPUT_YAML, err) : -1;
 }
 
 static const struct cli_positional positional[] = {

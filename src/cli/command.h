@@ -79,6 +79,15 @@ extern const struct command *const commands[];
 extern const struct cli_option global_options[];
 /* By name or alias, among `list` (ends with NULL); NULL when there is none. */
 const struct command *command_find(const struct command *const *list, const char *name);
+enum { COMMAND_OPTION_LISTS = 4 };
+/* The options that a command (NULL: none was named) takes: its own, its further ones, the global
+ * ones; ends with NULL. */
+void command_option_lists(const struct command *c,
+                          const struct cli_option *ret[COMMAND_OPTION_LISTS]);
+/* An option of the command (NULL: none was named) or a global one, by its name of `len` bytes or,
+ * with name NULL, by its letter; NULL when there is none. */
+const struct cli_option *command_option(const struct command *c, const char *name, size_t len,
+                                        char letter);
 /* As it is typed: "template copy". Caller frees. */
 char *command_words(const struct command *c);
 

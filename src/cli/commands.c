@@ -63,6 +63,33 @@ const struct command *command_find(const struct command *const *list, const char
     return NULL;
 }
 
+void command_option_lists(const struct command *c,
+                          const struct cli_option *ret[COMMAND_OPTION_LISTS])
+{
+    size_t n = 0;
+
+    if (c && c->options)
+        ret[n++] = c->options;
+    if (c && c->more_options)
+        ret[n++] = c->more_options;
+    ret[n++] = global_options;
+    ret[n] = NULL;
+}
+
+const struct cli_option *command_option(const struct command *c, const char *name, size_t len,
+                                        char letter)
+{
+    const struct cli_option *lists[COMMAND_OPTION_LISTS];
+
+    command_option_lists(c, lists);
+    for (const struct cli_option *const *list = lists; *list; list++)
+        for (const struct cli_option *o = *list; o->name; o++)
+            if (name ? strlen(o->name) == len && memcmp(o->name, name, len) == 0
+                     : o->short_name == letter)
+                return o;
+    return NULL;
+}
+
 char *command_words(const struct command *c)
 {
     return c->parent ? xasprintf("%s %s", c->parent->name, c->name) : xstrdup(c->name);

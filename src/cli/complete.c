@@ -21,49 +21,17 @@ struct line {
 
 /* ---- the words before ------------------------------------------------------------------------ */
 
-static const struct cli_option *const *option_lists(const struct line *l)
-{
-    static const struct cli_option *lists[4];
-    size_t n = 0;
-
-    if (l->command && l->command->options)
-        lists[n++] = l->command->options;
-    if (l->command && l->command->more_options)
-        lists[n++] = l->command->more_options;
-    lists[n++] = global_options;
-    lists[n] = NULL;
-    return lists;
-}
-
-static const struct cli_option *find_option(const struct line *l, const char *name, size_t len)
-{
-    for (const struct cli_option *const *list = option_lists(l); *list; list++)
-        for (const struct cli_option *o = *list; o->name; o++)
-            if (strlen(o->name) == len && memcmp(o->name, name, len) == 0)
-                return o;
-    return NULL;
-}
-
-static const struct cli_option *find_letter(const struct line *l, char letter)
-{
-    for (const struct cli_option *const *list = option_lists(l); *list; list++)
-        for (const struct cli_option *o = *list; o->name; o++)
-            if (o->short_name == letter)
-                return o;
-    return NULL;
-}
-
 static void read_option(struct line *l, const char *word)
 {
     const struct cli_option *o = NULL;
 
     if (word[1] == '-') {
         if (!strchr(word, '='))
-            o = find_option(l, word + 2, strlen(word + 2));
+            o = command_option(l->command, word + 2, strlen(word + 2), '\0');
     } else {
         /* -abn VALUE: all but the last are without one. */
         for (const char *p = word + 1; *p && *p != '='; p++) {
-            o = find_letter(l, *p);
+            o = command_option(l->command, NULL, 0, *p);
             if (o && o->kind != VALUE_BOOL && p[1])
                 return;
         }
@@ -230,14 +198,17 @@ static void add_options(struct line *l, const char *typed)
     const char *equals = strchr(typed, '=');
 
     if (equals) {
-        const struct cli_option *o = find_option(l, typed + 2, (size_t)(equals - typed) - 2);
+        const struct cli_option *o =
+            command_option(l->command, typed + 2, (size_t)(equals - typed) - 2, '\0');
         _cleanup_free_ char *before = xstrndup(typed, (size_t)(equals - typed) + 1);
 
         if (o)
             add_values(l, o->kind, o->name, o->choices, typed, before);
         return;
     }
-    for (const struct cli_option *const *list = option_lists(l); *list; list++)
+    const struct cli_option *lists[COMMAND_OPTION_LISTS];
+    command_option_lists(l->command, lists);
+    for (const struct cli_option *const *list = lists; *list; list++)
         for (const struct cli_option *o = *list; o->name; o++)
             if (!(o->flags & OPTION_HIDDEN) && !is_given(l, o))
                 add(l, typed, "--", o->name, o->help);

@@ -46,15 +46,6 @@ char *lima_help(const char *instance)
         name, name);
 }
 
-static const struct cli_option *find_option(const struct cli_option *options, const char *name,
-                                            size_t len)
-{
-    for (; options->name; options++)
-        if (strlen(options->name) == len && memcmp(options->name, name, len) == 0)
-            return options;
-    return NULL;
-}
-
 /* The words that an option of `shell` takes at argv[at]; 0: it is none, the command starts here. */
 static int option_words(char *const *argv, int at)
 {
@@ -64,9 +55,7 @@ static int option_words(char *const *argv, int at)
     if (!str_starts(word, "--") || !word[2])
         return 0;
     size_t len = strcspn(word + 2, "=");
-    const struct cli_option *o = find_option(shell->options, word + 2, len);
-    if (!o)
-        o = find_option(global_options, word + 2, len);
+    const struct cli_option *o = command_option(shell, word + 2, len, '\0');
     if (!o)
         return 0;
     return o->kind == VALUE_BOOL || word[2 + len] ? 1 : 2;

@@ -3,6 +3,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "cli/columns.h"
+#include "query/query.h"
 #include "tmpl/tmpl.h"
 #include <fcntl.h>
 
@@ -113,6 +114,20 @@ static int write_into(const char *path, const char *text, size_t len, struct err
 
     if (fd < 0 || fd_write_all(fd, text, len) < 0)
         return err_set_errno(err, ERR_IO, "writing '%s'", path);
+    return 0;
+}
+
+int output_query(const char *expr, const char *json_text, enum output_form form, struct err *err)
+{
+    _cleanup_query_result_ struct query_result result = QUERY_RESULT_INIT;
+    _cleanup_sbuf_ struct sbuf out = SBUF_INIT;
+
+    if (query_run(&expr, 1, &json_text, 1, &result, err) < 0)
+        return -1;
+    for (size_t i = 0; i < result.values.n; i++)
+        if (output_value(result.values.v[i], form, &out, err) < 0)
+            return -1;
+    fputs(sbuf_str(&out), stdout);
     return 0;
 }
 

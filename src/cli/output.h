@@ -30,6 +30,9 @@ void table_format(const struct table *t, struct sbuf *out);
 enum output_form { OUTPUT_JSON, OUTPUT_JSON_INDENTED, OUTPUT_YAML };
 int output_value(const char *json_text, enum output_form form, struct sbuf *out, struct err *err);
 
+/* What an expression (query/query.h) makes of a JSON text, to standard output. */
+int output_query(const char *expr, const char *json_text, enum output_form form, struct err *err);
+
 /* A text to a file that the user has named, which is replaced in one step and keeps its mode; a
  * link is followed, and what is no file (a device, a pipe) is written into. NULL and "-" are
  * standard output. */

@@ -17,7 +17,6 @@
 #include <strings.h>
 #include <sha2.h>
 #include <sys/statvfs.h>
-#include <time.h>
 
 #define META_MAX     8192
 #define RESTARTS_MAX 3u
@@ -223,17 +222,6 @@ static enum http_result request(struct download *d, struct err *err)
 
 /* ---- until it is there ---------------------------------------------------------------------- */
 
-static int wait_a_moment(const struct download *d, unsigned ms, struct err *err)
-{
-    for (; ms; ms -= ms < 100 ? ms : 100) {
-        if (image_go_on(d->f->report, err) < 0)
-            return -1;
-        image_tell(d->f->report, IMAGE_CONNECTING, d->url, part_size(d), d->meta.total);
-        nanosleep(&(struct timespec){.tv_nsec = (ms < 100 ? ms : 100) * 1000000L}, NULL);
-    }
-    return 0;
-}
-
 static int try_again(const struct download *d, unsigned tries, struct err *why, struct err *err)
 {
     unsigned ms = http_limits.wait_ms << (tries - 1);
@@ -241,7 +229,10 @@ static int try_again(const struct download *d, unsigned tries, struct err *why, 
         return err_move(err, why);
     _cleanup_free_ char *line = err_message(why);
     image_note(d->f->report, LOG_WARN, "'%s': %s; trying again", d->url, line);
-    return wait_a_moment(d, ms, err);
+    return image_wait(d->f->report, ms,
+                      &(struct image_progress){IMAGE_CONNECTING, d->url, part_size(d),
+                                               d->meta.total},
+                      err);
 }
 
 static int transfer(struct download *d, struct err *err)

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <time.h>
 
 struct text {
     const char *url;
@@ -66,27 +65,12 @@ static enum http_result once(const struct text *t, int fd, const struct image_re
     return result;
 }
 
-static int pause_before(unsigned tries, const struct image_report *r, struct err *err)
-{
-    for (unsigned ms = http_limits.wait_ms << (tries - 1); ms; ms -= ms < 100 ? ms : 100) {
-        if (image_go_on(r, err) < 0)
-            return -1;
-        nanosleep(&(struct timespec){.tv_nsec = (ms < 100 ? ms : 100) * 1000000L}, NULL);
-    }
-    return 0;
-}
-
 static int read_back(int fd, size_t len, char **ret, struct err *err)
 {
     _cleanup_free_ char *text = xmalloc(len + 1);
 
-    for (size_t at = 0; at < len;) {
-        ssize_t n = pread(fd, text + at, len - at, (off_t)at);
-
-        if (n <= 0)
-            return err_set_errno(err, ERR_IO, "cannot read a download");
-        at += (size_t)n;
-    }
+    if (fd_pread_all(fd, text, len, 0) < 0)
+        return err_set_errno(err, ERR_IO, "cannot read a download");
     text[len] = '\0';
     *ret = TAKE_PTR(text);
     return 0;
@@ -114,7 +98,7 @@ int http_get_text(const char *url, size_t max, const struct image_report *r, cha
             return err_move(err, &why);
         _cleanup_free_ char *line = err_message(&why);
         image_note(r, LOG_WARN, "'%s': %s; trying again", url, line);
-        if (pause_before(tries, r, err) < 0)
+        if (image_wait(r, http_limits.wait_ms << (tries - 1), NULL, err) < 0)
             return -1;
     }
 }

@@ -22,21 +22,6 @@ static const char *const image_phase_names[] = {
 };
 ENUM_STRINGS_DEFINE(image_phase, IMAGE_PHASE_COUNT)
 
-int image_pread(int fd, void *buf, size_t len, uint64_t offset)
-{
-    for (size_t done = 0; done < len;) {
-        ssize_t n = pread(fd, (char *)buf + done, len - done, (off_t)(offset + done));
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            errno = n == 0 ? 0 : errno;
-            return -1;
-        }
-        done += (size_t)n;
-    }
-    return 0;
-}
-
 int image_damaged(const char *name, struct err *err, const char *fmt, ...)
 {
     va_list ap;

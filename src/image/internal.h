@@ -49,8 +49,12 @@ static inline uint64_t head_le64(const struct image_head *h, size_t at)
     return le64toh(v);
 }
 
-/* Reads exactly len bytes at offset; -1 with errno, or errno 0 at the end of the file. */
-int image_pread(int fd, void *buf, size_t len, uint64_t offset);
+/* fd_pread_all at an offset that an image says: one that no file has is an error as any other. */
+static inline int image_pread(int fd, void *buf, size_t len, uint64_t offset)
+{
+    return fd_pread_all(fd, buf, len, (off_t)offset);
+}
+
 /* "'NAME' is damaged: …", kind ERR_IO. Returns -1. */
 int image_damaged(const char *name, struct err *err, const char *fmt, ...) PRINTF_FORMAT(3, 4);
 
@@ -82,6 +86,10 @@ void image_tell(const struct image_report *r, enum image_phase phase, const char
                 uint64_t done, uint64_t total);
 /* -1 with ERR_INTERRUPTED when the caller wants to stop. */
 int image_go_on(const struct image_report *r, struct err *err);
+/* Before another try: tells p (may be NULL) and asks whether to go on several times a second. -1 as
+ * above. */
+int image_wait(const struct image_report *r, unsigned ms, const struct image_progress *p,
+               struct err *err);
 
 /* ---- digest.c ------------------------------------------------------------------------------- */
 struct digest {

@@ -55,6 +55,14 @@ static int try_plan(const struct driver_ctx *ctx, const struct inst_report *r, s
     return 0;
 }
 
+static int hint_images(const struct template *t, struct err *err)
+{
+    if (*t->base != '/')
+        return err_hint(err, "look at `images` in %s", t->locator);
+    return err_hint(err, "look at `images` in %s; relative locations start in '%s'", t->locator,
+                    t->base);
+}
+
 /* Everything that can fail: the image, the disk, the plan. */
 static int fill_draft(const struct inst_env *env, const struct instance *i,
                       const struct template *t, const struct config_instance *cfg,
@@ -66,11 +74,7 @@ static int fill_draft(const struct inst_env *env, const struct instance *i,
     if (!inst_driver(cfg, err) || write_files(env, i, t, err) < 0)
         return -1;
     if (inst_fetch_image(env, i, cfg, t->base, r, &image, err) < 0)
-        return err->hint ? -1
-               : *t->base == '/'
-                   ? err_hint(err, "look at `images` in %s; relative locations start in '%s'",
-                              t->locator, t->base)
-                   : err_hint(err, "look at `images` in %s", t->locator);
+        return err->hint ? -1 : hint_images(t, err);
     if (check_interrupt(r, err) < 0 || inst_make_disk(env, i, cfg, &image, r, err) < 0 ||
         check_interrupt(r, err) < 0)
         return -1;

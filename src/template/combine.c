@@ -440,14 +440,6 @@ static int edit_list(struct yaml_edit *e, const struct combined *c, struct err *
     return 0;
 }
 
-static bool says(const char *name, const char *text, size_t len, const struct yaml_doc *wanted)
-{
-    _cleanup_diags_ struct diags d = DIAGS_INIT;
-    _cleanup_yaml_doc_ struct yaml_doc *doc = yaml_doc_parse(name, text, len, &d);
-
-    return doc && yaml_equal(yaml_doc_root(doc), yaml_doc_root(wanted));
-}
-
 static char *edit_all(const struct piece *p, const struct combiner *c, size_t *ret_len)
 {
     _cleanup_yaml_edit_ struct yaml_edit e = YAML_EDIT_INIT(p->doc);
@@ -469,7 +461,7 @@ static int combine(struct piece *p, struct combiner *c, const struct yaml_node *
     if (!wanted)
         return err_set(err, ERR_CONFIG, "'%s' with its base templates is too large", p->locator);
     text = edit_all(p, c, &len);
-    if (!text || !says(p->locator, text, len, wanted)) {
+    if (!text || !yaml_text_says(p->locator, text, len, yaml_doc_root(wanted))) {
         /* Behind an alias, say. Comments of what is filled in stay behind. */
         free(text);
         text = yaml_patch(p->doc, wanted, &len, err);

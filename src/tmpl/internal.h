@@ -88,8 +88,8 @@ struct tmpl {
 };
 
 /* Sets err to "LINE:COL: why" for a place in the text. Returns -1. */
-int tmpl_fail(const struct tmpl *t, size_t pos, struct err *err, const char *fmt, ...)
-    PRINTF_FORMAT(4, 5);
+int tmpl_fail(const struct tmpl *t, size_t pos, struct err *err, const char *fmt, va_list ap)
+    PRINTF_FORMAT(4, 0);
 
 /* ---- parsing ----------------------------------------------------------------------------------- */
 

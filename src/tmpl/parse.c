@@ -28,17 +28,14 @@ static void find_place(const struct tmpl *t, size_t pos, unsigned *ret_line, uns
     *ret_col = col;
 }
 
-int tmpl_fail(const struct tmpl *t, size_t pos, struct err *err, const char *fmt, ...)
+int tmpl_fail(const struct tmpl *t, size_t pos, struct err *err, const char *fmt, va_list ap)
 {
     unsigned line, col;
-    va_list ap;
 
     if (!err || err_is_set(err))
         return -1;
     find_place(t, pos, &line, &col);
-    va_start(ap, fmt);
     _cleanup_free_ char *why = xvasprintf(fmt, ap);
-    va_end(ap);
     return err_set(err, ERR_CONFIG, "%u:%u: %s", line, col, why);
 }
 
@@ -47,9 +44,9 @@ int tmpl_parse_fail(struct tmpl_parser *p, size_t pos, const char *fmt, ...)
     va_list ap;
 
     va_start(ap, fmt);
-    _cleanup_free_ char *why = xvasprintf(fmt, ap);
+    (void)tmpl_fail(p->t, pos, p->err, fmt, ap);
     va_end(ap);
-    return tmpl_fail(p->t, pos, p->err, "%s", why);
+    return -1;
 }
 
 void tmpl_parse_blanks(struct tmpl_parser *p)

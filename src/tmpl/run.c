@@ -9,9 +9,9 @@ int tmpl_run_fail(struct tmpl_run *r, size_t pos, const char *fmt, ...)
     va_list ap;
 
     va_start(ap, fmt);
-    _cleanup_free_ char *why = xvasprintf(fmt, ap);
+    (void)tmpl_fail(r->t, pos, r->err, fmt, ap);
     va_end(ap);
-    return tmpl_fail(r->t, pos, r->err, "%s", why);
+    return -1;
 }
 
 int tmpl_run_unknown(struct tmpl_run *r, size_t pos, const char *name, const char *nearest)

@@ -107,11 +107,6 @@ static size_t cut_end(const struct block *b, size_t i, const struct yaml_node *s
 
 /* ---- values ---------------------------------------------------------------------------------- */
 
-static bool same_line(const char *text, size_t x, size_t y)
-{
-    return y <= yaml_line_end(text, x);
-}
-
 /* The head goes behind the mark, where the part up to inline_end is cut; the lines up to
  * lines_end, if there are any, are replaced by the body. */
 static void put_value(const struct block *b, const struct yaml_entry *e, const char *head,
@@ -159,14 +154,14 @@ static void replace_value(const struct block *b, const struct yaml_entry *e, con
         yaml_splice_lines(b->a, region, region, lines);
     } else if (e->from == e->mark) {
         put_value(b, e, head, body, e->mark, 0);
-    } else if (!same_line(doc, e->mark, e->from)) {
+    } else if (!yaml_same_line(doc, e->mark, e->from)) {
         if (!block && !yaml_is_block_scalar(v) && !*body && *head) {
             yaml_splice(b->a, e->from, e->end, xstrdup(head + strspn(head, " ")));
             free(body);
         } else {
             put_value(b, e, head, body, e->mark, region);
         }
-    } else if (!same_line(doc, e->from, content)) {
+    } else if (!yaml_same_line(doc, e->from, content)) {
         put_value(b, e, head, body, yaml_properties_end(doc, v), region);
     } else if (yaml_is_block_scalar(v)) {
         put_value(b, e, head, body, content + strcspn(doc + content, " \t\r\n#"),

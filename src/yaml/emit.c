@@ -83,13 +83,10 @@ void yaml_add_scalar(struct sbuf *out, const char *text, bool in_flow)
         yaml_add_json_string(out, text);
 }
 
-/* A text of several lines that a literal block can hold as it is. */
-static bool is_block(const char *s)
+bool yaml_can_be_lines(const char *s)
 {
     size_t len = strlen(s);
 
-    if (!strchr(s, '\n') || *s == '\n' || *s == ' ' || *s == '\t')
-        return false;
     for (size_t i = 0; i < len;) {
         uint32_t c = 0;
         size_t n = utf8_decode(s + i, len - i, &c);
@@ -101,21 +98,24 @@ static bool is_block(const char *s)
     return true;
 }
 
-static void add_block(struct sbuf *out, const char *s, unsigned indent)
+void yaml_add_lines(struct sbuf *out, const char *s, unsigned col)
 {
-    size_t len = strlen(s);
-    bool ends = s[len - 1] == '\n', more = ends && len > 1 && s[len - 2] == '\n';
-
-    sbuf_addstr(out, !ends ? "|-" : more ? "|+" : "|");
-    for (const char *line = s; *line;) {
-        size_t n = strcspn(line, "\n");
+    sbuf_addstr(out, !str_ends(s, "\n") ? "-" : str_ends(s, "\n\n") ? "+" : "");
+    while (*s) {
+        size_t n = strcspn(s, "\n");
 
         sbuf_addch(out, '\n');
         if (n)
-            sbuf_addf(out, "%*s", (int)indent, "");
-        sbuf_add(out, line, n);
-        line += n + (line[n] == '\n');
+            sbuf_addf(out, "%*s", (int)col, "");
+        sbuf_add(out, s, n);
+        s += n + (s[n] == '\n');
     }
+}
+
+/* A text of several lines that a literal block can hold as it is, without a word on its columns. */
+static bool is_block(const char *s)
+{
+    return strchr(s, '\n') && !strchr("\n \t", *s) && yaml_can_be_lines(s);
 }
 
 /* ---- structure ------------------------------------------------------------------------------- */
@@ -196,12 +196,14 @@ void yaml_write_text(struct yaml_writer *w, const char *text)
     unsigned indent = w->stack[w->depth].indent + 2;
 
     start_value(w);
-    if (w->json)
+    if (w->json) {
         yaml_add_json_string(&w->out, text);
-    else if (is_block(text))
-        add_block(&w->out, text, indent);
-    else
+    } else if (is_block(text)) {
+        sbuf_addch(&w->out, '|');
+        yaml_add_lines(&w->out, text, indent);
+    } else {
         yaml_add_scalar(&w->out, text, false);
+    }
 }
 
 void yaml_write_raw(struct yaml_writer *w, const char *raw)

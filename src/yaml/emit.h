@@ -38,6 +38,10 @@ char *yaml_writer_finish(struct yaml_writer *w);
 /* Appends a text as one YAML scalar on one line: plain where that is safe, else double-quoted.
  * in_flow says that it will stand inside of […] or {…}. */
 void yaml_add_scalar(struct sbuf *out, const char *text, bool in_flow);
+/* Every character can stand in a block scalar as it is. */
+bool yaml_can_be_lines(const char *text);
+/* Appends what follows `|` (or `>`, for a text of one line): how it ends, and its lines at a column. */
+void yaml_add_lines(struct sbuf *out, const char *text, unsigned col);
 /* Appends a text as a JSON string (which is a double-quoted YAML scalar too). */
 void yaml_add_json_string(struct sbuf *out, const char *text);
 /* Appends a scalar node as a JSON value by the core schema. */

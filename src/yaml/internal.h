@@ -15,6 +15,8 @@ size_t yaml_break_len(const char *text, size_t at);
 size_t yaml_line_start(const char *text, size_t at);
 size_t yaml_line_end(const char *text, size_t at);
 size_t yaml_next_line(const char *text, size_t at);
+/* `later` is on the line of `at`, its line break included. */
+bool yaml_same_line(const char *text, size_t at, size_t later);
 /* Bytes between the start of the line and this place. */
 unsigned yaml_column(const char *text, size_t at);
 /* The first byte that is neither blank nor part of a comment. */

@@ -229,7 +229,7 @@ static void patch_release(struct patch *p)
     free(p->gone);
 }
 
-static bool says(const char *name, const char *text, size_t len, const struct yaml_node *wanted)
+bool yaml_text_says(const char *name, const char *text, size_t len, const struct yaml_node *wanted)
 {
     _cleanup_diags_ struct diags d = DIAGS_INIT;
     _cleanup_yaml_doc_ struct yaml_doc *doc = yaml_doc_parse(name, text, len, &d);
@@ -248,7 +248,7 @@ static char *try_patch(const struct yaml_doc *doc, const struct yaml_doc *wanted
     diff(&p, yaml_doc_root(doc), yaml_doc_root(wanted), 0);
     text = yaml_edit_apply(&p.edit, &len);
     patch_release(&p);
-    if (!says(yaml_doc_name(doc), text, len, yaml_doc_root(wanted)))
+    if (!yaml_text_says(yaml_doc_name(doc), text, len, yaml_doc_root(wanted)))
         return NULL;
     if (ret_len)
         *ret_len = len;
@@ -267,6 +267,16 @@ static char *try_plainly(const struct yaml_doc *doc, const struct yaml_doc *want
     return plain ? try_patch(doc, plain, true, true, ret_len) : NULL;
 }
 
+static char *copy_text(const struct yaml_doc *doc, size_t *ret_len)
+{
+    size_t len;
+    const char *text = yaml_doc_text(doc, &len);
+
+    if (ret_len)
+        *ret_len = len;
+    return xstrndup(text, len);
+}
+
 char *yaml_patch(const struct yaml_doc *doc, const struct yaml_doc *wanted, size_t *ret_len,
                  struct err *err)
 {
@@ -277,6 +287,9 @@ char *yaml_patch(const struct yaml_doc *doc, const struct yaml_doc *wanted, size
         err_hint(err, "save the file as UTF-8 text");
         return NULL;
     }
+    /* where nothing changes, what can't be foreseen need not be */
+    if (yaml_equal(yaml_doc_root(doc), yaml_doc_root(wanted)))
+        return copy_text(doc, ret_len);
     text = try_patch(doc, wanted, false, false, ret_len);
     if (!text)
         text = try_patch(doc, wanted, true, false, ret_len);

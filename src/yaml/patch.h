@@ -17,6 +17,8 @@ char *yaml_patch(const struct yaml_doc *doc, const struct yaml_doc *wanted, size
                  struct err *err);
 /* Whether two nodes say the same, in the sense above. */
 bool yaml_equal(const struct yaml_node *a, const struct yaml_node *b);
+/* Whether a text can be read and its first document says the same as the node. */
+bool yaml_text_says(const char *name, const char *text, size_t len, const struct yaml_node *wanted);
 /* The first document as JSON text on one line, by the core schema. Numbers that JSON has keep
  * their text, others (0x1f, .5, +7) are written its way; NaN, infinities and what has the tag of
  * a number but is none are strings. Caller frees. */

@@ -48,6 +48,11 @@ size_t yaml_next_line(const char *text, size_t at)
     return at + yaml_break_len(text, at);
 }
 
+bool yaml_same_line(const char *text, size_t at, size_t later)
+{
+    return later <= yaml_line_end(text, at);
+}
+
 unsigned yaml_column(const char *text, size_t at)
 {
     return (unsigned)(at - yaml_line_start(text, at));
@@ -171,6 +176,14 @@ static bool is_empty(const struct yaml_node *node)
     return node->type == YAML_SCALAR && node->start == node->end;
 }
 
+/* Is the colon at `at`, behind a key, the one of this value? Behind a `? key` without one comes the
+ * next key, and that may begin with a colon (`::`). */
+static bool is_colon(const char *text, size_t at, const struct yaml_node *value)
+{
+    return text[at] == ':' &&
+           (!is_empty(value) || strchr(" \t,]}", text[at + 1]) || yaml_break_len(text, at + 1));
+}
+
 /* Key, colon and value; entry->start is set. */
 static void place_pair(const char *text, const struct yaml_pair *pair, struct yaml_entry *ret)
 {
@@ -179,7 +192,7 @@ static void place_pair(const char *text, const struct yaml_pair *pair, struct ya
     ret->key = pair->key;
     ret->value = pair->value;
     ret->question = ret->start < pair->key->start;
-    ret->colon = text[at] == ':';
+    ret->colon = is_colon(text, at, pair->value);
     ret->mark = ret->colon ? at + 1 : key_end;
     ret->from = is_empty(pair->value) ? ret->mark : pair->value->start;
     ret->end = is_empty(pair->value) ? ret->mark : yaml_content_end(text, pair->value);

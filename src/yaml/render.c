@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/mem.h"
-#include "base/utf8.h"
 #include "yaml/emit.h"
 #include "yaml/internal.h"
 
 /* ---- layout ---------------------------------------------------------------------------------- */
-
-static bool same_line(const char *text, size_t a, size_t b)
-{
-    return b <= yaml_line_end(text, a);
-}
 
 /* What the entries of one block collection tell: set is 0 where nothing is known yet. */
 static void look(const char *text, const struct yaml_entry *entries, size_t n,
@@ -30,7 +24,7 @@ static void look(const char *text, const struct yaml_entry *entries, size_t n,
         if (e->value->type == YAML_SCALAR || e->value->flow)
             continue;
         inner = yaml_column(text, at);
-        if (inner < col || same_line(text, e->start, at))
+        if (inner < col || yaml_same_line(text, e->start, at))
             continue;
         if (e->value->type == YAML_SEQ && !*offset_known) {
             set->list_offset = inner - col;
@@ -127,43 +121,16 @@ static bool has_part_below(const struct yaml_spot *spot)
  * at its end could not be told from those that follow, but where they all are its own already. */
 static bool fits_block(const char *s, const struct yaml_spot *spot)
 {
-    size_t len = strlen(s);
-    bool any = false;
-
     if (str_ends(s, "\n\n") && !(spot->old && yaml_is_block_scalar(spot->old) &&
                                  yaml_keeps_breaks(spot->text, spot->old)))
         return false;
     if (has_part_below(spot))
         return false;
-    for (size_t i = 0; i < len;) {
-        uint32_t c = 0;
-        size_t n = utf8_decode(s + i, len - i, &c);
-
-        if (!n || (!utf8_is_printable(c) && c != '\n' && c != '\t') || c == 0xfeff)
-            return false;
-        any |= c != '\n' && c != ' ' && c != '\t';
-        i += n;
-    }
-    return any;
-}
-
-static void add_body(struct sbuf *out, const char *s, unsigned col)
-{
-    while (*s) {
-        size_t n = strcspn(s, "\n");
-
-        sbuf_addch(out, '\n');
-        if (n)
-            sbuf_addf(out, "%*s", (int)col, "");
-        sbuf_add(out, s, n);
-        s += n + (s[n] == '\n');
-    }
+    return s[strspn(s, " \t\n")] && yaml_can_be_lines(s);
 }
 
 static void add_block(struct sbuf *out, const char *s, char style, const struct yaml_spot *spot)
 {
-    size_t len = strlen(s);
-    bool ends = len && s[len - 1] == '\n', more = len > 1 && ends && s[len - 2] == '\n';
     unsigned col = spot->col + spot->layout.step;
 
     if (spot->old && yaml_is_block_scalar(spot->old) &&
@@ -175,8 +142,7 @@ static void add_block(struct sbuf *out, const char *s, char style, const struct 
             col = spot->col + 9;
         sbuf_addf(out, "%u", col - spot->col);
     }
-    sbuf_addstr(out, !ends ? "-" : more ? "+" : "");
-    add_body(out, s, col);
+    yaml_add_lines(out, s, col);
 }
 
 static bool is_one_line(const char *s)

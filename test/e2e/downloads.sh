@@ -4,24 +4,10 @@
 # shellcheck disable=SC2016,SC2317 # backquotes are text; functions are called by name
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
-cd "$scratch" || exit 99
-command -v python3 >/dev/null || skip 'python3 is not installed'
-command -v qemu-img >/dev/null || skip 'qemu-img is not installed'
-command -v qemu-system-x86_64 >/dev/null || skip 'qemu-system-x86_64 is not installed'
+# shellcheck source=web.sh
+. "$(dirname "$0")/web.sh"
 
-export XDG_CACHE_HOME="$scratch/cache"
-unset http_proxy HTTP_PROXY https_proxy HTTPS_PROXY all_proxy ALL_PROXY SSL_CERT_FILE SSL_CERT_DIR
-www=$scratch/www state=$scratch/state
 downloads=$XDG_CACHE_HOME/lima/download/by-url-sha256
-mkdir "$www" "$state"
-
-server() {
-    rm -f "$state/port"
-    python3 "$srcdir/test/fake/http_server.py" "$www" "$state" "$@" &
-    server_pid=$!
-    within 60 test -s "$state/port" || exit 99
-    base=http://127.0.0.1:$(cat "$state/port")
-}
 
 # yaml FILE URL [DIGEST]
 yaml() { printf 'images:\n- location: "%s"\n%s' "$2" "${3:+  digest: $3

@@ -5,25 +5,12 @@
 # shellcheck disable=SC2016,SC2088,SC2317 # backquotes and ~ are text; functions are called by name
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
-cd "$scratch" || exit 99
-command -v python3 >/dev/null || skip 'python3 is not installed'
-command -v qemu-img >/dev/null || skip 'qemu-img is not installed'
-command -v qemu-system-x86_64 >/dev/null || skip 'qemu-system-x86_64 is not installed'
+# shellcheck source=web.sh
+. "$(dirname "$0")/web.sh"
 
-export XDG_CACHE_HOME="$scratch/cache"
-unset http_proxy HTTP_PROXY https_proxy HTTPS_PROXY all_proxy ALL_PROXY SSL_CERT_FILE SSL_CERT_DIR
 unset LIMA_TEMPLATES_PATH VISUAL
-www=$scratch/www state=$scratch/state
-mkdir "$www" "$state" bin
+mkdir bin
 PATH=$scratch/bin:$PATH
-
-server() {
-    rm -f "$state/port"
-    python3 "$srcdir/test/fake/http_server.py" "$www" "$state" "$@" &
-    server_pid=$!
-    within 60 test -s "$state/port" || exit 99
-    base=http://127.0.0.1:$(cat "$state/port")
-}
 
 digest() { printf 'sha256:%s' "$(sha256sum "$1" | cut -d' ' -f1)"; }
 requests() { grep -c -- "$1" "$state/log" 2>/dev/null; }
