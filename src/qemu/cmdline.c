@@ -1,55 +1,115 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "qemu/cmdline.h"
+#include "cima/qemu/cmdline.h"
 #include "base/mem.h"
+#include "qemu/qemu.h"
 
-void qemu_cmdline_release(struct qemu_cmdline *c)
+struct part {
+    char *name; /* "-device" */
+    char *text;
+    struct cima_opts *opts; /* at most one of text and opts; none: a flag */
+};
+
+struct cima_cmdline {
+    struct part *v;
+    size_t n, cap;
+};
+
+struct cima_cmdline *cima_cmdline_new(void)
 {
+    return xcalloc(1, sizeof(struct cima_cmdline));
+}
+
+void cima_cmdline_free(struct cima_cmdline *c)
+{
+    if (!c)
+        return;
     for (size_t i = 0; i < c->n; i++) {
         free(c->v[i].name);
         free(c->v[i].text);
-        qemu_opts_free(c->v[i].opts);
+        cima_opts_free(c->v[i].opts);
     }
     free(c->v);
-    *c = (struct qemu_cmdline)QEMU_CMDLINE_INIT;
+    free(c);
 }
 
-static struct qemu_arg *add(struct qemu_cmdline *c, const char *name)
+static struct part *add(struct cima_cmdline *c, const char *name)
 {
     GROW_ARRAY(c->v, c->n, c->cap);
-    c->v[c->n] = (struct qemu_arg){.name = xstrdup(name)};
+    c->v[c->n] = (struct part){.name = xstrdup(name)};
     return &c->v[c->n++];
 }
 
-void qemu_cmdline_flag(struct qemu_cmdline *c, const char *name)
+void cima_cmdline_flag(struct cima_cmdline *c, const char *name)
 {
     add(c, name);
 }
 
-void qemu_cmdline_text(struct qemu_cmdline *c, const char *name, const char *text)
+void cima_cmdline_text(struct cima_cmdline *c, const char *name, const char *text)
 {
     add(c, name)->text = xstrdup(text);
 }
 
-void qemu_cmdline_opts(struct qemu_cmdline *c, const char *name, struct qemu_opts *opts)
+void cima_cmdline_opts(struct cima_cmdline *c, const char *name, struct cima_opts *opts)
 {
     add(c, name)->opts = opts;
 }
 
-int qemu_cmdline_argv(const struct qemu_cmdline *c, struct strv *out, struct err *err)
+void cima_cmdline_move(struct cima_cmdline *dst, struct cima_cmdline *src)
 {
-    for (size_t i = 0; i < c->n; i++) {
-        const struct qemu_arg *a = &c->v[i];
-
-        strv_push(out, a->name);
-        if (a->text) {
-            strv_push(out, a->text);
-        } else if (a->opts) {
-            char *text = qemu_opts_to_argv(a->opts, err);
-
-            if (!text)
-                return err_wrap(err, "QEMU option '%s'", a->name);
-            strv_push_consume(out, text);
-        }
+    for (size_t i = 0; i < src->n; i++) {
+        GROW_ARRAY(dst->v, dst->n, dst->cap);
+        dst->v[dst->n++] = src->v[i];
     }
-    return 0;
+    src->n = 0;
+}
+
+size_t cima_cmdline_len(const struct cima_cmdline *c)
+{
+    return c->n;
+}
+
+const char *cima_cmdline_name(const struct cima_cmdline *c, size_t i)
+{
+    return c->v[i].name;
+}
+
+const struct cima_opts *cima_cmdline_value(const struct cima_cmdline *c, size_t i)
+{
+    return c->v[i].opts;
+}
+
+const char *cima_cmdline_plain(const struct cima_cmdline *c, size_t i)
+{
+    return c->v[i].text;
+}
+
+char **cima_cmdline_argv(const struct cima_cmdline *c, struct cima_error *error)
+{
+    struct strv words = STRV_INIT;
+
+    for (size_t i = 0; i < c->n; i++) {
+        const struct part *p = &c->v[i];
+        char *text;
+
+        strv_push(&words, p->name);
+        if (p->text)
+            strv_push(&words, p->text);
+        if (!p->opts)
+            continue;
+        text = cima_opts_to_argv(p->opts, error);
+        if (!text) {
+            strv_release(&words);
+            err_wrap(error, "QEMU option '%s'", p->name);
+            return NULL;
+        }
+        strv_push_consume(&words, text);
+    }
+    return strv_argv(&words);
+}
+
+void cima_strings_free(char **strings)
+{
+    for (size_t i = 0; strings && strings[i]; i++)
+        free(strings[i]);
+    free(strings);
 }

@@ -26,7 +26,7 @@ void qemu_launch_env(bool desktop, struct strv *ret)
         pass_on(env_desktop, ARRAY_SIZE(env_desktop), ret);
 }
 
-int qemu_launch(const struct qemu_launch *l, struct child *ret, struct err *err)
+int cima_launch(const struct cima_launch *l, struct child *ret, struct err *err)
 {
     _cleanup_strv_ struct strv env = STRV_INIT;
     struct spawn s = SPAWN_INIT;

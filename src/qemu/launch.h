@@ -4,10 +4,10 @@
 #ifndef CIMA_QEMU_LAUNCH_H
 #define CIMA_QEMU_LAUNCH_H
 
-#include "qemu/cmdline.h"
+#include "base/strv.h"
 #include "sys/spawn.h"
 
-struct qemu_launch {
+struct cima_launch {
     const struct strv *argv;    /* argv[0] is the program */
     const struct spawn_fd *fds; /* what argv speaks of by number */
     size_t n_fds;
@@ -17,7 +17,7 @@ struct qemu_launch {
 };
 
 /* The child outlives us unless it is ended. Errors as spawn_child. */
-int qemu_launch(const struct qemu_launch *l, struct child *ret, struct err *err);
+int cima_launch(const struct cima_launch *l, struct child *ret, struct err *err);
 /* The environment that QEMU gets: the variables that it needs, out of ours. */
 void qemu_launch_env(bool desktop, struct strv *ret);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "qemu/opts.h"
+#include "cima/qemu/opts.h"
 #include "base/mem.h"
+#include "qemu/qemu.h"
 #include <ctype.h>
 #include <inttypes.h>
 
@@ -14,10 +15,10 @@ struct opt {
     int64_t num;
     bool on;
     struct strv list;
-    struct qemu_opts *nested;
+    struct cima_opts *nested;
 };
 
-struct qemu_opts {
+struct cima_opts {
     struct opt *v;
     size_t n, cap;
     char *problem; /* the first thing that can't be written */
@@ -28,10 +29,10 @@ static void opt_release(struct opt *p)
     free(p->key);
     free(p->str);
     strv_release(&p->list);
-    qemu_opts_free(p->nested);
+    cima_opts_free(p->nested);
 }
 
-void qemu_opts_free(struct qemu_opts *o)
+void cima_opts_free(struct cima_opts *o)
 {
     if (!o)
         return;
@@ -42,7 +43,7 @@ void qemu_opts_free(struct qemu_opts *o)
     free(o);
 }
 
-static void latch(struct qemu_opts *o, const char *key, const char *why)
+static void latch(struct cima_opts *o, const char *key, const char *why)
 {
     if (!o->problem)
         o->problem = xasprintf("option '%s': %s", key, why);
@@ -69,7 +70,7 @@ static const char *text_problem(const char *s)
     return NULL;
 }
 
-static struct opt *find(const struct qemu_opts *o, const char *key)
+static struct opt *find(const struct cima_opts *o, const char *key)
 {
     for (size_t i = 0; i < o->n; i++)
         if (streq(o->v[i].key, key))
@@ -78,7 +79,7 @@ static struct opt *find(const struct qemu_opts *o, const char *key)
 }
 
 /* The slot of key, emptied when it was there; NULL when the key can't be one. */
-static struct opt *slot(struct qemu_opts *o, const char *key, enum opt_kind kind)
+static struct opt *slot(struct cima_opts *o, const char *key, enum opt_kind kind)
 {
     struct opt *p = find(o, key);
     bool implied = p && p->implied;
@@ -97,19 +98,19 @@ static struct opt *slot(struct qemu_opts *o, const char *key, enum opt_kind kind
     return p;
 }
 
-struct qemu_opts *qemu_opts_new(const char *implied_key, const char *value)
+struct cima_opts *cima_opts_new(const char *implied_key, const char *value)
 {
-    struct qemu_opts *o = xcalloc(1, sizeof(*o));
+    struct cima_opts *o = xcalloc(1, sizeof(*o));
 
     if (implied_key) {
-        qemu_opts_str(o, implied_key, value ? value : "");
+        cima_opts_str(o, implied_key, value ? value : "");
         if (o->n)
             o->v[0].implied = true;
     }
     return o;
 }
 
-void qemu_opts_str(struct qemu_opts *o, const char *key, const char *value)
+void cima_opts_str(struct cima_opts *o, const char *key, const char *value)
 {
     const char *problem;
     struct opt *p;
@@ -124,7 +125,7 @@ void qemu_opts_str(struct qemu_opts *o, const char *key, const char *value)
         p->str = xstrdup(value);
 }
 
-void qemu_opts_strf(struct qemu_opts *o, const char *key, const char *fmt, ...)
+void cima_opts_strf(struct cima_opts *o, const char *key, const char *fmt, ...)
 {
     _cleanup_free_ char *value = NULL;
     va_list ap;
@@ -132,10 +133,10 @@ void qemu_opts_strf(struct qemu_opts *o, const char *key, const char *fmt, ...)
     va_start(ap, fmt);
     value = xvasprintf(fmt, ap);
     va_end(ap);
-    qemu_opts_str(o, key, value);
+    cima_opts_str(o, key, value);
 }
 
-void qemu_opts_int(struct qemu_opts *o, const char *key, int64_t value)
+void cima_opts_int(struct cima_opts *o, const char *key, int64_t value)
 {
     struct opt *p = slot(o, key, OPT_INT);
 
@@ -143,7 +144,7 @@ void qemu_opts_int(struct qemu_opts *o, const char *key, int64_t value)
         p->num = value;
 }
 
-void qemu_opts_size(struct qemu_opts *o, const char *key, uint64_t bytes)
+void cima_opts_size(struct cima_opts *o, const char *key, uint64_t bytes)
 {
     struct opt *p = slot(o, key, OPT_SIZE);
 
@@ -153,7 +154,7 @@ void qemu_opts_size(struct qemu_opts *o, const char *key, uint64_t bytes)
         p->num = (int64_t)(bytes & INT64_MAX);
 }
 
-void qemu_opts_bool(struct qemu_opts *o, const char *key, bool value)
+void cima_opts_bool(struct cima_opts *o, const char *key, bool value)
 {
     struct opt *p = slot(o, key, OPT_BOOL);
 
@@ -161,7 +162,7 @@ void qemu_opts_bool(struct qemu_opts *o, const char *key, bool value)
         p->on = value;
 }
 
-void qemu_opts_list(struct qemu_opts *o, const char *key, const char *value)
+void cima_opts_list(struct cima_opts *o, const char *key, const char *value)
 {
     const char *problem = text_problem(value);
     struct opt *p = find(o, key);
@@ -174,7 +175,7 @@ void qemu_opts_list(struct qemu_opts *o, const char *key, const char *value)
         strv_push(&p->list, value);
 }
 
-struct qemu_opts *qemu_opts_nested(struct qemu_opts *o, const char *key)
+struct cima_opts *cima_opts_nested(struct cima_opts *o, const char *key)
 {
     struct opt *p = slot(o, key, OPT_NESTED);
 
@@ -182,11 +183,11 @@ struct qemu_opts *qemu_opts_nested(struct qemu_opts *o, const char *key)
         /* The problem is latched; the caller goes on with something that is never written. */
         p = slot(o, "invalid", OPT_NESTED);
     }
-    p->nested = qemu_opts_new(NULL, NULL);
+    p->nested = cima_opts_new(NULL, NULL);
     return p->nested;
 }
 
-const char *qemu_opts_get(const struct qemu_opts *o, const char *key)
+const char *cima_opts_get(const struct cima_opts *o, const char *key)
 {
     const struct opt *p = find(o, key);
 
@@ -195,7 +196,7 @@ const char *qemu_opts_get(const struct qemu_opts *o, const char *key)
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-static const char *problem_of(const struct qemu_opts *o)
+static const char *problem_of(const struct cima_opts *o)
 {
     if (o->problem)
         return o->problem;
@@ -205,7 +206,7 @@ static const char *problem_of(const struct qemu_opts *o)
     return NULL;
 }
 
-static int check(const struct qemu_opts *o, struct err *err)
+static int check(const struct cima_opts *o, struct err *err)
 {
     const char *problem = problem_of(o);
     const char *what = o->n && o->v[0].implied ? o->v[0].str : NULL;
@@ -247,7 +248,7 @@ static void add_size(struct sbuf *out, int64_t bytes)
         sbuf_addch(out, unit);
 }
 
-static void write_opts(const struct qemu_opts *o, const char *prefix, struct sbuf *out);
+static void write_opts(const struct cima_opts *o, const char *prefix, struct sbuf *out);
 
 static void write_opt(const struct opt *p, const char *prefix, struct sbuf *out)
 {
@@ -285,13 +286,13 @@ static void write_opt(const struct opt *p, const char *prefix, struct sbuf *out)
     }
 }
 
-static void write_opts(const struct qemu_opts *o, const char *prefix, struct sbuf *out)
+static void write_opts(const struct cima_opts *o, const char *prefix, struct sbuf *out)
 {
     for (size_t i = 0; i < o->n; i++)
         write_opt(&o->v[i], prefix, out);
 }
 
-char *qemu_opts_to_argv(const struct qemu_opts *o, struct err *err)
+char *cima_opts_to_argv(const struct cima_opts *o, struct err *err)
 {
     struct sbuf out = SBUF_INIT;
 
@@ -301,7 +302,7 @@ char *qemu_opts_to_argv(const struct qemu_opts *o, struct err *err)
     return sbuf_detach(&out);
 }
 
-static struct json *to_json(const struct qemu_opts *o)
+static struct json *to_json(const struct cima_opts *o)
 {
     struct json *j = json_object_new();
 
@@ -339,7 +340,7 @@ static struct json *to_json(const struct qemu_opts *o)
     return j;
 }
 
-struct json *qemu_opts_to_json(const struct qemu_opts *o, struct err *err)
+struct json *cima_opts_to_json(const struct cima_opts *o, struct err *err)
 {
     return check(o, err) < 0 ? NULL : to_json(o);
 }
@@ -364,9 +365,9 @@ static char *next_part(const char **text)
     return sbuf_detach(&part);
 }
 
-struct qemu_opts *qemu_opts_parse(const char *text, const char *implied_key, struct err *err)
+struct cima_opts *cima_opts_parse(const char *text, const char *implied_key, struct err *err)
 {
-    _cleanup_qemu_opts_ struct qemu_opts *o = xcalloc(1, sizeof(*o));
+    _cleanup_opts_ struct cima_opts *o = xcalloc(1, sizeof(*o));
     const char *rest = text;
 
     for (size_t i = 0; rest; i++) {
@@ -375,13 +376,13 @@ struct qemu_opts *qemu_opts_parse(const char *text, const char *implied_key, str
 
         if (eq) {
             *eq = '\0';
-            qemu_opts_str(o, part, eq + 1);
+            cima_opts_str(o, part, eq + 1);
         } else if (i == 0 && implied_key) {
-            qemu_opts_str(o, implied_key, part);
+            cima_opts_str(o, implied_key, part);
             if (o->n)
                 o->v[0].implied = true;
         } else {
-            qemu_opts_str(o, part, "on");
+            cima_opts_str(o, part, "on");
         }
     }
     if (problem_of(o)) {

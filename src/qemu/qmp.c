@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "qemu/qmp.h"
+#include "cima/qemu/qmp.h"
 #include "base/enum.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "qemu/qemu.h"
+#include "qemu/qmp_message.h"
 #include "base/sbuf.h"
 #include "sys/sock.h"
 #include <errno.h>
@@ -15,16 +17,16 @@
 #define READ_STEPS_MAX 64
 
 static const char *const qmp_state_names[] = {
-    [QMP_GREETING] = "waiting for the greeting",
-    [QMP_NEGOTIATING] = "negotiating",
-    [QMP_READY] = "ready",
-    [QMP_DEAD] = "closed",
+    [CIMA_QMP_GREETING] = "waiting for the greeting",
+    [CIMA_QMP_NEGOTIATING] = "negotiating",
+    [CIMA_QMP_READY] = "ready",
+    [CIMA_QMP_DEAD] = "closed",
 };
-_Static_assert(ARRAY_SIZE(qmp_state_names) == QMP_STATE_COUNT, "a name for every state");
+_Static_assert(ARRAY_SIZE(qmp_state_names) == CIMA_QMP_STATE_COUNT, "a name for every state");
 
-const char *qmp_state_to_string(enum qmp_state s)
+const char *cima_qmp_state_to_string(enum cima_qmp_state s)
 {
-    return (size_t)s < QMP_STATE_COUNT ? qmp_state_names[s] : "?";
+    return (size_t)s < CIMA_QMP_STATE_COUNT ? qmp_state_names[s] : "?";
 }
 
 /* QUEUED and SENT commands are in the queue, where only the first can be SENT; one that has its
@@ -42,15 +44,15 @@ struct cmd {
     int64_t deadline; /* -1: none */
     char *until_event, *until_value;
     bool event_seen;
-    struct json *reply; /* kept while the event is awaited */
-    qmp_reply_fn *done; /* NULL also after a cancel */
+    struct json *reply;      /* kept while the event is awaited */
+    cima_qmp_reply_fn *done; /* NULL also after a cancel */
     void *arg;
 };
 
-struct qmp {
+struct cima_qmp {
     int fd;
-    enum qmp_state state;
-    struct qmp_handlers h;
+    enum cima_qmp_state state;
+    struct cima_qmp_handlers h;
     void *arg;
     int step_ms;
     int64_t handshake_deadline;
@@ -60,7 +62,7 @@ struct qmp {
     size_t scanned; /* bytes of `in` known to hold no newline */
     struct err why; /* of DEAD */
     bool closed_told;
-    bool busy; /* process() is on the stack: a callback may call it, or qmp_free */
+    bool busy; /* process() is on the stack: a callback may call it, or cima_qmp_free */
     bool freed;
 };
 
@@ -84,29 +86,30 @@ static void list_free(struct cmd *c)
     }
 }
 
-struct qmp *qmp_new(int fd, const struct qmp_handlers *h, void *arg, int step_ms, int64_t now)
+struct cima_qmp *cima_qmp_new(int fd, const struct cima_qmp_handlers *h, void *arg, int step_ms,
+                              int64_t now)
 {
-    struct qmp *q = xcalloc(1, sizeof(*q));
+    struct cima_qmp *q = xcalloc(1, sizeof(*q));
 
     fd_set_nonblock(fd, true);
     q->fd = fd;
-    q->state = QMP_GREETING;
+    q->state = CIMA_QMP_GREETING;
     if (h)
         q->h = *h;
     q->arg = arg;
-    q->step_ms = step_ms > 0 ? step_ms : QMP_STEP_MS;
+    q->step_ms = step_ms > 0 ? step_ms : CIMA_QMP_STEP_MS;
     q->handshake_deadline = now + q->step_ms;
     q->next_id = 1;
     return q;
 }
 
-void qmp_set_step(struct qmp *q, int step_ms, int64_t now)
+void cima_qmp_set_step(struct cima_qmp *q, int step_ms, int64_t now)
 {
     q->step_ms = step_ms;
     q->handshake_deadline = now + step_ms;
 }
 
-static void destroy(struct qmp *q)
+static void destroy(struct cima_qmp *q)
 {
     if (q->fd >= 0)
         close(q->fd);
@@ -117,7 +120,7 @@ static void destroy(struct qmp *q)
     free(q);
 }
 
-void qmp_free(struct qmp *q)
+void cima_qmp_free(struct cima_qmp *q)
 {
     if (!q)
         return;
@@ -129,30 +132,30 @@ void qmp_free(struct qmp *q)
     destroy(q);
 }
 
-enum qmp_state qmp_state(const struct qmp *q)
+enum cima_qmp_state cima_qmp_state(const struct cima_qmp *q)
 {
     return q->state;
 }
 
-const struct err *qmp_why(const struct qmp *q)
+const struct err *cima_qmp_why(const struct cima_qmp *q)
 {
     return &q->why;
 }
 
-int qmp_fd(const struct qmp *q)
+int cima_qmp_fd(const struct cima_qmp *q)
 {
     return q->fd;
 }
 
-static bool may_send(const struct qmp *q)
+static bool may_send(const struct cima_qmp *q)
 {
-    return q->queue && (q->state == QMP_READY || q->state == QMP_NEGOTIATING) &&
+    return q->queue && (q->state == CIMA_QMP_READY || q->state == CIMA_QMP_NEGOTIATING) &&
            q->queue->sent < q->queue->len;
 }
 
-short qmp_wants(const struct qmp *q)
+short cima_qmp_wants(const struct cima_qmp *q)
 {
-    return (short)(q->state == QMP_DEAD ? 0 : POLLIN | (may_send(q) ? POLLOUT : 0));
+    return (short)(q->state == CIMA_QMP_DEAD ? 0 : POLLIN | (may_send(q) ? POLLOUT : 0));
 }
 
 static void earlier(int64_t *best, int64_t t)
@@ -161,13 +164,13 @@ static void earlier(int64_t *best, int64_t t)
         *best = t;
 }
 
-int64_t qmp_deadline(const struct qmp *q)
+int64_t cima_qmp_deadline(const struct cima_qmp *q)
 {
     int64_t best = -1;
 
-    if (q->state == QMP_DEAD)
+    if (q->state == CIMA_QMP_DEAD)
         return q->closed_told && !q->queue && !q->awaiting ? -1 : 0;
-    if (q->state != QMP_READY)
+    if (q->state != CIMA_QMP_READY)
         earlier(&best, q->handshake_deadline);
     for (const struct cmd *c = q->queue; c; c = c->next)
         earlier(&best, c->deadline);
@@ -178,7 +181,7 @@ int64_t qmp_deadline(const struct qmp *q)
 
 /* ---- commands -------------------------------------------------------------------------------- */
 
-static struct cmd *cmd_new(struct qmp *q, const struct qmp_call *call, int64_t now)
+static struct cmd *cmd_new(struct cima_qmp *q, const struct cima_qmp_call *call, int64_t now)
 {
     _cleanup_json_ struct json *j = json_object_new();
     struct cmd *c = xcalloc(1, sizeof(*c));
@@ -204,7 +207,7 @@ static struct cmd *cmd_new(struct qmp *q, const struct qmp_call *call, int64_t n
     return c;
 }
 
-uint64_t qmp_send(struct qmp *q, const struct qmp_call *call, int64_t now)
+uint64_t cima_qmp_send(struct cima_qmp *q, const struct cima_qmp_call *call, int64_t now)
 {
     struct cmd *c = cmd_new(q, call, now), **tail = &q->queue;
 
@@ -227,7 +230,7 @@ static struct cmd *unlink_cmd(struct cmd **list, const struct cmd *c)
     return NULL;
 }
 
-void qmp_cancel(struct qmp *q, uint64_t id)
+void cima_qmp_cancel(struct cima_qmp *q, uint64_t id)
 {
     for (struct cmd *c = q->queue; c; c = c->next)
         if (c->id == id) {
@@ -252,20 +255,20 @@ static void answer(struct cmd *c, const struct json *ret, const struct err *err)
     cmd_free(c);
 }
 
-static void die(struct qmp *q, struct err *why)
+static void die(struct cima_qmp *q, struct err *why)
 {
-    if (q->state == QMP_DEAD) {
+    if (q->state == CIMA_QMP_DEAD) {
         err_clear(why);
         return;
     }
-    q->state = QMP_DEAD;
+    q->state = CIMA_QMP_DEAD;
     if (q->fd >= 0)
         close(q->fd);
     q->fd = -1;
     err_move(&q->why, why);
 }
 
-void qmp_shutdown(struct qmp *q)
+void cima_qmp_shutdown(struct cima_qmp *q)
 {
     struct err e = ERR_INIT;
 
@@ -274,7 +277,7 @@ void qmp_shutdown(struct qmp *q)
 }
 
 /* Answers everything with the reason of the end; then says so. */
-static void bury(struct qmp *q)
+static void bury(struct cima_qmp *q)
 {
     while (!q->freed && (q->queue || q->awaiting)) {
         struct cmd **list = q->awaiting ? &q->awaiting : &q->queue;
@@ -295,31 +298,31 @@ static void bury(struct qmp *q)
 
 static void negotiated(void *arg, const struct json *ret, const struct err *err)
 {
-    struct qmp *q = arg;
+    struct cima_qmp *q = arg;
     struct err e = ERR_INIT;
 
     (void)ret;
     if (!err) {
-        q->state = QMP_READY;
-    } else if (q->state != QMP_DEAD) {
+        q->state = CIMA_QMP_READY;
+    } else if (q->state != CIMA_QMP_DEAD) {
         err_set(&e, err->kind, "%s", err->msg);
         die(q, &e);
     }
 }
 
-static void on_greeting(struct qmp *q, const struct json *j, int64_t now)
+static void on_greeting(struct cima_qmp *q, const struct json *j, int64_t now)
 {
-    struct qmp_call call = {.command = "qmp_capabilities",
-                            .pass_fd = -1,
-                            .timeout_ms = -1,
-                            .done = negotiated,
-                            .arg = q};
+    struct cima_qmp_call call = {.command = "qmp_capabilities",
+                                 .pass_fd = -1,
+                                 .timeout_ms = -1,
+                                 .done = negotiated,
+                                 .arg = q};
     struct json *greeting = json_get(j, "QMP");
     struct err e = ERR_INIT;
     struct cmd *c;
     unsigned v[3];
 
-    if (q->state != QMP_GREETING) {
+    if (q->state != CIMA_QMP_GREETING) {
         log_warn("QMP: a second greeting, ignoring");
         return;
     }
@@ -328,7 +331,7 @@ static void on_greeting(struct qmp *q, const struct json *j, int64_t now)
         die(q, &e);
         return;
     }
-    q->state = QMP_NEGOTIATING;
+    q->state = CIMA_QMP_NEGOTIATING;
     q->handshake_deadline = now + q->step_ms;
     c = cmd_new(q, &call, now);
     c->reply = json_ref(greeting); /* for ready() */
@@ -336,12 +339,12 @@ static void on_greeting(struct qmp *q, const struct json *j, int64_t now)
     q->queue = c;
 }
 
-static void on_reply(struct qmp *q, const struct json *j)
+static void on_reply(struct cima_qmp *q, const struct json *j)
 {
     struct cmd *c = q->queue;
     const struct json *error = json_get(j, "error");
     _cleanup_err_ struct err e = ERR_INIT;
-    bool was_negotiating = q->state == QMP_NEGOTIATING;
+    bool was_negotiating = q->state == CIMA_QMP_NEGOTIATING;
 
     if (!c || c->state != CMD_SENT || json_get_int(j, "id", -1) != (int64_t)c->id) {
         /* Also QEMU's answer to a line that it could not parse: that has no id. */
@@ -359,7 +362,7 @@ static void on_reply(struct qmp *q, const struct json *j)
         _cleanup_json_ struct json *greeting = TAKE_PTR(c->reply);
 
         answer(c, json_get(j, "return"), NULL);
-        if (q->state == QMP_READY && q->h.ready)
+        if (q->state == CIMA_QMP_READY && q->h.ready)
             q->h.ready(q->arg, greeting);
     } else if (c->until_event && !c->event_seen && c->done) {
         c->state = CMD_AWAITING;
@@ -377,7 +380,7 @@ static bool event_ends(const struct cmd *c, const char *name, const struct json 
            (!c->until_value || streq0(c->until_value, json_get_str(data, "device")));
 }
 
-static void on_event(struct qmp *q, const struct json *j)
+static void on_event(struct cima_qmp *q, const struct json *j)
 {
     const char *name = json_get_str(j, "event");
     const struct json *data = json_get(j, "data");
@@ -398,7 +401,7 @@ static void on_event(struct qmp *q, const struct json *j)
     }
 }
 
-static void on_line(struct qmp *q, const char *line, size_t len, int64_t now)
+static void on_line(struct cima_qmp *q, const char *line, size_t len, int64_t now)
 {
     _cleanup_json_ struct json *j = NULL;
     struct err e = ERR_INIT;
@@ -429,11 +432,11 @@ static void on_line(struct qmp *q, const char *line, size_t len, int64_t now)
 }
 
 /* Handles the whole lines in the buffer. */
-static void on_input(struct qmp *q, int64_t now)
+static void on_input(struct cima_qmp *q, int64_t now)
 {
     size_t start = 0;
 
-    while (!q->freed && q->state != QMP_DEAD) {
+    while (!q->freed && q->state != CIMA_QMP_DEAD) {
         const char *from = q->in.buf + start + q->scanned;
         size_t left = q->in.len - start - q->scanned;
         const char *nl = left ? memchr(from, '\n', left) : NULL;
@@ -451,17 +454,18 @@ static void on_input(struct qmp *q, int64_t now)
     if (q->freed)
         return;
     sbuf_consume(&q->in, start);
-    if (q->in.len > QMP_LINE_LIMIT) {
+    if (q->in.len > CIMA_QMP_LINE_LIMIT) {
         struct err e = ERR_INIT;
 
-        err_set(&e, ERR_PROTOCOL, "QEMU sent a line of more than %u MiB", QMP_LINE_LIMIT >> 20);
+        err_set(&e, ERR_PROTOCOL, "QEMU sent a line of more than %u MiB",
+                CIMA_QMP_LINE_LIMIT >> 20);
         die(q, &e);
     }
 }
 
-static void read_step(struct qmp *q, int64_t now)
+static void read_step(struct cima_qmp *q, int64_t now)
 {
-    for (int i = 0; i < READ_STEPS_MAX && !q->freed && q->state != QMP_DEAD; i++) {
+    for (int i = 0; i < READ_STEPS_MAX && !q->freed && q->state != CIMA_QMP_DEAD; i++) {
         char *room = sbuf_reserve(&q->in, READ_CHUNK);
         ssize_t n = read(q->fd, room, READ_CHUNK);
         struct err e = ERR_INIT;
@@ -508,7 +512,7 @@ static ssize_t send_some(int fd, const char *data, size_t len, int pass_fd)
     return sendmsg(fd, &m, MSG_NOSIGNAL);
 }
 
-static void write_step(struct qmp *q)
+static void write_step(struct cima_qmp *q)
 {
     while (may_send(q)) {
         struct cmd *c = q->queue;
@@ -538,18 +542,19 @@ static struct cmd *overdue(struct cmd *c, int64_t now)
     return c;
 }
 
-static void check_deadlines(struct qmp *q, int64_t now)
+static void check_deadlines(struct cima_qmp *q, int64_t now)
 {
     struct err e = ERR_INIT;
 
-    if ((q->state == QMP_GREETING || q->state == QMP_NEGOTIATING) && now >= q->handshake_deadline) {
+    if ((q->state == CIMA_QMP_GREETING || q->state == CIMA_QMP_NEGOTIATING) &&
+        now >= q->handshake_deadline) {
         err_set(&e, ERR_TIMEOUT,
-                q->state == QMP_GREETING ? "no greeting from QEMU's monitor within %d ms"
-                                         : "no answer to qmp_capabilities within %d ms",
+                q->state == CIMA_QMP_GREETING ? "no greeting from QEMU's monitor within %d ms"
+                                              : "no answer to qmp_capabilities within %d ms",
                 q->step_ms);
         die(q, &e);
     }
-    while (!q->freed && q->state != QMP_DEAD) {
+    while (!q->freed && q->state != CIMA_QMP_DEAD) {
         struct cmd *c = overdue(q->queue, now), *mine;
         _cleanup_err_ struct err late = ERR_INIT;
 
@@ -562,7 +567,7 @@ static void check_deadlines(struct qmp *q, int64_t now)
             err_set(&late, ERR_TIMEOUT, "QMP command '%s' was not answered in time", c->name);
         if (c->state == CMD_SENT) {
             /* Its reply, if it ever comes, must not be taken for the next one's. */
-            qmp_reply_fn *done = c->done;
+            cima_qmp_reply_fn *done = c->done;
 
             c->deadline = -1;
             c->done = NULL;
@@ -575,20 +580,20 @@ static void check_deadlines(struct qmp *q, int64_t now)
     }
 }
 
-void qmp_process(struct qmp *q, int64_t now)
+void cima_qmp_process(struct cima_qmp *q, int64_t now)
 {
     if (q->busy)
         return; /* from a callback: the step on the stack goes on and sends what was queued */
     q->busy = true;
-    if (q->state != QMP_DEAD) {
+    if (q->state != CIMA_QMP_DEAD) {
         write_step(q);
         read_step(q, now);
     }
     if (!q->freed)
         check_deadlines(q, now);
-    if (!q->freed && q->state != QMP_DEAD)
+    if (!q->freed && q->state != CIMA_QMP_DEAD)
         write_step(q);
-    if (!q->freed && q->state == QMP_DEAD)
+    if (!q->freed && q->state == CIMA_QMP_DEAD)
         bury(q);
     q->busy = false;
     if (q->freed)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading what QEMU's monitors say. */
-#include "qemu/qmp.h"
+#include "qemu/qmp_message.h"
 #include "base/parse.h"
 #include "base/strv.h"
 

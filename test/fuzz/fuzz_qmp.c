@@ -4,7 +4,8 @@
  * the end, and the client never waits for ever. */
 #include "base/log.h"
 #include "base/mem.h"
-#include "qemu/qmp.h"
+#include "qemu/qemu.h"
+#include "qemu/qmp_message.h"
 #include <assert.h>
 #include <sys/socket.h>
 
@@ -13,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum { COMMANDS = 3, INPUT_LIMIT = 1 << 16 };
 
 struct client {
-    struct qmp *q;
+    struct cima_qmp *q;
     unsigned answers[COMMANDS];
     unsigned ready, closed;
 };
@@ -39,7 +40,7 @@ static void on_event(void *arg, const char *name, const struct json *data)
 
     assert(name && !c->closed);
     (void)data;
-    qmp_process(c->q, 1); /* what an eager owner does */
+    cima_qmp_process(c->q, 1); /* what an eager owner does */
 }
 
 static void on_closed(void *arg, const struct err *why)
@@ -64,7 +65,7 @@ static void send_commands(struct client *c, struct answer *answers)
     static const char *const events[COMMANDS] = {NULL, "POWERDOWN", "DEVICE_DELETED"};
 
     for (unsigned i = 0; i < COMMANDS; i++) {
-        struct qmp_call call = {.command = names[i],
+        struct cima_qmp_call call = {.command = names[i],
                                 .pass_fd = -1,
                                 .timeout_ms = 1000,
                                 .until_event = events[i],
@@ -73,13 +74,13 @@ static void send_commands(struct client *c, struct answer *answers)
                                 .arg = &answers[i]};
 
         answers[i] = (struct answer){c, i};
-        qmp_send(c->q, &call, 0);
+        cima_qmp_send(c->q, &call, 0);
     }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct qmp_handlers handlers = {on_ready, on_event, on_closed};
+    static const struct cima_qmp_handlers handlers = {on_ready, on_event, on_closed};
     struct client c = {0};
     struct answer answers[COMMANDS];
     size_t piece = size && data[0] % 2 ? data[0] : INPUT_LIMIT;
@@ -88,23 +89,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     log_set_level(LOG_LEVEL_COUNT);
     if (size > INPUT_LIMIT || socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)
         return 0;
-    c.q = qmp_new(pair[0], &handlers, &c, 100, 0);
+    c.q = cima_qmp_new(pair[0], &handlers, &c, 100, 0);
     send_commands(&c, answers);
     for (size_t at = 0; at < size; at += piece) {
         size_t n = size - at < piece ? size - at : piece;
         ssize_t sent = send(pair[1], data + at, n, MSG_NOSIGNAL | MSG_DONTWAIT);
 
         (void)sent; /* a client that has closed is told nothing more */
-        qmp_process(c.q, 1);
+        cima_qmp_process(c.q, 1);
     }
     /* All deadlines pass, then the other end goes. */
-    qmp_process(c.q, 5000);
+    cima_qmp_process(c.q, 5000);
     close(pair[1]);
-    qmp_process(c.q, 5001);
-    assert(qmp_state(c.q) == QMP_DEAD && c.closed == 1 && c.ready <= 1);
-    assert(qmp_deadline(c.q) == -1 && qmp_wants(c.q) == 0);
+    cima_qmp_process(c.q, 5001);
+    assert(cima_qmp_state(c.q) == CIMA_QMP_DEAD && c.closed == 1 && c.ready <= 1);
+    assert(cima_qmp_deadline(c.q) == -1 && cima_qmp_wants(c.q) == 0);
     for (unsigned i = 0; i < COMMANDS; i++)
         assert(c.answers[i] == 1);
-    qmp_free(c.q);
+    cima_qmp_free(c.q);
     return 0;
 }

@@ -7,6 +7,7 @@ cd "${srcdir:-$(dirname "$0")/../..}" || exit 1
 
 # Rooms from the bottom up. Rooms of one line do not know each other.
 layers='
+cima
 base
 sys
 yaml json

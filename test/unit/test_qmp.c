@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The QMP client against a scripted server: rows and fault F18. */
-#include "qemu/qmp.h"
+#include "qemu/qemu.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "fake/qmp_server.h"
 #include "sys/clock.h"
+#include "qemu/qmp_message.h"
 #include <criterion/criterion.h>
 #include <poll.h>
 #include <unistd.h>
@@ -12,7 +13,7 @@
 #define HANG_STATUS 2 /* the server was still waiting when we closed */
 
 struct peer {
-    struct qmp *q;
+    struct cima_qmp *q;
     pid_t pid;
     unsigned ready, events, closed, replies;
     char last_event[64], order[256], why[512];
@@ -48,19 +49,19 @@ static void on_closed(void *arg, const struct err *why)
     snprintf(p->why, sizeof(p->why), "%s", why->msg);
 }
 
-static const struct qmp_handlers handlers = {on_ready, on_event, on_closed};
+static const struct cima_qmp_handlers handlers = {on_ready, on_event, on_closed};
 
 static void begin(struct peer *p, const struct qmp_step *steps, int step_ms)
 {
     int fd = qmp_server_start(steps, &p->pid);
 
     log_set_level(LOG_ERROR);
-    p->q = qmp_new(fd, &handlers, p, step_ms, monotonic_ms());
+    p->q = cima_qmp_new(fd, &handlers, p, step_ms, monotonic_ms());
 }
 
 static int end(struct peer *p)
 {
-    qmp_free(p->q);
+    cima_qmp_free(p->q);
     return qmp_server_end(p->pid);
 }
 
@@ -75,12 +76,12 @@ static int end(struct peer *p)
 
 static void step(struct peer *p)
 {
-    struct pollfd f = {.fd = qmp_fd(p->q), .events = qmp_wants(p->q)};
-    int64_t next = qmp_deadline(p->q), now = monotonic_ms();
+    struct pollfd f = {.fd = cima_qmp_fd(p->q), .events = cima_qmp_wants(p->q)};
+    int64_t next = cima_qmp_deadline(p->q), now = monotonic_ms();
     int ms = next < 0 ? 100 : next <= now ? 0 : (int)(next - now);
 
     poll(&f, 1, ms > 100 ? 100 : ms);
-    qmp_process(p->q, monotonic_ms());
+    cima_qmp_process(p->q, monotonic_ms());
 }
 
 static void on_reply(void *arg, const struct json *ret, const struct err *err)
@@ -98,10 +99,10 @@ static void on_reply(void *arg, const struct json *ret, const struct err *err)
 
 static uint64_t ask(struct peer *p, const char *command, int timeout_ms)
 {
-    struct qmp_call call = {
+    struct cima_qmp_call call = {
         .command = command, .pass_fd = -1, .timeout_ms = timeout_ms, .done = on_reply, .arg = p};
 
-    return qmp_send(p->q, &call, monotonic_ms());
+    return cima_qmp_send(p->q, &call, monotonic_ms());
 }
 
 /* events may come before the greeting; commands wait for READY. */
@@ -118,7 +119,7 @@ Test(qmp, Q01_greeting_after_event)
 
     begin(&p, steps, 0);
     ask(&p, "query-status", 0);
-    cr_assert_eq(qmp_state(p.q), QMP_GREETING);
+    cr_assert_eq(cima_qmp_state(p.q), CIMA_QMP_GREETING);
     RUN_UNTIL(&p, p.replies);
     cr_assert_eq(p.ready, 1);
     cr_assert_eq(p.events, 1);
@@ -182,9 +183,9 @@ Test(qmp, Q06_cancel)
     b = ask(&p, "b", 0);
     ask(&p, "c", 0);
     RUN_UNTIL(&p, p.ready); /* and a is sent */
-    qmp_cancel(p.q, a);
-    qmp_cancel(p.q, b);
-    qmp_cancel(p.q, 4711);
+    cima_qmp_cancel(p.q, a);
+    cima_qmp_cancel(p.q, b);
+    cima_qmp_cancel(p.q, 4711);
     RUN_UNTIL(&p, p.replies == 1);
     cr_assert_str_eq(p.order, "3;");
     cr_assert_eq(end(&p), 0);
@@ -203,12 +204,12 @@ Test(qmp, Q07_lost_socket_fails_everything)
     cr_assert_eq(p.replies, 2);
     cr_assert(strstr(p.order, "QMP command 'a' cancelled: QEMU closed the monitor in the middle"),
               "%s", p.order);
-    cr_assert_eq(qmp_state(p.q), QMP_DEAD);
-    cr_assert_eq(qmp_fd(p.q), -1);
-    cr_assert_eq(qmp_deadline(p.q), -1);
+    cr_assert_eq(cima_qmp_state(p.q), CIMA_QMP_DEAD);
+    cr_assert_eq(cima_qmp_fd(p.q), -1);
+    cr_assert_eq(cima_qmp_deadline(p.q), -1);
     ask(&p, "late", 0);
     cr_assert_eq(p.replies, 2, "never from within");
-    cr_assert_eq(qmp_deadline(p.q), 0);
+    cr_assert_eq(cima_qmp_deadline(p.q), 0);
     step(&p);
     cr_assert_eq(p.replies, 3);
     cr_assert_eq(p.closed, 1);
@@ -223,8 +224,8 @@ Test(qmp, Q09_shutdown_twice)
     begin(&p, steps, 0);
     RUN_UNTIL(&p, p.ready);
     ask(&p, "a", 0);
-    qmp_shutdown(p.q);
-    qmp_shutdown(p.q);
+    cima_qmp_shutdown(p.q);
+    cima_qmp_shutdown(p.q);
     step(&p);
     cr_assert_eq(p.replies, 1);
     cr_assert_eq(p.closed, 1);
@@ -234,7 +235,7 @@ Test(qmp, Q09_shutdown_twice)
 static void ask_until(struct peer *p, const char *command, const char *event, const char *value,
                       int timeout_ms)
 {
-    struct qmp_call call = {.command = command,
+    struct cima_qmp_call call = {.command = command,
                             .pass_fd = -1,
                             .timeout_ms = timeout_ms,
                             .until_event = event,
@@ -242,7 +243,7 @@ static void ask_until(struct peer *p, const char *command, const char *event, co
                             .done = on_reply,
                             .arg = p};
 
-    qmp_send(p->q, &call, monotonic_ms());
+    cima_qmp_send(p->q, &call, monotonic_ms());
 }
 
 Test(qmp, Q10_powerdown_ends_with_its_event)
@@ -326,7 +327,7 @@ Test(qmp, Q12_descriptor_comes_along)
                                             {QS_FDS, NULL, 0},
                                             {QS_REPLY, "{}", 0},
                                             {QS_END, NULL, 0}};
-    struct qmp_call call = QMP_CALL_INIT;
+    struct cima_qmp_call call = CIMA_QMP_CALL_INIT;
     struct peer p = {0};
 
     begin(&p, steps, 0);
@@ -334,7 +335,7 @@ Test(qmp, Q12_descriptor_comes_along)
     call.pass_fd = STDERR_FILENO;
     call.done = on_reply;
     call.arg = &p;
-    qmp_send(p.q, &call, monotonic_ms());
+    cima_qmp_send(p.q, &call, monotonic_ms());
     ask(&p, "query-status", 0);
     RUN_UNTIL(&p, p.replies == 2);
     cr_assert_eq(end(&p), 0);
@@ -478,7 +479,7 @@ static void process_in_event(void *arg, const char *name, const struct json *dat
     (void)data;
     if (p->events++ == 0)
         ask(p, "a", 0);
-    qmp_process(p->q, monotonic_ms());
+    cima_qmp_process(p->q, monotonic_ms());
 }
 
 /* Several lines in one packet, and a callback that wants the next step at once. */
@@ -490,11 +491,11 @@ Test(qmp, process_in_callback)
         {QS_EXPECT, "a", 0},
         {QS_REPLY, "{}", 0},
         {QS_END, NULL, 0}};
-    static const struct qmp_handlers h = {.event = process_in_event};
+    static const struct cima_qmp_handlers h = {.event = process_in_event};
     struct peer p = {0};
     int fd = qmp_server_start(steps, &p.pid);
 
-    p.q = qmp_new(fd, &h, &p, 0, monotonic_ms());
+    p.q = cima_qmp_new(fd, &h, &p, 0, monotonic_ms());
     RUN_UNTIL(&p, p.replies);
     cr_assert_eq(p.events, 3);
     cr_assert_eq(end(&p), 0);
@@ -509,7 +510,7 @@ static void free_in_reply(void *arg, const struct json *ret, const struct err *e
     (void)ret;
     (void)err;
     p->replies++;
-    qmp_free(p->q);
+    cima_qmp_free(p->q);
     p->q = NULL;
 }
 
@@ -520,14 +521,14 @@ Test(qmp, free_in_reply)
                                             {QS_REPLY, "{}", 0},
                                             {QS_SEND, "{\"event\": \"X\"}\n", 0},
                                             {QS_END, NULL, 0}};
-    struct qmp_call call = {.command = "a", .pass_fd = -1, .done = free_in_reply};
+    struct cima_qmp_call call = {.command = "a", .pass_fd = -1, .done = free_in_reply};
     struct peer p = {0};
 
     begin(&p, steps, 0);
     call.arg = &p;
-    qmp_send(p.q, &call, monotonic_ms());
+    cima_qmp_send(p.q, &call, monotonic_ms());
     call.command = "b";
-    qmp_send(p.q, &call, monotonic_ms());
+    cima_qmp_send(p.q, &call, monotonic_ms());
     RUN_UNTIL(&p, !p.q);
     cr_assert_eq(p.replies, 1);
     qmp_server_end(p.pid);
@@ -538,18 +539,18 @@ static void free_in_closed(void *arg, const struct err *why)
     struct peer *p = arg;
 
     (void)why;
-    qmp_free(p->q);
+    cima_qmp_free(p->q);
     p->q = NULL;
 }
 
 Test(qmp, free_in_closed)
 {
     static const struct qmp_step steps[] = {{QS_SEND, "nonsense\n", 0}, {QS_HANG, NULL, 0}};
-    static const struct qmp_handlers h = {.closed = free_in_closed};
+    static const struct cima_qmp_handlers h = {.closed = free_in_closed};
     struct peer p = {0};
     int fd = qmp_server_start(steps, &p.pid);
 
-    p.q = qmp_new(fd, &h, &p, 0, monotonic_ms());
+    p.q = cima_qmp_new(fd, &h, &p, 0, monotonic_ms());
     RUN_UNTIL(&p, !p.q);
     cr_assert_eq(qmp_server_end(p.pid), HANG_STATUS);
 }
@@ -573,14 +574,14 @@ Test(qmp, blocking_calls)
     struct peer p = {0};
 
     begin(&p, steps, 0);
-    cr_assert_eq(qmp_wait_ready(p.q, 5000, &e1), 0, "%s", e1.msg);
-    cr_assert_eq(qmp_execute(p.q, "query-version", NULL, 5000, &ret, &e1), 0);
+    cr_assert_eq(cima_qmp_wait_ready(p.q, 5000, &e1), 0, "%s", e1.msg);
+    cr_assert_eq(cima_qmp_execute(p.q, "query-version", NULL, 5000, &ret, &e1), 0);
     cr_assert_eq(json_get_int(ret, "is", 0), 1);
-    hmp = qmp_execute_hmp(p.q, "info usernet", 5000, &e1);
+    hmp = cima_qmp_execute_hmp(p.q, "info usernet", 5000, &e1);
     cr_assert_str_eq(hmp, "text\r\n");
-    cr_assert_eq(qmp_execute(p.q, "bad", NULL, 5000, NULL, &e2), -1);
+    cr_assert_eq(cima_qmp_execute(p.q, "bad", NULL, 5000, NULL, &e2), -1);
     cr_assert_eq(e2.kind, ERR_QEMU);
-    cr_assert_eq(qmp_execute(p.q, "slow", NULL, 100, NULL, &e3), -1);
+    cr_assert_eq(cima_qmp_execute(p.q, "slow", NULL, 100, NULL, &e3), -1);
     cr_assert_eq(e3.kind, ERR_TIMEOUT);
     cr_assert_eq(end(&p), HANG_STATUS);
 }
@@ -592,11 +593,11 @@ Test(qmp, wait_ready_tells_why)
     struct peer p = {0}, m = {0};
 
     begin(&p, gone, 0);
-    cr_assert_eq(qmp_wait_ready(p.q, 5000, &e1), -1);
+    cr_assert_eq(cima_qmp_wait_ready(p.q, 5000, &e1), -1);
     cr_assert_str_eq(e1.msg, "QEMU closed the monitor");
     end(&p);
     begin(&m, mute, 60000);
-    cr_assert_eq(qmp_wait_ready(m.q, 100, &e2), -1);
+    cr_assert_eq(cima_qmp_wait_ready(m.q, 100, &e2), -1);
     cr_assert_eq(e2.kind, ERR_TIMEOUT);
     end(&m);
 }

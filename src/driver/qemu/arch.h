@@ -3,7 +3,7 @@
 #ifndef CIMA_DRIVER_QEMU_ARCH_H
 #define CIMA_DRIVER_QEMU_ARCH_H
 
-#include "qemu/device.h"
+#include "cima/qemu/device.h"
 #include "sys/host.h"
 
 /* Where a CD-ROM drive for an installation ISO goes. */
@@ -14,7 +14,7 @@ struct qemu_arch {
     const char *package;    /* Debian package of the emulator */
     const char *machine;    /* unversioned name (SD-10, 11) */
     const char *cpu_suffix; /* of the CPU models' type names */
-    enum qemu_transport transport;
+    enum cima_transport transport;
     enum qemu_cd_bus cd_bus;
     bool uefi;                 /* boots by UEFI firmware in flash */
     bool legacy_bios;          /* can do without it (SD-13) */

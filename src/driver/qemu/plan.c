@@ -37,7 +37,7 @@ void qemu_plan_free(struct qemu_plan *p)
     free(p->helpers);
     free(p->exe);
     free(p->machine);
-    qemu_cmdline_release(&p->cmdline);
+    cima_cmdline_free(p->cmdline);
     strv_release(&p->argv);
     free(p);
 }
@@ -124,32 +124,32 @@ static bool pushed_out(struct builder *b, const char *name, const char *ours)
 void plan_text(struct builder *b, const char *name, const char *text)
 {
     if (!pushed_out(b, name, text))
-        qemu_cmdline_text(&b->plan->cmdline, name, text);
+        cima_cmdline_text(b->plan->cmdline, name, text);
 }
 
-void plan_opts(struct builder *b, const char *name, struct qemu_opts *opts)
+void plan_opts(struct builder *b, const char *name, struct cima_opts *opts)
 {
     _cleanup_err_ struct err ignored = ERR_INIT;
-    _cleanup_free_ char *text = env_value(b, name) ? qemu_opts_to_argv(opts, &ignored) : NULL;
+    _cleanup_free_ char *text = env_value(b, name) ? cima_opts_to_argv(opts, &ignored) : NULL;
 
     if (text && pushed_out(b, name, text))
-        qemu_opts_free(opts);
+        cima_opts_free(opts);
     else
-        qemu_cmdline_opts(&b->plan->cmdline, name, opts);
+        cima_cmdline_opts(b->plan->cmdline, name, opts);
 }
 
-int plan_device(struct builder *b, const char *field, struct qemu_opts *opts)
+int plan_device(struct builder *b, const char *field, struct cima_opts *opts)
 {
-    const char *driver = qemu_opts_get(opts, "driver");
+    const char *driver = cima_opts_get(opts, "driver");
 
     if (!qemu_features_has_device(b->in->features, driver)) {
         err_set(b->err, ERR_UNSUPPORTED,
                 "field `%s` needs the device '%s', which '%s' does not have", field, driver,
                 b->in->exe);
-        qemu_opts_free(opts);
+        cima_opts_free(opts);
         return err_hint(b->err, "install the full QEMU (package '%s')", b->arch->package);
     }
-    qemu_cmdline_opts(&b->plan->cmdline, "-device", opts);
+    cima_cmdline_opts(b->plan->cmdline, "-device", opts);
     return 0;
 }
 
@@ -222,29 +222,31 @@ static void check_ignored(struct builder *b)
 
 static void plan_general(struct builder *b)
 {
-    struct qemu_cmdline *c = &b->plan->cmdline;
+    struct cima_cmdline *c = b->plan->cmdline;
     _cleanup_free_ char *name = xasprintf("lima-%s", b->in->inst->name);
     _cleanup_free_ char *pidfile = plan_path(b, INST_QEMU_PID);
 
-    qemu_cmdline_opts(c, "-name", qemu_opts_new("guest", name));
-    qemu_cmdline_flag(c, "-no-user-config");
-    qemu_cmdline_flag(c, "-nodefaults");
+    cima_cmdline_opts(c, "-name", cima_opts_new("guest", name));
+    cima_cmdline_flag(c, "-no-user-config");
+    cima_cmdline_flag(c, "-nodefaults");
     if (b->in->features->sandbox) {
-        struct qemu_opts *o = qemu_opts_new("enable", "on");
+        struct cima_opts *o = cima_opts_new("enable", "on");
 
         /* User networking, files and sockets need none of these. */
-        qemu_opts_str(o, "obsolete", "deny");
-        qemu_opts_str(o, "elevateprivileges", "deny");
-        qemu_opts_str(o, "spawn", "deny");
+        cima_opts_str(o, "obsolete", "deny");
+        cima_opts_str(o, "elevateprivileges", "deny");
+        cima_opts_str(o, "spawn", "deny");
         if (!b->plan->desktop) /* sound servers want their threads to have a priority */
-            qemu_opts_str(o, "resourcecontrol", "deny");
-        qemu_cmdline_opts(c, "-sandbox", o);
+            cima_opts_str(o, "resourcecontrol", "deny");
+        cima_cmdline_opts(c, "-sandbox", o);
     }
-    qemu_cmdline_text(c, "-pidfile", pidfile);
+    cima_cmdline_text(c, "-pidfile", pidfile);
 }
 
 static int build(struct builder *b)
 {
+    char **words;
+
     plan_general(b);
     check_ignored(b);
     if (plan_accel_and_cpu(b) < 0 || plan_machine(b) < 0 || plan_firmware(b) < 0 ||
@@ -254,7 +256,13 @@ static int build(struct builder *b)
     strv_push(&b->plan->argv, b->plan->exe);
     if (b->in->env_args)
         strv_extend(&b->plan->argv, b->in->env_args);
-    return qemu_cmdline_argv(&b->plan->cmdline, &b->plan->argv, b->err);
+    words = cima_cmdline_argv(b->plan->cmdline, b->err);
+    if (!words)
+        return -1;
+    for (size_t i = 0; words[i]; i++)
+        strv_push_consume(&b->plan->argv, words[i]);
+    free(words);
+    return 0;
 }
 
 int qemu_plan_build(const struct qemu_plan_input *in, struct qemu_plan **ret, struct diags *notes,
@@ -272,6 +280,7 @@ int qemu_plan_build(const struct qemu_plan_input *in, struct qemu_plan **ret, st
 
     if (qemu_plan_check_version(in, notes, err) < 0)
         return -1;
+    p->cmdline = cima_cmdline_new();
     p->exe = xstrdup(in->exe);
     p->desktop = qemu_plan_wants_desktop(in->cfg);
     if (in->env_args && in->env_args->n) {

@@ -8,7 +8,7 @@
 #include "config/config.h"
 #include "driver/qemu/features.h"
 #include "driver/qemu/firmware.h"
-#include "qemu/cmdline.h"
+#include "qemu/qemu.h"
 #include "store/store.h"
 
 /* A data disk (additionalDisks), looked up and inspected. */
@@ -75,7 +75,7 @@ struct qemu_helper {
 
 struct qemu_plan {
     char *exe;
-    struct qemu_cmdline cmdline;
+    struct cima_cmdline *cmdline;
     struct strv argv;  /* complete: program, $QEMU_SYSTEM_…'s words, cmdline */
     const char *accel; /* "kvm" or "tcg"; static */
     char *machine;     /* full type when it is known, else the alias */

@@ -8,18 +8,18 @@
 static void blockdev(struct builder *b, const char *node, const char *format, const char *path,
                      bool read_only)
 {
-    const struct qemu_block block = {.node = node,
+    const struct cima_block block = {.node = node,
                                      .format = format,
                                      .path = path,
                                      .read_only = read_only,
                                      .discard = !read_only};
 
-    qemu_cmdline_opts(&b->plan->cmdline, "-blockdev", qemu_blockdev(&block));
+    cima_cmdline_opts(b->plan->cmdline, "-blockdev", cima_blockdev(&block));
 }
 
-static void device(struct builder *b, struct qemu_opts *opts)
+static void device(struct builder *b, struct cima_opts *opts)
 {
-    qemu_cmdline_opts(&b->plan->cmdline, "-device", opts);
+    cima_cmdline_opts(b->plan->cmdline, "-device", opts);
 }
 
 static bool is_windows(const struct builder *b)
@@ -35,13 +35,13 @@ static void cdrom(struct builder *b, const char *node, const char *path, int num
     blockdev(b, node, "raw", path, true);
     switch (b->arch->cd_bus) {
     case QEMU_CD_IDE:
-        device(b, qemu_ide_cd(ide_bus, node, boot_index));
+        device(b, cima_ide_cd(ide_bus, node, boot_index));
         break;
     case QEMU_CD_SCSI:
-        device(b, qemu_scsi_cd(SCSI_BUS ".0", node, boot_index));
+        device(b, cima_scsi_cd(SCSI_BUS ".0", node, boot_index));
         break;
     case QEMU_CD_VIRTIO:
-        device(b, qemu_virtio_blk(b->arch->transport, node, boot_index));
+        device(b, cima_virtio_blk(b->arch->transport, node, boot_index));
         break;
     }
 }
@@ -51,9 +51,9 @@ static void cidata(struct builder *b)
 {
     _cleanup_free_ char *path = plan_path(b, INST_CIDATA_ISO);
 
-    device(b, qemu_virtio_scsi(b->arch->transport, SCSI_BUS));
+    device(b, cima_virtio_scsi(b->arch->transport, SCSI_BUS));
     blockdev(b, "cidata", "raw", path, true);
-    device(b, qemu_scsi_cd(SCSI_BUS ".0", "cidata", 0));
+    device(b, cima_scsi_cd(SCSI_BUS ".0", "cidata", 0));
 }
 
 static void boot_disk(struct builder *b, int boot_index)
@@ -61,7 +61,7 @@ static void boot_disk(struct builder *b, int boot_index)
     _cleanup_free_ char *path = plan_path(b, INST_DISK);
 
     blockdev(b, "boot-disk", b->in->disk_format, path, false);
-    device(b, qemu_virtio_blk(b->arch->transport, "boot-disk", boot_index));
+    device(b, cima_virtio_blk(b->arch->transport, "boot-disk", boot_index));
 }
 
 static void installer(struct builder *b)
@@ -73,9 +73,9 @@ static void installer(struct builder *b)
         cdrom(b, "cidata", seed, 1, 0);
     /* For firmware that does not look at boot indexes of such disks. */
     if (b->arch->cd_bus == QEMU_CD_VIRTIO) {
-        struct qemu_opts *boot = qemu_opts_new(NULL, NULL);
+        struct cima_opts *boot = cima_opts_new(NULL, NULL);
 
-        qemu_opts_str(boot, "order", "d");
+        cima_opts_str(boot, "order", "d");
         plan_opts(b, "-boot", boot);
     }
 }
@@ -86,7 +86,7 @@ static int data_disks(struct builder *b)
         _cleanup_free_ char *node = xasprintf("data-disk-%zu", i);
 
         blockdev(b, node, b->in->disks[i].format, b->in->disks[i].path, false);
-        device(b, qemu_virtio_blk(b->arch->transport, node, 0));
+        device(b, cima_virtio_blk(b->arch->transport, node, 0));
     }
     return 0;
 }
@@ -175,7 +175,7 @@ int plan_disks(struct builder *b)
     rename_old(b);
     if (check_size(b) < 0)
         return -1;
-    if (b->arch->usb && plan_device(b, "arch", qemu_usb_xhci("usb-bus")) < 0)
+    if (b->arch->usb && plan_device(b, "arch", cima_usb_xhci("usb-bus")) < 0)
         return -1;
     if (b->in->has_iso) {
         if (!is_windows(b))

@@ -45,17 +45,17 @@ static int plan_audio(struct builder *b)
     backend = audio_backend(b);
     if (!backend)
         return -1;
-    qemu_cmdline_opts(&b->plan->cmdline, "-audiodev", qemu_audiodev(backend, AUDIO_ID));
+    cima_cmdline_opts(b->plan->cmdline, "-audiodev", cima_audiodev(backend, AUDIO_ID));
     if (virtio &&
         !(b->in->features->version_known && qemu_features_at_least(b->in->features, 8, 2))) {
         plan_note(b, "virtio-sound requires QEMU 8.2.0 or newer. Falling back to intel-hda.");
         virtio = false;
     }
     if (virtio)
-        return plan_device(b, "audio.interface", qemu_sound("virtio-sound-pci", AUDIO_ID));
-    if (plan_device(b, "audio.interface", qemu_opts_new("driver", "ich9-intel-hda")) < 0)
+        return plan_device(b, "audio.interface", cima_sound("virtio-sound-pci", AUDIO_ID));
+    if (plan_device(b, "audio.interface", cima_opts_new("driver", "ich9-intel-hda")) < 0)
         return -1;
-    return plan_device(b, "audio.interface", qemu_sound("hda-output", AUDIO_ID));
+    return plan_device(b, "audio.interface", cima_sound("hda-output", AUDIO_ID));
 }
 
 /* ---- display --------------------------------------------------------------------------------- */
@@ -79,32 +79,32 @@ static int check_display(struct builder *b, const char *type)
 }
 
 /* The display of the YAML is an option text of QEMU ("gtk,gl=on"): read, checked, written again. */
-static struct qemu_opts *display_opts(struct builder *b)
+static struct cima_opts *display_opts(struct builder *b)
 {
     const struct config_video *v = &b->in->cfg->video;
-    _cleanup_qemu_opts_ struct qemu_opts *o = NULL;
+    _cleanup_opts_ struct cima_opts *o = NULL;
 
     if (streq(v->display, "vnc")) {
         _cleanup_free_ char *text =
             xasprintf("vnc=%s", str_empty(v->vnc.display) ? "127.0.0.1:0,to=9" : v->vnc.display);
 
-        o = qemu_opts_parse(text, NULL, b->err);
+        o = cima_opts_parse(text, NULL, b->err);
         if (!o) {
             err_wrap(b->err, "field `video.vnc.display`");
             return NULL;
         }
         /* Nobody gets in before the password is set over the monitor. */
-        qemu_opts_bool(o, "password", true);
+        cima_opts_bool(o, "password", true);
         return TAKE_PTR(o);
     }
-    o = qemu_opts_parse(v->display, "type", b->err);
-    if (!o || !qemu_opts_get(o, "type")) {
+    o = cima_opts_parse(v->display, "type", b->err);
+    if (!o || !cima_opts_get(o, "type")) {
         if (o)
             err_set(b->err, ERR_CONFIG, "'%s' does not begin with a display type", v->display);
         err_wrap(b->err, "field `video.display`");
         return NULL;
     }
-    if (check_display(b, qemu_opts_get(o, "type")) < 0)
+    if (check_display(b, cima_opts_get(o, "type")) < 0)
         return NULL;
     return TAKE_PTR(o);
 }
@@ -113,21 +113,21 @@ static int plan_display(struct builder *b)
 {
     const char *display = b->in->cfg->video.display;
     bool vnc = streq0(display, "vnc");
-    struct qemu_opts *o;
+    struct cima_opts *o;
 
     if (str_empty(display) || streq(display, "none")) {
-        plan_opts(b, "-display", qemu_opts_new("type", "none"));
+        plan_opts(b, "-display", cima_opts_new("type", "none"));
         return 0;
     }
     o = display_opts(b);
     if (!o)
         return -1;
     plan_opts(b, "-display", o);
-    if (plan_device(b, "video.display", qemu_opts_new("driver", b->arch->gpu)) < 0 ||
-        plan_device(b, "video.display", qemu_virtio(b->arch->transport, "keyboard")) < 0)
+    if (plan_device(b, "video.display", cima_opts_new("driver", b->arch->gpu)) < 0 ||
+        plan_device(b, "video.display", cima_virtio(b->arch->transport, "keyboard")) < 0)
         return -1;
     return plan_device(b, "video.display",
-                       qemu_virtio(b->arch->transport, vnc ? "tablet" : "mouse"));
+                       cima_virtio(b->arch->transport, vnc ? "tablet" : "mouse"));
 }
 
 int plan_desktop(struct builder *b)

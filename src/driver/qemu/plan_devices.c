@@ -12,10 +12,11 @@
 static int eth0(struct builder *b)
 {
     const struct config_instance *cfg = b->in->cfg;
-    _cleanup_strv_ struct strv hostfwd = STRV_INIT;
+    _cleanup_free_ char *forward = NULL;
+    const char *hostfwd[2] = {NULL, NULL};
     _cleanup_free_ char *mac = config_mac_address(b->in->host, b->in->inst->dir);
-    const struct qemu_netdev_user net = {
-        .id = "net0", .net = USER_NET, .dhcp_start = USER_DHCP_START, .hostfwd = &hostfwd};
+    const struct cima_netdev_user net = {
+        .id = "net0", .net = USER_NET, .dhcp_start = USER_DHCP_START, .hostfwd = hostfwd};
     int64_t port = cfg->ssh.local_port ? cfg->ssh.local_port : b->in->ssh_port;
 
     if (!b->in->features->netdev_user) {
@@ -24,9 +25,10 @@ static int eth0(struct builder *b)
     }
     b->plan->ssh_port = (uint16_t)port;
     /* Port 0: QEMU binds a free one and tells it; so nobody can take it in between. */
-    strv_pushf(&hostfwd, "tcp:127.0.0.1:%u-:22", b->plan->ssh_port);
-    qemu_cmdline_opts(&b->plan->cmdline, "-netdev", qemu_netdev_user(&net));
-    return plan_device(b, "networks", qemu_nic(b->arch->transport, net.id, mac));
+    forward = xasprintf("tcp:127.0.0.1:%u-:22", b->plan->ssh_port);
+    hostfwd[0] = forward;
+    cima_cmdline_opts(b->plan->cmdline, "-netdev", cima_netdev_user(&net));
+    return plan_device(b, "networks", cima_nic(b->arch->transport, net.id, mac));
 }
 
 static int network(struct builder *b, unsigned i)
@@ -47,9 +49,9 @@ static int network(struct builder *b, unsigned i)
         return 0; /* of macOS; validation has said so */
     if (str_empty(n->socket))
         return err_set(b->err, ERR_CONFIG, "field `%s` names neither `lima` nor `socket`", field);
-    qemu_cmdline_opts(&b->plan->cmdline, "-netdev",
-                      qemu_netdev_socket_fd(id, plan_fd(b, n->socket, /* listen= */ false, field)));
-    return plan_device(b, field, qemu_nic(b->arch->transport, id, mac));
+    cima_cmdline_opts(b->plan->cmdline, "-netdev",
+                      cima_netdev_socket_fd(id, plan_fd(b, n->socket, /* listen= */ false, field)));
+    return plan_device(b, field, cima_nic(b->arch->transport, id, mac));
 }
 
 int plan_networks(struct builder *b)
@@ -59,7 +61,7 @@ int plan_networks(struct builder *b)
     for (unsigned i = 0; i < b->in->cfg->networks_count; i++)
         if (network(b, i) < 0)
             return -1;
-    return plan_device(b, "arch", qemu_virtio(b->arch->transport, "rng"));
+    return plan_device(b, "arch", cima_virtio(b->arch->transport, "rng"));
 }
 
 /* ---- consoles -------------------------------------------------------------------------------- */
@@ -71,7 +73,7 @@ static void console(struct builder *b, const char *id, enum inst_file sock, enum
     int fd = plan_fd(b, path, /* listen= */ true, NULL);
 
     plan_step(b, QEMU_STEP_REMOVE, log_path);
-    qemu_cmdline_opts(&b->plan->cmdline, "-chardev", qemu_chardev_listen_fd(id, fd, log_path));
+    cima_cmdline_opts(b->plan->cmdline, "-chardev", cima_chardev_listen_fd(id, fd, log_path));
 }
 
 static void monitor(struct builder *b)
@@ -79,25 +81,25 @@ static void monitor(struct builder *b)
     _cleanup_free_ char *path = plan_path(b, INST_QMP_SOCK);
     int fd = plan_fd(b, path, /* listen= */ true, NULL);
 
-    qemu_cmdline_opts(&b->plan->cmdline, "-chardev", qemu_chardev_listen_fd("char-qmp", fd, NULL));
-    qemu_cmdline_opts(&b->plan->cmdline, "-mon", qemu_monitor_qmp("char-qmp"));
+    cima_cmdline_opts(b->plan->cmdline, "-chardev", cima_chardev_listen_fd("char-qmp", fd, NULL));
+    cima_cmdline_opts(b->plan->cmdline, "-mon", cima_monitor_qmp("char-qmp"));
 }
 
 int plan_consoles(struct builder *b)
 {
     console(b, "char-serial", INST_SERIAL_SOCK, INST_SERIAL_LOG);
-    qemu_cmdline_text(&b->plan->cmdline, "-serial", "chardev:char-serial");
+    cima_cmdline_text(b->plan->cmdline, "-serial", "chardev:char-serial");
     if (b->arch->pci_serial) {
         console(b, "char-serial-pci", INST_SERIALP_SOCK, INST_SERIALP_LOG);
-        if (plan_device(b, "arch", qemu_pci_serial("char-serial-pci")) < 0)
+        if (plan_device(b, "arch", cima_pci_serial("char-serial-pci")) < 0)
             return -1;
     }
     if (!streq0(b->in->cfg->os, "Windows")) {
         console(b, "char-serial-virtio", INST_SERIALV_SOCK, INST_SERIALV_LOG);
         if (plan_device(b, "arch",
-                        qemu_virtio_serial(b->arch->transport, "virtio-serial0",
+                        cima_virtio_serial(b->arch->transport, "virtio-serial0",
                                            b->arch->serial_ports)) < 0 ||
-            plan_device(b, "arch", qemu_virtconsole("console0", "char-serial-virtio")) < 0)
+            plan_device(b, "arch", cima_virtconsole("console0", "char-serial-virtio")) < 0)
             return -1;
     }
     monitor(b);
@@ -131,7 +133,7 @@ int plan_tpm(struct builder *b)
     strv_push(&h->argv, "--ctrl");
     strv_pushf(&h->argv, "type=unixio,path=%s", sock);
     strv_pushl(&h->argv, "--tpm2", "--terminate", "--log", "level=1", NULL);
-    qemu_cmdline_opts(&b->plan->cmdline, "-chardev", qemu_chardev_unix("chrtpm", sock));
-    qemu_cmdline_opts(&b->plan->cmdline, "-tpmdev", qemu_tpm_emulator("tpm0", "chrtpm"));
-    return plan_device(b, "tpm", qemu_tpm_device(b->arch->tpm, "tpm0"));
+    cima_cmdline_opts(b->plan->cmdline, "-chardev", cima_chardev_unix("chrtpm", sock));
+    cima_cmdline_opts(b->plan->cmdline, "-tpmdev", cima_tpm_emulator("tpm0", "chrtpm"));
+    return plan_device(b, "tpm", cima_tpm_device(b->arch->tpm, "tpm0"));
 }

@@ -18,11 +18,11 @@ struct builder {
 
 /* Adds an option, unless the words of $QEMU_SYSTEM_… have it (SD-06: only for those options that
  * exist once). Takes over opts. */
-void plan_opts(struct builder *b, const char *name, struct qemu_opts *opts);
+void plan_opts(struct builder *b, const char *name, struct cima_opts *opts);
 void plan_text(struct builder *b, const char *name, const char *text);
 /* A device that the binary must have: ERR_UNSUPPORTED naming the field otherwise. Takes over opts.
  */
-int plan_device(struct builder *b, const char *field, struct qemu_opts *opts);
+int plan_device(struct builder *b, const char *field, struct cima_opts *opts);
 void plan_note(struct builder *b, const char *fmt, ...) PRINTF_FORMAT(2, 3);
 struct qemu_step *plan_step(struct builder *b, enum qemu_step_kind kind, const char *path);
 struct qemu_helper *plan_helper(struct builder *b, const char *name, const char *program,

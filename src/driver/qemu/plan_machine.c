@@ -59,13 +59,13 @@ static int64_t tb_size(const struct builder *b)
 
 static void plan_accel(struct builder *b)
 {
-    struct qemu_opts *o = qemu_opts_new("accel", b->plan->accel);
+    struct cima_opts *o = cima_opts_new("accel", b->plan->accel);
 
     if (streq(b->plan->accel, "tcg")) {
         /* Several threads are the default where they are safe; an x86 guest on x86 always is. */
         if (b->arch_id == ARCH_X86_64)
-            qemu_opts_str(o, "thread", "multi");
-        qemu_opts_int(o, "tb-size", tb_size(b));
+            cima_opts_str(o, "thread", "multi");
+        cima_opts_int(o, "tb-size", tb_size(b));
     }
     plan_opts(b, "-accel", o);
 }
@@ -112,7 +112,7 @@ static int plan_cpu(struct builder *b)
     const char *asked = config_cpu_type(b->in->cfg, b->arch_id);
     bool kvm = streq(b->plan->accel, "kvm");
     _cleanup_free_ char *model = NULL;
-    struct qemu_opts *o;
+    struct cima_opts *o;
 
     if (!str_empty(asked)) {
         const char *end = strchr(asked, ',');
@@ -126,10 +126,10 @@ static int plan_cpu(struct builder *b)
         return 0;
     }
     model = xstrdup(kvm && (!f->cpus.n || strv_contains(&f->cpus, "host")) ? "host" : "max");
-    o = qemu_opts_new("model", model);
+    o = cima_opts_new("model", model);
     /* The architected pointer authentication costs most of an emulated boot. */
     if (b->arch_id == ARCH_AARCH64 && !kvm && qemu_features_at_least(f, 6, 0))
-        qemu_opts_bool(o, "pauth-impdef", true);
+        cima_opts_bool(o, "pauth-impdef", true);
     plan_opts(b, "-cpu", o);
     return 0;
 }
@@ -180,7 +180,7 @@ static int plan_memory(struct builder *b)
 static int plan_smp(struct builder *b)
 {
     int64_t n = b->in->cfg->cpus;
-    struct qemu_opts *o;
+    struct cima_opts *o;
 
     for (size_t i = 0; i < b->in->features->n_machines; i++) {
         const struct qemu_machine_type *m = &b->in->features->machines[i];
@@ -191,11 +191,11 @@ static int plan_smp(struct builder *b)
             return err_hint(b->err, "lower `cpus` to %u or less", m->max_cpus);
         }
     }
-    o = qemu_opts_new(NULL, NULL);
-    qemu_opts_int(o, "cpus", n);
-    qemu_opts_int(o, "sockets", 1);
-    qemu_opts_int(o, "cores", n);
-    qemu_opts_int(o, "threads", 1);
+    o = cima_opts_new(NULL, NULL);
+    cima_opts_int(o, "cpus", n);
+    cima_opts_int(o, "sockets", 1);
+    cima_opts_int(o, "cores", n);
+    cima_opts_int(o, "threads", 1);
     plan_opts(b, "-smp", o);
     return 0;
 }
@@ -208,29 +208,29 @@ static bool has_shared_mounts(const struct builder *b)
 int plan_machine(struct builder *b)
 {
     const struct qemu_features *f = b->in->features;
-    struct qemu_opts *o;
+    struct cima_opts *o;
 
     if (choose_machine(b) < 0)
         return -1;
-    o = qemu_opts_new("type", b->plan->machine);
+    o = cima_opts_new("type", b->plan->machine);
     if (b->arch_id == ARCH_X86_64 && streq(b->plan->accel, "tcg"))
-        qemu_opts_bool(o, "vmport", false);
+        cima_opts_bool(o, "vmport", false);
     /* Device trees are what riscv64 guests are tested with; QEMU 7.2 has no such property
      * (B-RISCV-ACPI). */
     if (b->arch_id == ARCH_RISCV64 &&
         (f->machine_props.n ? strv_contains(&f->machine_props, "acpi")
                             : f->version_known && qemu_features_at_least(f, 8, 0)))
-        qemu_opts_bool(o, "acpi", false);
+        cima_opts_bool(o, "acpi", false);
     if (has_shared_mounts(b)) {
         plan_opts(b, "-object",
-                  qemu_memory_memfd("ram", (config_memory_bytes(b->in->cfg) >> 20) << 20));
-        qemu_opts_str(o, "memory-backend", "ram");
+                  cima_memory_memfd("ram", (config_memory_bytes(b->in->cfg) >> 20) << 20));
+        cima_opts_str(o, "memory-backend", "ram");
     }
     plan_opts(b, "-machine", o);
     if (b->arch_id == ARCH_X86_64 && streq(b->plan->accel, "tcg")) {
         /* Sleep states that nobody wakes the machine from. */
-        qemu_cmdline_text(&b->plan->cmdline, "-global", "ICH9-LPC.disable_s3=1");
-        qemu_cmdline_text(&b->plan->cmdline, "-global", "ICH9-LPC.disable_s4=1");
+        cima_cmdline_text(b->plan->cmdline, "-global", "ICH9-LPC.disable_s3=1");
+        cima_cmdline_text(b->plan->cmdline, "-global", "ICH9-LPC.disable_s4=1");
     }
     if (plan_smp(b) < 0)
         return -1;
@@ -242,7 +242,7 @@ int plan_machine(struct builder *b)
 int plan_firmware(struct builder *b)
 {
     const struct qemu_firmware *fw = b->in->firmware;
-    struct qemu_cmdline *c = &b->plan->cmdline;
+    struct cima_cmdline *c = b->plan->cmdline;
     _cleanup_free_ char *vars = NULL;
     struct qemu_step *s;
 
@@ -255,7 +255,7 @@ int plan_firmware(struct builder *b)
         s = plan_step(b, QEMU_STEP_COPY, fw->code);
         s->from = xstrdup(fw->install_from);
     }
-    qemu_cmdline_opts(c, "-drive", qemu_pflash(0, fw->code_format, fw->code, true));
+    cima_cmdline_opts(c, "-drive", cima_pflash(0, fw->code_format, fw->code, true));
     if (!fw->vars && !b->in->has_vars)
         return 0;
     /* qcow2, because a raw store would forbid snapshots of the running machine. */
@@ -265,6 +265,6 @@ int plan_firmware(struct builder *b)
         s->from = xstrdup(fw->vars);
         s->format = xstrdup(fw->vars_format);
     }
-    qemu_cmdline_opts(c, "-drive", qemu_pflash(1, "qcow2", vars, false));
+    cima_cmdline_opts(c, "-drive", cima_pflash(1, "qcow2", vars, false));
     return 0;
 }

@@ -31,7 +31,7 @@ static int mount_9p(struct builder *b, unsigned i)
     const char *model = str_empty(m->ninep.security_model) ? NULL : m->ninep.security_model;
     _cleanup_free_ char *path = host_path(b, m->location), *id = xasprintf("fs%u", i);
     _cleanup_free_ char *tag = config_mount_tag(m);
-    const struct qemu_fs_local fs = {.id = id,
+    const struct cima_fs_local fs = {.id = id,
                                      .path = path,
                                      .security_model = model,
                                      .read_only = m->writable != TRI_TRUE,
@@ -40,8 +40,8 @@ static int mount_9p(struct builder *b, unsigned i)
     if (check_security_model(b, i, model) < 0)
         return -1;
     plan_step(b, QEMU_STEP_MKDIR, path)->mode = 0755;
-    qemu_cmdline_opts(&b->plan->cmdline, "-fsdev", qemu_fsdev_local(&fs));
-    if (plan_device(b, "mountType", qemu_virtio_9p(b->arch->transport, id, tag)) < 0)
+    cima_cmdline_opts(b->plan->cmdline, "-fsdev", cima_fsdev_local(&fs));
+    if (plan_device(b, "mountType", cima_virtio_9p(b->arch->transport, id, tag)) < 0)
         return err_hint(b->err, "set `mountType: reverse-sshfs`");
     return 0;
 }
@@ -61,10 +61,10 @@ static int mount_virtiofs(struct builder *b, unsigned i)
     plan_step(b, QEMU_STEP_MKDIR, path)->mode = 0755;
     h = plan_helper(b, name, b->in->virtiofsd, sock);
     strv_pushl(&h->argv, "--socket-path", sock, "--shared-dir", path, NULL);
-    qemu_cmdline_opts(&b->plan->cmdline, "-chardev", qemu_chardev_unix(chardev, sock));
+    cima_cmdline_opts(b->plan->cmdline, "-chardev", cima_chardev_unix(chardev, sock));
     return plan_device(
         b, "mountType",
-        qemu_vhost_user_fs(b->arch->transport, chardev, tag, m->virtiofs.queue_size));
+        cima_vhost_user_fs(b->arch->transport, chardev, tag, m->virtiofs.queue_size));
 }
 
 int plan_mounts(struct builder *b)

@@ -6,9 +6,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "driver/qemu/arch.h"
-#include "qemu/qmp.h"
+#include "qemu/qemu.h"
 #include "sys/clock.h"
 #include "sys/spawn.h"
+#include "qemu/qmp_message.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -26,7 +27,7 @@
 
 struct probe {
     struct child child;
-    struct qmp *qmp;
+    struct cima_qmp *qmp;
     int stderr_fd;
     int64_t until;
 };
@@ -58,15 +59,15 @@ static int probe_begin(struct probe *p, const char *exe, struct err *err)
         close(pair[0]);
         return -1;
     }
-    p->qmp = qmp_new(pair[0], NULL, NULL, PROBE_MS, monotonic_ms());
-    return qmp_wait_ready(p->qmp, left_ms(p), err);
+    p->qmp = cima_qmp_new(pair[0], NULL, NULL, PROBE_MS, monotonic_ms());
+    return cima_qmp_wait_ready(p->qmp, left_ms(p), err);
 }
 
 static void probe_end(struct probe *p)
 {
     int status;
 
-    qmp_free(p->qmp);
+    cima_qmp_free(p->qmp);
     if (p->child.pid) {
         /* End of file on its monitor does not end it. */
         child_kill(&p->child, SIGKILL);
@@ -100,7 +101,7 @@ static void add_stderr(struct probe *p, struct err *err)
 static int ask(struct probe *p, const char *command, struct json *args, struct json **ret,
                struct err *err)
 {
-    return qmp_execute(p->qmp, command, args, left_ms(p), ret, err);
+    return cima_qmp_execute(p->qmp, command, args, left_ms(p), ret, err);
 }
 
 static struct json *one_arg(const char *key, const char *value)

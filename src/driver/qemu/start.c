@@ -233,7 +233,7 @@ static int launch(const struct instance *inst, const struct qemu_plan *plan,
 {
     _cleanup_free_ struct spawn_fd *fds = xcalloc(plan->n_fds + 1, sizeof(*fds));
     int last = 2;
-    const struct qemu_launch l = {.argv = &plan->argv,
+    const struct cima_launch l = {.argv = &plan->argv,
                                   .fds = fds,
                                   .n_fds = plan->n_fds + 1,
                                   .log_fd = r->log_fd,
@@ -248,7 +248,7 @@ static int launch(const struct instance *inst, const struct qemu_plan *plan,
     fds[plan->n_fds] = (struct spawn_fd){.fd = r->lock_fd, .target = last + 1};
     log_info("Starting QEMU (hint: to watch the boot progress, see \"%s/serial*.log\")", inst->dir);
     log_debug("QEMU: %s", line);
-    return qemu_launch(&l, ret, err);
+    return cima_launch(&l, ret, err);
 }
 
 int qemu_start(const struct instance *inst, const struct qemu_plan *plan, int port_fd,

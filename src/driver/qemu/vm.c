@@ -7,6 +7,7 @@
 #include "sys/lock.h"
 #include "sys/proc.h"
 #include "sys/sock.h"
+#include "qemu/qmp_message.h"
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -36,7 +37,7 @@ struct vm {
     struct child *helpers;
     size_t n_helpers;
     struct loop_source *end, *monitor, *deadline, *timer, *repeat;
-    struct qmp *qmp;
+    struct cima_qmp *qmp;
     struct qemu_vm_limits limits;
     int64_t log_offset;
     uint16_t ssh_port;
@@ -69,7 +70,7 @@ static void destroy(struct vm *vm)
 
     for (size_t i = 0; i < ARRAY_SIZE(sources); i++)
         *sources[i] = loop_source_free(*sources[i]);
-    qmp_free(vm->qmp);
+    cima_qmp_free(vm->qmp);
     for (size_t i = 0; i < vm->n_helpers; i++)
         child_release(&vm->helpers[i]);
     free(vm->helpers);
@@ -110,8 +111,8 @@ pid_t qemu_vm_pid(const struct vm *vm)
 void qemu_vm_set_limits(struct vm *vm, const struct qemu_vm_limits *limits)
 {
     vm->limits = *limits;
-    if (vm->qmp && qmp_state(vm->qmp) != QMP_READY)
-        qmp_set_step(vm->qmp, limits->greeting, monotonic_ms());
+    if (vm->qmp && cima_qmp_state(vm->qmp) != CIMA_QMP_READY)
+        cima_qmp_set_step(vm->qmp, limits->greeting, monotonic_ms());
 }
 
 /* ---- the end --------------------------------------------------------------------------------- */
@@ -195,7 +196,7 @@ static void gone(struct vm *vm, int status)
         vm->deadline = loop_source_free(vm->deadline);
         vm->timer = loop_source_free(vm->timer);
         vm->repeat = loop_source_free(vm->repeat);
-        qmp_free(vm->qmp);
+        cima_qmp_free(vm->qmp);
         vm->qmp = NULL;
         end_helpers(vm);
         remove_files(vm);
@@ -250,7 +251,7 @@ static void fail(struct vm *vm, enum err_kind kind, const char *why)
 
 /* ---- the monitor ----------------------------------------------------------------------------- */
 
-static const struct qmp_handlers handlers;
+static const struct cima_qmp_handlers handlers;
 
 static int connect_monitor(struct vm *vm, struct err *err)
 {
@@ -259,7 +260,7 @@ static int connect_monitor(struct vm *vm, struct err *err)
 
     if (fd < 0)
         return err_wrap(err, "opening QEMU's monitor");
-    vm->qmp = qmp_new(fd, &handlers, vm, vm->limits.greeting, monotonic_ms());
+    vm->qmp = cima_qmp_new(fd, &handlers, vm, vm->limits.greeting, monotonic_ms());
     return 0;
 }
 
@@ -270,7 +271,7 @@ static int adopt_monitor(struct vm *vm, struct err *err)
     if (connect_monitor(vm, err) < 0)
         return -1;
     enter(vm);
-    if (qmp_wait_ready(vm->qmp, MONITOR_MS, err) < 0) {
+    if (cima_qmp_wait_ready(vm->qmp, MONITOR_MS, err) < 0) {
         vm->busy--;
         return err_wrap(err, "QEMU's monitor");
     }
@@ -284,17 +285,17 @@ static int reconnect(struct vm *vm)
     _cleanup_free_ char *sock = instance_path(&vm->inst, INST_QMP_SOCK);
     _cleanup_err_ struct err err = ERR_INIT;
 
-    if (vm->qmp && qmp_state(vm->qmp) != QMP_DEAD)
+    if (vm->qmp && cima_qmp_state(vm->qmp) != CIMA_QMP_DEAD)
         return 0;
     vm->monitor = loop_source_free(vm->monitor);
-    qmp_free(vm->qmp);
+    cima_qmp_free(vm->qmp);
     vm->qmp = NULL;
     if (adopt_monitor(vm, &err) < 0) {
         log_warn("failed to connect to the QMP socket '%s', forcibly killing QEMU: %s", sock,
                  err.msg);
         return -1;
     }
-    vm->monitor = loop_add_fd(vm->loop, qmp_fd(vm->qmp), LOOP_READ, on_monitor, vm);
+    vm->monitor = loop_add_fd(vm->loop, cima_qmp_fd(vm->qmp), LOOP_READ, on_monitor, vm);
     return 0;
 }
 
@@ -318,7 +319,7 @@ static void on_kill_time(void *arg)
 static void on_powerdown_limit(void *arg)
 {
     struct vm *vm = arg;
-    struct qmp_call quit = {.command = "quit", .pass_fd = -1};
+    struct cima_qmp_call quit = {.command = "quit", .pass_fd = -1};
 
     if (has_ended(vm))
         return;
@@ -326,13 +327,13 @@ static void on_powerdown_limit(void *arg)
              vm->limits.powerdown / 1000 % 60);
     vm->repeat = loop_source_free(vm->repeat);
     vm->forced = !vm->guest_shutdown;
-    if (!vm->qmp || qmp_state(vm->qmp) != QMP_READY) {
+    if (!vm->qmp || cima_qmp_state(vm->qmp) != CIMA_QMP_READY) {
         do_kill(vm);
         return;
     }
     vm->state = VM_QUIT;
     enter(vm);
-    qmp_send(vm->qmp, &quit, monotonic_ms());
+    cima_qmp_send(vm->qmp, &quit, monotonic_ms());
     pump(vm);
     if (!vm->freed && vm->state == VM_QUIT) {
         loop_source_free(vm->timer);
@@ -362,7 +363,7 @@ static void on_powerdown_sent(void *arg, const struct json *ret, const struct er
 
 static void press_button(struct vm *vm)
 {
-    struct qmp_call call = {.command = "system_powerdown",
+    struct cima_qmp_call call = {.command = "system_powerdown",
                             .pass_fd = -1,
                             .timeout_ms = MONITOR_MS,
                             .done = on_powerdown_sent,
@@ -370,7 +371,7 @@ static void press_button(struct vm *vm)
 
     log_info("Sending QMP system_powerdown command");
     enter(vm);
-    qmp_send(vm->qmp, &call, monotonic_ms());
+    cima_qmp_send(vm->qmp, &call, monotonic_ms());
     pump(vm);
     leave(vm);
 }
@@ -460,17 +461,17 @@ static void on_usernet(void *arg, const struct json *ret, const struct err *err)
 
 static void ask_state(struct vm *vm)
 {
-    struct qmp_call status = {
+    struct cima_qmp_call status = {
         .command = "query-status", .pass_fd = -1, .done = on_status, .arg = vm};
-    struct qmp_call usernet = {.command = "human-monitor-command",
+    struct cima_qmp_call usernet = {.command = "human-monitor-command",
                                .pass_fd = -1,
                                .args = json_object_new(),
                                .done = on_usernet,
                                .arg = vm};
 
     json_set_str(usernet.args, "command-line", "info usernet");
-    qmp_send(vm->qmp, &usernet, monotonic_ms());
-    qmp_send(vm->qmp, &status, monotonic_ms());
+    cima_qmp_send(vm->qmp, &usernet, monotonic_ms());
+    cima_qmp_send(vm->qmp, &status, monotonic_ms());
 }
 
 static void on_ready(void *arg, const struct json *greeting)
@@ -559,14 +560,14 @@ static void pump(struct vm *vm)
     int64_t now = monotonic_ms(), next;
 
     if (vm->qmp)
-        qmp_process(vm->qmp, now);
+        cima_qmp_process(vm->qmp, now);
     if (vm->freed || !vm->qmp || vm->state == VM_GONE)
         return;
-    if (qmp_fd(vm->qmp) < 0)
+    if (cima_qmp_fd(vm->qmp) < 0)
         vm->monitor = loop_source_free(vm->monitor);
     else if (vm->monitor)
-        loop_fd_want(vm->monitor, LOOP_READ | (qmp_wants(vm->qmp) & POLLOUT ? LOOP_WRITE : 0U));
-    next = qmp_deadline(vm->qmp);
+        loop_fd_want(vm->monitor, LOOP_READ | (cima_qmp_wants(vm->qmp) & POLLOUT ? LOOP_WRITE : 0U));
+    next = cima_qmp_deadline(vm->qmp);
     if (next < 0) {
         vm->deadline = loop_source_free(vm->deadline);
         return;
@@ -578,7 +579,7 @@ static void pump(struct vm *vm)
         vm->deadline = loop_add_timer(vm->loop, next, on_deadline, vm);
 }
 
-static const struct qmp_handlers handlers = {
+static const struct cima_qmp_handlers handlers = {
     .ready = on_ready, .event = on_event, .closed = on_closed};
 
 struct vm *qemu_vm_new(const struct vm_start *s, struct err *err)
@@ -616,7 +617,7 @@ struct vm *qemu_vm_new(const struct vm_start *s, struct err *err)
         vm->end = loop_add_pidfd(vm->loop, vm->pidfd, on_stranger_end, vm);
     }
     if (vm->qmp)
-        vm->monitor = loop_add_fd(vm->loop, qmp_fd(vm->qmp), LOOP_READ, on_monitor, vm);
+        vm->monitor = loop_add_fd(vm->loop, cima_qmp_fd(vm->qmp), LOOP_READ, on_monitor, vm);
     /* The first step from the loop: callbacks never come out of start() itself. */
     vm->deadline = loop_add_timer(vm->loop, 0, on_deadline, vm);
     return vm;

@@ -12,7 +12,7 @@
 #define CIMA_DRIVER_QEMU_VM_H
 
 #include "driver/driver.h"
-#include "qemu/qmp.h"
+#include "qemu/qemu.h"
 
 /* Milliseconds. */
 struct qemu_vm_limits {

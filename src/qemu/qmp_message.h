@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What QMP's lines and some of HMP's answers say. */
+#ifndef CIMA_QEMU_QMP_MESSAGE_H
+#define CIMA_QEMU_QMP_MESSAGE_H
+
+#include "json/json.h"
+
+/* Parses one line: for the fuzzer and the client. Kinds of messages: */
+enum qmp_line { QMP_LINE_GREETING, QMP_LINE_REPLY, QMP_LINE_EVENT, QMP_LINE_OTHER };
+/* -1 with ERR_PROTOCOL when it is no JSON object. *ret belongs to the caller. */
+int qmp_parse_line(const char *line, size_t len, enum qmp_line *ret_kind, struct json **ret,
+                   struct err *err);
+/* The version out of a greeting or query-version: -1 when it has none. */
+int qmp_version(const struct json *j, unsigned ret[3]);
+
+/* Host port that `info usernet` names for a TCP forwarding to the guest's port; 0: none. */
+uint16_t qmp_usernet_port(const char *text, uint16_t guest_port);
+
+#endif
