@@ -60,7 +60,8 @@ int yaml_entries(const char *text, const struct yaml_node *node, struct yaml_ent
 /* The entry of a block collection that a pair or (without key) an item is. -1: there is no dash. */
 int yaml_entry_of(const char *text, const struct yaml_node *key, const struct yaml_node *value,
                   struct yaml_entry *ret);
-/* Behind the last byte of the anchor and the tag; the start where there is none. */
+/* Behind the last byte of the anchor and the tag that stand on the value's first line; the start
+ * where there is none. */
 size_t yaml_properties_end(const char *text, const struct yaml_node *value);
 
 /* ---- render.c: new text ---------------------------------------------------------------------- */

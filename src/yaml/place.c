@@ -198,12 +198,25 @@ static void place_pair(const char *text, const struct yaml_pair *pair, struct ya
     ret->end = is_empty(pair->value) ? ret->mark : yaml_content_end(text, pair->value);
 }
 
+/* libyaml takes blank lines with a tab behind a plain text only: they go where it goes. */
+static size_t plain_end(const char *text, const struct yaml_node *node)
+{
+    size_t end = node->end, n = strspn(text + end, " \t\r\n");
+    const char *tab = memrchr(text + end, '\t', n);
+
+    return tab && yaml_next_line(text, end) <= (size_t)(tab - text) ? (size_t)(tab - text) + 1 : end;
+}
+
 size_t yaml_content_end(const char *text, const struct yaml_node *node)
 {
     struct yaml_entry last = {0};
 
+    if (!node->alias && yaml_is_block_scalar(node))
+        return block_scalar_end(text, node);
+    if (!node->alias && node->type == YAML_SCALAR && node->style == YAML_PLAIN && !is_empty(node))
+        return plain_end(text, node);
     if (node->alias || node->type == YAML_SCALAR)
-        return yaml_is_block_scalar(node) ? block_scalar_end(text, node) : node->end;
+        return node->end;
     if (node->flow && yaml_has_brackets(text, node))
         return node->end;
     if (node->type == YAML_MAP && node->n_own) {
@@ -246,6 +259,8 @@ size_t yaml_properties_end(const char *text, const struct yaml_node *value)
     size_t at = value->start, end = at;
 
     for (size_t n; !value->alias && at < value->end && (n = yaml_property_len(text, at)) > 0;) {
+        if (!yaml_same_line(text, value->start, at))
+            break;
         end = at + n;
         at = yaml_skip_trivia(text, end);
     }
