@@ -115,8 +115,7 @@ static void replace_list(struct strv *list, const struct json *names)
  * x86_64 once answered (features-x86_64.json); other architectures know only their machine type. */
 static int make_features(const struct json *facts, enum arch arch, struct qemu_features *f)
 {
-    const char *dir = getenv("srcdir") ? getenv("srcdir") : ".";
-    _cleanup_free_ char *path = xasprintf("%s/test/golden/features-x86_64.json", dir), *text = NULL;
+    _cleanup_free_ char *path = xstrdup(TEST_GOLDEN_DIR "/features-x86_64.json"), *text = NULL;
     _cleanup_json_ struct json *j = NULL;
     const struct json *q = json_get(facts, "qemu");
     const char *version = json_get_str(q, "version");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A YAML and facts about a host, turned into QEMU's command line without looking at this host: for
- * the golden tests and for plan-argv. */
+ * the golden tests and for argv-case. */
 #ifndef CIMA_TEST_PLAN_CASE_H
 #define CIMA_TEST_PLAN_CASE_H
 

@@ -280,7 +280,7 @@ def plan(scratch, text, arch):
     file = os.path.join(scratch, "case.json")
     with open(file, "w", encoding="utf-8") as f:
         json.dump(case, f)
-    r = subprocess.run([os.path.join(BUILD, "plan-argv"), file], capture_output=True, text=True,
+    r = subprocess.run([os.path.join(BUILD, "argv-case"), file], capture_output=True, text=True,
                        env={**os.environ, "srcdir": SRC})
     if r.returncode:
         return {"message": r.stderr}
