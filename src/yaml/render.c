@@ -60,6 +60,7 @@ static struct yaml_layout or_default(struct yaml_layout l, struct yaml_layout ot
         l.dash = other.dash;
     if (!offset_known || l.list_offset > STEP_MAX)
         l.list_offset = other.list_offset;
+    l.quoted = other.quoted;
     return l;
 }
 
