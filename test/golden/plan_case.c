@@ -9,7 +9,6 @@
 #define USER_HOME "/home/tester"
 #define PREFIX    "/opt/qemu"
 #define FIXTURES  "/fixtures"
-#define FILE_MAX  (4u << 20)
 
 static const struct {
     const char *symbol, *path;
@@ -100,60 +99,6 @@ static void make_host(const struct json *facts, struct host_facts *h)
     h->cpus = (unsigned)json_get_int(facts, "host_cpus", 4);
     if (!memory || parse_size(memory, &h->memory_bytes) < 0)
         h->memory_bytes = UINT64_C(16) << 30;
-}
-
-static void replace_list(struct strv *list, const struct json *names)
-{
-    if (!names)
-        return;
-    strv_release(list);
-    for (size_t i = 0; i < json_len(names); i++)
-        strv_push(list, json_str(json_at(names, i)));
-}
-
-/* facts.qemu: version, accels, cpus, devices, displays, audiodevs. The rest is what a QEMU 7.2 for
- * x86_64 once answered (features-x86_64.json); other architectures know only their machine type. */
-static int make_features(const struct json *facts, enum arch arch, struct qemu_features *f)
-{
-    _cleanup_free_ char *path = xstrdup(TEST_GOLDEN_DIR "/features-x86_64.json"), *text = NULL;
-    _cleanup_json_ struct json *j = NULL;
-    const struct json *q = json_get(facts, "qemu");
-    const char *version = json_get_str(q, "version");
-    struct err err = ERR_INIT;
-    size_t len;
-
-    if (arch == ARCH_X86_64) {
-        text = file_read(path, FILE_MAX, &len, &err);
-        j = text ? json_parse(text, len, path, &err) : NULL;
-        if (!j || qemu_features_from_json(j, f) < 0) {
-            fprintf(stderr, "%s: %s\n", path, err.msg ? err.msg : "not features");
-            err_clear(&err);
-            return -1;
-        }
-    } else {
-        *f = (struct qemu_features){.version_known = true,
-                                    .version = {.major = 7, .minor = 2},
-                                    .sandbox = true,
-                                    .netdev_user = true};
-    }
-    if (version) {
-        f->version_known = parse_semver(version, &f->version) == 0;
-        /* Its versioned machine types and its devices would be others. */
-        if (!str_starts(version, "7.2."))
-            strv_release(&f->devices);
-        if (!str_starts(version, "7.2."))
-            for (size_t i = 0; i < f->n_machines; i++)
-                if (f->machines[i].alias) {
-                    free(f->machines[i].name);
-                    f->machines[i].name = xstrdup(f->machines[i].alias);
-                }
-    }
-    replace_list(&f->accels, json_get(q, "accels"));
-    replace_list(&f->cpus, json_get(q, "cpus"));
-    replace_list(&f->devices, json_get(q, "devices"));
-    replace_list(&f->displays, json_get(q, "displays"));
-    replace_list(&f->audiodevs, json_get(q, "audiodevs"));
-    return 0;
 }
 
 /* ---- firmware: real files in a scratch root -------------------------------------------------- */
@@ -348,7 +293,7 @@ static int run(struct state *s, struct plan_result *r)
     arch = config_arch(&s->config.v);
     if (choose_program(s, arch, &r->err) < 0)
         return -1;
-    if (make_features(s->c->facts, arch, &s->features) < 0)
+    if (plan_case_features(s->c->facts, arch, &s->features) < 0)
         return err_set(&r->err, ERR_INTERNAL, "no recorded features");
     if (find_firmware(s, r) < 0)
         return -1;

@@ -29,6 +29,8 @@ struct plan_result {
 void plan_result_release(struct plan_result *r);
 /* 0, or -1 with r->err. */
 int plan_case_run(const struct plan_case *c, struct plan_result *r);
+/* What its QEMU can do (plan_features.c). -1: the tables can't be read; said on stderr. */
+int plan_case_features(const struct json *facts, enum arch arch, struct qemu_features *ret);
 /* The places of the case written as @DIR@ and so on. Caller frees. */
 char *plan_case_symbols(const struct plan_case *c, const char *text);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "driver/qemu/features.h"
 #include "base/mem.h"
+#include <stddef.h>
 
 void qemu_features_release(struct qemu_features *f)
 {
@@ -8,6 +9,9 @@ void qemu_features_release(struct qemu_features *f)
     strv_release(&f->cpus);
     strv_release(&f->devices);
     strv_release(&f->machine_props);
+    strv_release(&f->netdevs);
+    strv_release(&f->chardevs);
+    strv_release(&f->objects);
     strv_release(&f->displays);
     strv_release(&f->audiodevs);
     for (size_t i = 0; i < f->n_machines; i++) {
@@ -28,6 +32,11 @@ bool qemu_features_at_least(const struct qemu_features *f, unsigned major, unsig
 bool qemu_features_has_device(const struct qemu_features *f, const char *device)
 {
     return f->devices.n == 0 || strv_contains(&f->devices, device);
+}
+
+bool qemu_features_has_object(const struct qemu_features *f, const char *type)
+{
+    return f->objects.n == 0 || strv_contains(&f->objects, type);
 }
 
 const char *qemu_features_machine(const struct qemu_features *f, const char *name)
@@ -61,6 +70,28 @@ static int list_from_json(const struct json *list, struct strv *ret)
     return 0;
 }
 
+/* The lists of names, with their keys. */
+static const struct {
+    const char *key;
+    size_t offset;
+} lists[] = {
+    {"accels", offsetof(struct qemu_features, accels)},
+    {"cpus", offsetof(struct qemu_features, cpus)},
+    {"machineProperties", offsetof(struct qemu_features, machine_props)},
+    {"netdevs", offsetof(struct qemu_features, netdevs)},
+    {"chardevs", offsetof(struct qemu_features, chardevs)},
+    {"objects", offsetof(struct qemu_features, objects)},
+    {"devices", offsetof(struct qemu_features, devices)},
+};
+
+struct strv *qemu_features_list(struct qemu_features *f, const char *key)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+        if (streq(lists[i].key, key))
+            return (struct strv *)((char *)f + lists[i].offset);
+    return NULL;
+}
+
 struct json *qemu_features_to_json(const struct qemu_features *f)
 {
     struct json *j = json_object_new(), *machines = json_array_new();
@@ -71,7 +102,6 @@ struct json *qemu_features_to_json(const struct qemu_features *f)
 
         json_set_str(j, "version", v);
     }
-    json_set(j, "accels", list_to_json(&f->accels));
     for (size_t i = 0; i < f->n_machines; i++) {
         struct json *m = json_object_new();
 
@@ -83,9 +113,9 @@ struct json *qemu_features_to_json(const struct qemu_features *f)
     json_set(j, "machines", machines);
     json_set_bool(j, "sandbox", f->sandbox);
     json_set_bool(j, "netdevUser", f->netdev_user);
-    json_set(j, "cpus", list_to_json(&f->cpus));
-    json_set(j, "machineProperties", list_to_json(&f->machine_props));
-    json_set(j, "devices", list_to_json(&f->devices));
+    for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+        json_set(j, lists[i].key,
+                 list_to_json((const struct strv *)((const char *)f + lists[i].offset)));
     return j;
 }
 
@@ -117,14 +147,14 @@ int qemu_features_from_json(const struct json *j, struct qemu_features *ret)
     f.version_known = version && parse_semver(version, &f.version) == 0;
     f.sandbox = json_get_bool(j, "sandbox", false);
     f.netdev_user = json_get_bool(j, "netdevUser", false);
-    if (list_from_json(json_get(j, "accels"), &f.accels) < 0 ||
-        list_from_json(json_get(j, "cpus"), &f.cpus) < 0 ||
-        list_from_json(json_get(j, "devices"), &f.devices) < 0 ||
-        list_from_json(json_get(j, "machineProperties"), &f.machine_props) < 0 ||
-        machines_from_json(json_get(j, "machines"), &f) < 0) {
-        qemu_features_release(&f);
-        return -1;
-    }
+    for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+        if (list_from_json(json_get(j, lists[i].key), qemu_features_list(&f, lists[i].key)) < 0)
+            goto bad;
+    if (machines_from_json(json_get(j, "machines"), &f) < 0)
+        goto bad;
     *ret = f;
     return 0;
+bad:
+    qemu_features_release(&f);
+    return -1;
 }

@@ -21,6 +21,7 @@ struct qemu_features {
     struct strv cpus;          /* models; empty: not known, nothing is checked */
     struct strv devices;       /* device models; empty: not known */
     struct strv machine_props; /* of the architecture's default machine; empty: not known */
+    struct strv netdevs, chardevs, objects; /* types for -netdev, -chardev, -object; the same */
     struct qemu_machine_type *machines;
     size_t n_machines;
     bool sandbox;     /* -sandbox */
@@ -41,9 +42,13 @@ void qemu_features_release(struct qemu_features *f);
 bool qemu_features_at_least(const struct qemu_features *f, unsigned major, unsigned minor);
 /* The device model exists, or nothing is known. */
 bool qemu_features_has_device(const struct qemu_features *f, const char *device);
+/* Such a type of -object exists, or nothing is known. */
+bool qemu_features_has_object(const struct qemu_features *f, const char *type);
 /* Full name of a machine type or alias ("q35" gives "pc-q35-7.2"); NULL when there is none. */
 const char *qemu_features_machine(const struct qemu_features *f, const char *name);
 
+/* The list with that key of the JSON form ("cpus", "devices", …); NULL: there is no such list. */
+struct strv *qemu_features_list(struct qemu_features *f, const char *key);
 struct json *qemu_features_to_json(const struct qemu_features *f);
 /* -1 when a part is missing or of a wrong type. */
 int qemu_features_from_json(const struct json *j, struct qemu_features *ret);

@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 
 #define PROBE_MS       20000
-#define CACHE_FORMAT   1
+#define CACHE_FORMAT   2
 #define CACHE_FILE_MAX (4U << 20)
 #define STDERR_MAX     4096
 
@@ -198,6 +198,43 @@ static int ask_cpus(struct probe *p, const struct qemu_arch *a, struct qemu_feat
     return ask_types(p, "cpu", a->cpu_suffix, &f->cpus, err);
 }
 
+/* The object type of the schema whose variants are the members of a union. */
+static const struct json *schema_entity(const struct json *schema, const char *name)
+{
+    for (size_t i = 0; name && json_is_array(schema) && i < json_len(schema); i++)
+        if (streq0(json_get_str(json_at(schema, i), "name"), name))
+            return json_at(schema, i);
+    return NULL;
+}
+
+/* The types that netdev_add takes ("user", "socket", "stream", …): nothing else lists them. */
+static void ask_netdevs(struct probe *p, struct qemu_features *f)
+{
+    _cleanup_err_ struct err ignored = ERR_INIT;
+    _cleanup_json_ struct json *schema = NULL;
+    const struct json *variants;
+
+    if (ask(p, "query-qmp-schema", NULL, &schema, &ignored) < 0)
+        return;
+    variants = json_get(
+        schema_entity(schema, json_get_str(schema_entity(schema, "netdev_add"), "arg-type")),
+        "variants");
+    for (size_t i = 0; json_is_array(variants) && i < json_len(variants); i++)
+        if (json_get_str(json_at(variants, i), "case"))
+            strv_push(&f->netdevs, json_get_str(json_at(variants, i), "case"));
+}
+
+static void ask_backends(struct probe *p, struct qemu_features *f)
+{
+    _cleanup_err_ struct err e1 = ERR_INIT, e2 = ERR_INIT;
+    _cleanup_json_ struct json *chardevs = NULL;
+
+    if (ask(p, "query-chardev-backends", NULL, &chardevs, &e1) == 0)
+        add_names(chardevs, NULL, &f->chardevs);
+    ask_types(p, "user-creatable", NULL, &f->objects, &e2);
+    ask_netdevs(p, f);
+}
+
 /* What a QEMU may lack without being useless: a refusal means no. */
 static void ask_optional(struct probe *p, const struct qemu_arch *a, struct qemu_features *f)
 {
@@ -227,6 +264,7 @@ static int ask_all(struct probe *p, enum arch arch, struct qemu_features *f, str
         ask_types(p, "device", NULL, &f->devices, err) < 0)
         return -1;
     ask_optional(p, a, f);
+    ask_backends(p, f);
     return 0;
 }
 
