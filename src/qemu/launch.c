@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "qemu/launch.h"
 #include "base/mem.h"
+#include "base/sbuf.h"
 #include <fcntl.h>
 
 /* XDG_RUNTIME_DIR and friends lead to sockets of the user's session: only for windows and sound. */
@@ -26,23 +27,174 @@ void qemu_launch_env(bool desktop, struct strv *ret)
         pass_on(env_desktop, ARRAY_SIZE(env_desktop), ret);
 }
 
-int cima_launch(const struct cima_launch *l, struct child *ret, struct err *err)
+/* ---- checks ---------------------------------------------------------------------------------- */
+
+static bool is_fd(int fd)
+{
+    return fcntl(fd, F_GETFD) >= 0;
+}
+
+static int wrong(struct err *err, const char *field, const char *why)
+{
+    return err_set(err, ERR_CONFIG, "launching QEMU: field `%s`: %s", field, why);
+}
+
+static int check_fds(const struct cima_launch *l, struct err *err)
+{
+    if (l->n_fds && !l->fds)
+        return wrong(err, "fds", "is missing");
+    for (size_t i = 0; i < l->n_fds; i++)
+        if (!is_fd(l->fds[i]))
+            return err_set(err, ERR_CONFIG,
+                           "launching QEMU: field `fds`: number %zu, %d, is no open descriptor", i,
+                           l->fds[i]);
+    if (l->stdout_to == CIMA_OUTPUT_FD && !is_fd(l->stdout_fd))
+        return wrong(err, "stdout_fd", "is no open descriptor");
+    if (l->stderr_to == CIMA_OUTPUT_FD && !is_fd(l->stderr_fd))
+        return wrong(err, "stderr_fd", "is no open descriptor");
+    return 0;
+}
+
+static int check(const struct cima_launch *l, struct err *err)
+{
+    if (l->cmdline && l->argv)
+        return wrong(err, "argv", "excludes `cmdline`");
+    if (l->stdout_to > CIMA_OUTPUT_FD)
+        return wrong(err, "stdout_to", "standard output goes to a descriptor or nowhere");
+    if (l->stderr_to > CIMA_OUTPUT_CAPTURE)
+        return wrong(err, "stderr_to", "is no such value");
+    if (l->umask_ < -1 || l->umask_ > 0777)
+        return wrong(err, "umask_", "must be between -1 and 0777");
+    if (l->user && l->user->n_groups && !l->user->groups)
+        return wrong(err, "user", "`groups` is missing");
+    if (l->user && (l->user->uid == (uid_t)-1 || l->user->gid == (gid_t)-1))
+        return wrong(err, "user", "-1 is neither a user nor a group");
+    if (l->n_limits && !l->limits)
+        return wrong(err, "limits", "is missing");
+    for (size_t i = 0; i < l->n_limits; i++)
+        if (l->limits[i].soft > l->limits[i].hard)
+            return wrong(err, "limits", "a soft limit is above its hard one");
+    for (size_t i = 0; l->env && l->env[i]; i++)
+        if (l->env[i][0] == '=' || !strchr(l->env[i], '='))
+            return wrong(err, "env", "an entry is not of the form NAME=value");
+    return check_fds(l, err);
+}
+
+/* ---- the start ------------------------------------------------------------------------------- */
+
+/* The program and its arguments. */
+static int words_of(const struct cima_launch *l, struct strv *ret, struct err *err)
+{
+    strv_push(ret, str_empty(l->program) ? "qemu-system-x86_64" : l->program);
+    if (l->cmdline) {
+        char **words = cima_cmdline_argv(l->cmdline, err);
+
+        for (size_t i = 0; words && words[i]; i++)
+            strv_push(ret, words[i]);
+        cima_strings_free(words);
+        return words ? 0 : -1;
+    }
+    for (size_t i = 0; l->argv && l->argv[i]; i++)
+        strv_push(ret, l->argv[i]);
+    return 0;
+}
+
+/* Tells the launch's log a line. */
+static void tell(const struct cima_launch *l, const char *before, const char *text,
+                 const char *after)
+{
+    _cleanup_sbuf_ struct sbuf line = SBUF_INIT;
+
+    if (!l->log)
+        return;
+    sbuf_addstr(&line, before);
+    sbuf_add_printable(&line, text, strlen(text));
+    sbuf_addstr(&line, after);
+    l->log(l->log_arg, CIMA_LOG_INFO, sbuf_str(&line));
+}
+
+/* S2-53, S2-55 */
+static void tell_start(const struct cima_launch *l, const struct strv *words)
+{
+    const struct strv arguments = {.v = words->v + 1, .n = words->n - 1};
+    _cleanup_free_ char *line = strv_to_shell(&arguments);
+    _cleanup_sbuf_ struct sbuf numbers = SBUF_INIT;
+
+    for (size_t i = 0; i < l->n_fds; i++)
+        sbuf_addf(&numbers, "%s%zu", i ? " " : "", i + CIMA_LAUNCH_FIRST_FD);
+    if (l->n_fds)
+        tell(l, "Adding extra file [", sbuf_str(&numbers), "]");
+    tell(l, "launching qemu with: [", line, "]");
+}
+
+static int output_fd(enum cima_output to, enum cima_output otherwise, int fd, int captured)
+{
+    switch (to == CIMA_OUTPUT_DEFAULT ? otherwise : to) {
+    case CIMA_OUTPUT_FD:
+        return fd;
+    case CIMA_OUTPUT_CAPTURE:
+        return captured;
+    case CIMA_OUTPUT_NULL:
+    case CIMA_OUTPUT_DEFAULT:
+        break;
+    }
+    return -1;
+}
+
+static unsigned spawn_flags_of(unsigned flags)
+{
+    unsigned r = SPAWN_SEARCH_PATH;
+
+    r |= flags & CIMA_LAUNCH_GROUP_ONLY ? SPAWN_NEW_GROUP : SPAWN_NEW_SESSION;
+    r |= flags & CIMA_LAUNCH_CORE_DUMPS ? 0 : SPAWN_NO_CORE;
+    r |= flags & CIMA_LAUNCH_DIE_WITH_CALLER ? SPAWN_DIE_WITH_PARENT : 0;
+    return r;
+}
+
+/* With the words, which are complete, and room for what spawn wants in other forms. */
+static int start(const struct cima_launch *l, struct strv *words, int captured, struct child *ret,
+                 struct err *err)
 {
     _cleanup_strv_ struct strv env = STRV_INIT;
+    _cleanup_free_ struct spawn_fd *fds = xcalloc(l->n_fds + 1, sizeof(*fds));
+    _cleanup_free_ struct spawn_limit *limits = xcalloc(l->n_limits + 1, sizeof(*limits));
+    struct spawn_user user;
     struct spawn s = SPAWN_INIT;
 
-    qemu_launch_env(l->desktop, &env);
-    s.argv = (const char *const *)l->argv->v;
-    s.env = (const char *const *)strv_argv(&env);
+    for (size_t i = 0; i < l->n_fds; i++)
+        fds[i] = (struct spawn_fd){.fd = l->fds[i], .target = (int)i + CIMA_LAUNCH_FIRST_FD};
+    for (size_t i = 0; i < l->n_limits; i++)
+        limits[i] = (struct spawn_limit){l->limits[i].resource, l->limits[i].soft,
+                                         l->limits[i].hard};
+    if (l->user)
+        user = (struct spawn_user){l->user->uid, l->user->gid, l->user->groups, l->user->n_groups};
+    qemu_launch_env(l->flags & CIMA_LAUNCH_DESKTOP, &env);
+    s.argv = (const char *const *)strv_argv(words);
+    s.env = l->env ? l->env : (const char *const *)strv_argv(&env);
     s.cwd = l->cwd;
-    s.stdout_fd = l->log_fd;
-    s.stderr_fd = l->log_fd;
-    s.fds = l->fds;
+    s.stdout_fd = output_fd(l->stdout_to, CIMA_OUTPUT_NULL, l->stdout_fd, -1);
+    s.stderr_fd = output_fd(l->stderr_to, CIMA_OUTPUT_CAPTURE, l->stderr_fd, captured);
+    s.fds = fds;
     s.n_fds = l->n_fds;
-    s.flags = SPAWN_NEW_SESSION | SPAWN_NO_CORE | SPAWN_SEARCH_PATH;
-    s.umask_ = 077;
+    s.flags = spawn_flags_of(l->flags);
+    s.umask_ = l->umask_ ? l->umask_ : 077;
+    s.user = l->user ? &user : NULL;
+    s.limits = limits;
+    s.n_limits = l->n_limits;
     return spawn_child(&s, ret, err);
 }
+
+int qemu_launch_child(const struct cima_launch *l, int captured, struct child *ret, struct err *err)
+{
+    _cleanup_strv_ struct strv words = STRV_INIT;
+
+    if (check(l, err) < 0 || words_of(l, &words, err) < 0)
+        return -1;
+    tell_start(l, &words);
+    return start(l, &words, captured, ret, err);
+}
+
+/* ---- its words ------------------------------------------------------------------------------- */
 
 char *qemu_log_tail(const char *path, int64_t offset, size_t max)
 {

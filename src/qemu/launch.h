@@ -1,23 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Starting QEMU: a session of its own, an environment without secrets, no core dumps, files made
- * private, and only the descriptors that are named. */
-#ifndef CIMA_QEMU_LAUNCH_H
-#define CIMA_QEMU_LAUNCH_H
+/* Starting QEMU, for the driver: it has a loop of its own and keeps QEMU's words in a file. */
+#ifndef CIMA_QEMU_LAUNCH_ROOM_H
+#define CIMA_QEMU_LAUNCH_ROOM_H
 
 #include "base/strv.h"
+#include "cima/qemu/launch.h"
 #include "sys/spawn.h"
 
-struct cima_launch {
-    const struct strv *argv;    /* argv[0] is the program */
-    const struct spawn_fd *fds; /* what argv speaks of by number */
-    size_t n_fds;
-    int log_fd;      /* stdout and stderr; -1: /dev/null */
-    const char *cwd; /* NULL: ours */
-    bool desktop;    /* pass on what a window or sound needs (DISPLAY, PULSE_SERVER, …) */
-};
-
-/* The child outlives us unless it is ended. Errors as spawn_child. */
-int cima_launch(const struct cima_launch *l, struct child *ret, struct err *err);
+/* As cima_launch, and gives the child away. captured: where standard error goes with
+ * CIMA_OUTPUT_CAPTURE; -1: the launch must say something else. */
+int qemu_launch_child(const struct cima_launch *l, int captured, struct child *ret,
+                      struct err *err);
 /* The environment that QEMU gets: the variables that it needs, out of ours. */
 void qemu_launch_env(bool desktop, struct strv *ret);
 

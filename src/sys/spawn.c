@@ -9,6 +9,7 @@
 #include "sys/proc.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
@@ -21,11 +22,20 @@
 
 enum { STANDARD_FDS = 3, READ_CHUNK = 16384, DETAIL_LINES = 20, CHECKED_CAP = 1 << 16 };
 
-enum stage { STAGE_FDS, STAGE_SETTINGS, STAGE_PARENT, STAGE_CWD, STAGE_EXEC };
+enum stage {
+    STAGE_FDS,
+    STAGE_SETTINGS,
+    STAGE_LIMIT,
+    STAGE_USER,
+    STAGE_PARENT,
+    STAGE_CWD,
+    STAGE_EXEC
+};
 
 struct failure {
     enum stage stage;
     int errnum;
+    int which; /* STAGE_LIMIT: the resource */
 };
 
 /* What the child needs, complete before the fork. */
@@ -43,15 +53,20 @@ struct preparation {
 
 /* ---- in the child ----------------------------------------------------------------------- */
 
-static _Noreturn void child_fail(int fail_fd, enum stage stage)
+static _Noreturn void child_fail_at(int fail_fd, enum stage stage, int which)
 {
-    struct failure f = {.stage = stage, .errnum = errno};
+    struct failure f = {.stage = stage, .errnum = errno, .which = which};
     ssize_t n;
 
     do
         n = write(fail_fd, &f, sizeof(f));
     while (n < 0 && errno == EINTR);
     _exit(127);
+}
+
+static _Noreturn void child_fail(int fail_fd, enum stage stage)
+{
+    child_fail_at(fail_fd, stage, 0);
 }
 
 static void child_reset_signals(void)
@@ -92,6 +107,23 @@ static void child_place_fds(const struct preparation *p, int *fail_fd)
             child_fail(*fail_fd, STAGE_FDS);
 }
 
+/* Limits first (raising one needs the privileges that go next), the user last. */
+static void child_limits_and_user(const struct spawn *s, int fail_fd)
+{
+    const struct spawn_user *u = s->user;
+
+    for (size_t i = 0; i < s->n_limits; i++) {
+        const struct spawn_limit *l = &s->limits[i];
+        const struct rlimit limit = {(rlim_t)l->soft, (rlim_t)l->hard};
+
+        if (setrlimit(l->resource, &limit) < 0)
+            child_fail_at(fail_fd, STAGE_LIMIT, l->resource);
+    }
+    if (u && (setgroups(u->n_groups, u->groups) < 0 || setresgid(u->gid, u->gid, u->gid) < 0 ||
+              setresuid(u->uid, u->uid, u->uid) < 0))
+        child_fail(fail_fd, STAGE_USER);
+}
+
 static void child_settings(const struct preparation *p, int fail_fd)
 {
     const struct rlimit no_core = {0, 0};
@@ -103,6 +135,8 @@ static void child_settings(const struct preparation *p, int fail_fd)
         child_fail(fail_fd, STAGE_SETTINGS);
     if ((flags & SPAWN_NO_CORE) && setrlimit(RLIMIT_CORE, &no_core) < 0)
         child_fail(fail_fd, STAGE_SETTINGS);
+    child_limits_and_user(p->s, fail_fd);
+    /* Behind the change of user, which takes the signal back. */
     if (flags & SPAWN_DIE_WITH_PARENT) {
         if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
             child_fail(fail_fd, STAGE_SETTINGS);
@@ -202,6 +236,12 @@ static int failure_to_err(const struct spawn *s, const struct failure *f, struct
                              "starting '%s': changing to the directory '%s'", s->argv[0], s->cwd);
     case STAGE_EXEC:
         return err_set_errno(err, errno_kind(f->errnum), "starting '%s'", s->argv[0]);
+    case STAGE_LIMIT:
+        return err_set_errno(err, errno_kind(f->errnum), "starting '%s': setting resource limit %d",
+                             s->argv[0], f->which);
+    case STAGE_USER:
+        return err_set_errno(err, errno_kind(f->errnum), "starting '%s': becoming user %u, group %u",
+                             s->argv[0], (unsigned)s->user->uid, (unsigned)s->user->gid);
     case STAGE_SETTINGS:
     case STAGE_PARENT:
         break;

@@ -15,6 +15,19 @@ struct spawn_fd {
     int target; /* number in the child, 3 and up */
 };
 
+/* Becoming somebody else needs CAP_SETUID and CAP_SETGID. */
+struct spawn_user {
+    uid_t uid;
+    gid_t gid;
+    const gid_t *groups; /* exactly these supplementary ones; NULL with 0: none */
+    size_t n_groups;
+};
+
+struct spawn_limit {
+    int resource; /* RLIMIT_NOFILE, … */
+    uint64_t soft, hard; /* UINT64_MAX: unlimited */
+};
+
 enum spawn_flags {
     SPAWN_NEW_SESSION = 1 << 0, /* setsid: outlives the terminal, gets no ^C */
     SPAWN_NEW_GROUP = 1 << 1,   /* process group of its own */
@@ -32,6 +45,9 @@ struct spawn {
     size_t n_fds;
     unsigned flags;
     int umask_;                   /* -1: ours */
+    const struct spawn_user *user; /* NULL: ours; taken on before cwd is entered */
+    const struct spawn_limit *limits;
+    size_t n_limits;
 };
 
 #define SPAWN_INIT \

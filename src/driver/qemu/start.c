@@ -9,6 +9,7 @@
 #include "sys/lock.h"
 #include "sys/proc.h"
 #include "sys/sock.h"
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -231,24 +232,27 @@ static int prepare(const struct qemu_plan *plan, struct running *r, struct err *
 static int launch(const struct instance *inst, const struct qemu_plan *plan,
                   const struct running *r, struct child *ret, struct err *err)
 {
-    _cleanup_free_ struct spawn_fd *fds = xcalloc(plan->n_fds + 1, sizeof(*fds));
-    int last = 2;
-    const struct cima_launch l = {.argv = &plan->argv,
+    _cleanup_free_ int *fds = xcalloc(plan->n_fds + 1, sizeof(*fds));
+    const struct cima_launch l = {.program = plan->argv.v[0],
+                                  .argv = (const char *const *)plan->argv.v + 1,
                                   .fds = fds,
                                   .n_fds = plan->n_fds + 1,
-                                  .log_fd = r->log_fd,
                                   .cwd = inst->dir,
-                                  .desktop = plan->desktop};
+                                  .stdout_to = CIMA_OUTPUT_FD,
+                                  .stderr_to = CIMA_OUTPUT_FD,
+                                  .stdout_fd = r->log_fd,
+                                  .stderr_fd = r->log_fd,
+                                  .flags = plan->desktop ? CIMA_LAUNCH_DESKTOP : 0};
     _cleanup_free_ char *line = strv_to_shell(&plan->argv);
 
     for (size_t i = 0; i < plan->n_fds; i++) {
-        fds[i] = (struct spawn_fd){.fd = r->fds[i], .target = plan->fds[i].fd};
-        last = plan->fds[i].fd > last ? plan->fds[i].fd : last;
+        assert(plan->fds[i].fd == (int)i + CIMA_LAUNCH_FIRST_FD); /* as the plan counts them */
+        fds[i] = r->fds[i];
     }
-    fds[plan->n_fds] = (struct spawn_fd){.fd = r->lock_fd, .target = last + 1};
+    fds[plan->n_fds] = r->lock_fd;
     log_info("Starting QEMU (hint: to watch the boot progress, see \"%s/serial*.log\")", inst->dir);
     log_debug("QEMU: %s", line);
-    return cima_launch(&l, ret, err);
+    return qemu_launch_child(&l, -1, ret, err);
 }
 
 int qemu_start(const struct instance *inst, const struct qemu_plan *plan, int port_fd,
