@@ -16,6 +16,7 @@ struct driver_ctx {
     const struct host_facts *host;
 };
 
+struct driver_tools;
 struct driver_plan; /* everything decided, nothing done */
 struct vm;          /* a machine that runs */
 
@@ -65,6 +66,7 @@ struct driver {
     pid_t (*pid)(const struct vm *vm);
     /* Lets go of the machine without ending it. */
     void (*vm_free)(struct vm *vm);
+    const struct driver_tools *tools; /* tools.h; NULL: none */
 };
 
 /* By vmType; NULL when there is none. */

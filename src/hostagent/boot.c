@@ -210,6 +210,7 @@ int boot_machine(struct hostagent *a, struct err *err)
     if (st.driver_pid ? adopt(a, st.driver_pid, err) : start(a, err))
         return -1;
     a->vm_lives = true;
+    rest_attach(a->rest, a->host.inst, a->driver, a->vm);
     line_claim(a->line, STAGE_DISK_READY);
     return 0;
 }

@@ -16,8 +16,11 @@
 #include <sys/socket.h>
 
 #define SPAWN_TIMEOUT_MS 10000
+#define CONNECT_TIMEOUT_MS 5000
 #define LOCK_FILE_MAX 256
-#define ANSWER_MAX (64 * 1024)
+#define INFO_MAX (64 * 1024)
+#define ANSWER_MAX (32U << 20)
+#define REQUEST_MAX (1U << 20)
 
 /* ---- which process is it ----------------------------------------------------------------------- */
 
@@ -251,10 +254,10 @@ static int send_all(int fd, const char *text, int64_t deadline)
 }
 
 /* Reads to the end of the connection: an HTTP/1.0 answer ends there. */
-static int receive_all(const struct instance *i, int fd, int64_t deadline, struct sbuf *ret,
-                       struct err *err)
+static int receive_all(const struct instance *i, int fd, int64_t deadline, size_t max,
+                       struct sbuf *ret, struct err *err)
 {
-    while (ret->len < ANSWER_MAX) {
+    while (ret->len < max) {
         struct pollfd p = {.fd = fd, .events = POLLIN};
         int left = deadline_left(deadline);
 
@@ -273,39 +276,99 @@ static int receive_all(const struct instance *i, int fd, int64_t deadline, struc
     return err_set(err, ERR_PROTOCOL, "the answer of the host agent is too long");
 }
 
-static struct json *parse_answer(const struct sbuf *answer, struct err *err)
-{
-    const char *text = sbuf_str(answer), *body = strstr(text, "\r\n\r\n");
-    int code = 0;
-
-    if (!body || sscanf(text, "HTTP/1.%*1[01] %3d", &code) != 1 || code != 200) {
-        err_set(err, ERR_PROTOCOL, "the host agent gives no useful answer (HTTP status %d)", code);
-        return NULL;
-    }
-    body += 4;
-    return json_parse(body, answer->len - (size_t)(body - text), "answer of the host agent", err);
-}
-
-int agent_info(const struct instance *i, int timeout_ms, uint16_t *ret_ssh_port, struct err *err)
+/* One question over ha.sock. *ret_code is the HTTP status. NULL on error. */
+static struct json *ask(const struct instance *i, const char *request, int timeout_ms, size_t max,
+                        int *ret_code, struct err *err)
 {
     int64_t deadline = deadline_in(timeout_ms);
     _cleanup_free_ char *path = instance_path(i, INST_HA_SOCK);
     _cleanup_sbuf_ struct sbuf answer = SBUF_INIT;
-    _cleanup_close_ int fd = unix_connect(path, timeout_ms, err);
+    _cleanup_close_ int fd =
+        unix_connect(path, timeout_ms < 0 ? CONNECT_TIMEOUT_MS : timeout_ms, err);
 
     if (fd < 0)
-        return -1;
-    if (send_all(fd, "GET /v1/info HTTP/1.0\r\nHost: agent\r\n\r\n", deadline))
-        return timeout_error(i, err);
-    if (receive_all(i, fd, deadline, &answer, err))
-        return -1;
-    _cleanup_json_ struct json *j = parse_answer(&answer, err);
+        return NULL;
+    if (send_all(fd, request, deadline)) {
+        timeout_error(i, err);
+        return NULL;
+    }
+    if (receive_all(i, fd, deadline, max, &answer, err))
+        return NULL;
+    const char *text = sbuf_str(&answer), *body = strstr(text, "\r\n\r\n");
+    if (!body || sscanf(text, "HTTP/1.%*1[01] %3d", ret_code) != 1) {
+        err_set(err, ERR_PROTOCOL, answer.len ? "the host agent gives no useful answer"
+                                              : "the host agent has ended before it answered");
+        return NULL;
+    }
+    body += 4;
+    struct json *j = json_parse(body, answer.len - (size_t)(body - text),
+                                "answer of the host agent", *ret_code == 200 ? err : NULL);
+    if (!j && *ret_code != 200) /* the HTTP library's own words */
+        err_set(err, ERR_PROTOCOL, "the host agent gives no useful answer (HTTP status %d)",
+                *ret_code);
+    return j;
+}
+
+int agent_info(const struct instance *i, int timeout_ms, uint16_t *ret_ssh_port, struct err *err)
+{
+    int code = 0;
+    _cleanup_json_ struct json *j =
+        ask(i, "GET /v1/info HTTP/1.0\r\nHost: agent\r\n\r\n", timeout_ms, INFO_MAX, &code, err);
+
     if (!j)
         return -1;
+    if (code != 200)
+        return err_set(err, ERR_PROTOCOL,
+                       "the host agent gives no useful answer (HTTP status %d)", code);
     int64_t port = json_get_int(j, "sshLocalPort", -1);
     if (port < 0 || port > UINT16_MAX)
         return err_set(err, ERR_PROTOCOL, "the host agent does not tell the ssh port");
     *ret_ssh_port = (uint16_t)port;
+    return 0;
+}
+
+/* What stands in an answer that is none to the question. */
+static int answer_error(const struct instance *i, const struct json *answer, int code,
+                        struct err *err)
+{
+    const struct json *error = json_get(answer, "error");
+    const char *message = json_get_str(answer, "message");
+
+    if (error && err_from_json(error, err) == 0)
+        return -1;
+    if (code == 404) { /* of the time before there was such a page */
+        err_set(err, ERR_UNSUPPORTED,
+                "the host agent of instance `%s` does not pass commands on to the machine", i->name);
+        return err_hint(err, "it is of another version: `cima restart %s`", i->name);
+    }
+    return err_set(err, ERR_PROTOCOL, "the host agent of `%s`: %s (HTTP status %d)", i->name,
+                   message ? message : "no reason given", code);
+}
+
+int agent_monitor(const struct instance *i, const char *command, const struct json *args,
+                  int timeout_ms, struct json **ret, struct err *err)
+{
+    _cleanup_json_ struct json *body = json_object_new();
+    int code = 0;
+
+    json_set_str(body, "execute", command);
+    if (args)
+        json_set(body, "arguments", json_copy(args));
+    _cleanup_free_ char *text = json_dump(body);
+    if (strlen(text) > REQUEST_MAX)
+        return err_set(err, ERR_USAGE, "the arguments of '%s' are longer than %u bytes", command,
+                       REQUEST_MAX);
+    _cleanup_free_ char *request =
+        xasprintf("POST /v1/monitor HTTP/1.0\r\nHost: agent\r\nContent-Type: application/json\r\n"
+                  "Content-Length: %zu\r\n\r\n%s",
+                  strlen(text), text);
+    _cleanup_json_ struct json *answer = ask(i, request, timeout_ms, ANSWER_MAX, &code, err);
+    if (!answer)
+        return -1;
+    if (code != 200)
+        return answer_error(i, answer, code, err);
+    if (ret)
+        *ret = json_get(answer, "return") ? json_copy(json_get(answer, "return")) : json_null_new();
     return 0;
 }
 

@@ -25,6 +25,11 @@ int agent_follow(const struct instance *i, int64_t timeout_ms, event_fn *fn, int
 /* GET /v1/info over ha.sock; at most timeout_ms. ERR_NOT_FOUND without a socket, ERR_TIMEOUT when it
  * does not answer, ERR_PROTOCOL when it answers nonsense. */
 int agent_info(const struct instance *i, int timeout_ms, uint16_t *ret_ssh_port, struct err *err);
+/* POST /v1/monitor: a command for the machine's monitor, through the agent, which alone is connected
+ * to it. timeout_ms -1: none. The machine's refusal is ERR_QEMU; ERR_STATE when it does not run
+ * (yet). *ret (ret may be NULL) is the caller's. */
+int agent_monitor(const struct instance *i, const char *command, const struct json *args,
+                  int timeout_ms, struct json **ret, struct err *err);
 /* SIGINT through its pidfd and wait for its end. ERR_STATE when there is none. Also for the agent
  * that Lima runs. */
 int agent_stop(const struct instance *i, int64_t timeout_ms, struct err *err);

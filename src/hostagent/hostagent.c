@@ -311,6 +311,7 @@ static void agent_close(struct hostagent *a)
         line_gone(a->line);
     line_free(a->line);
     a->line = NULL;
+    rest_attach(a->rest, a->host.inst, a->driver, NULL);
     if (a->vm)
         a->driver->vm_free(a->vm);
     rest_free(a->rest);

@@ -2,6 +2,7 @@
 #include "hostagent/rest.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "hostagent/monitor.h"
 #include "json/json.h"
 #include "sys/sock.h"
 #include <event2/buffer.h>
@@ -12,17 +13,17 @@
 
 #define BACKLOG 16
 #define HEADERS_MAX 8192
-#define BODY_MAX 4096
+#define BODY_MAX (1 << 20)
 #define TIMEOUT_S 5
 
 struct rest {
     char *path;
     struct evhttp *http;
     const struct event *status;
+    struct monitor *monitor;
 };
 
-static void reply(struct evhttp_request *req, int code, const char *reason,
-                  const struct json *body)
+void rest_reply(struct evhttp_request *req, int code, const char *reason, const struct json *body)
 {
     _cleanup_free_ char *text = json_dump(body);
     struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
@@ -40,13 +41,13 @@ static void reply(struct evhttp_request *req, int code, const char *reason,
     evbuffer_free(out);
 }
 
-static void reply_error(struct evhttp_request *req, int code, const char *reason,
-                        const char *message)
+void rest_reply_error(struct evhttp_request *req, int code, const char *reason,
+                      const char *message)
 {
     _cleanup_json_ struct json *body = json_object_new();
 
     json_set_str(body, "message", message);
-    reply(req, code, reason, body);
+    rest_reply(req, code, reason, body);
 }
 
 /* The file mode keeps others out already; this also keeps out who was handed an open socket. */
@@ -72,7 +73,7 @@ static void get_info(struct rest *r, struct evhttp_request *req)
     for (size_t i = 0; i < st->errors.n; i++)
         json_append(errors, json_string_new(st->errors.v[i]));
     json_set(body, "errors", errors);
-    reply(req, HTTP_OK, "OK", body);
+    rest_reply(req, HTTP_OK, "OK", body);
 }
 
 static void get_screenshot(struct rest *r, struct evhttp_request *req)
@@ -81,23 +82,26 @@ static void get_screenshot(struct rest *r, struct evhttp_request *req)
     struct evkeyvalq params = {0};
     const char *format = NULL;
 
-    (void)r;
     if (query && evhttp_parse_query_str(query, &params) == 0)
         format = evhttp_find_header(&params, "format");
-    if (format && !streq(format, "png") && !streq(format, "bmp"))
-        reply_error(req, HTTP_BADREQUEST, "Bad Request", "format must be png or bmp");
-    else
-        reply_error(req, HTTP_NOTIMPLEMENTED, "Not Implemented",
-                    "the driver has no screenshots");
+    monitor_screenshot(r->monitor, req, format);
     evhttp_clear_headers(&params);
+}
+
+static void post_monitor(struct rest *r, struct evhttp_request *req)
+{
+    monitor_post(r->monitor, req);
 }
 
 static const struct {
     const char *path;
-    void (*get)(struct rest *r, struct evhttp_request *req);
+    enum evhttp_cmd_type method;
+    const char *method_only; /* what is said about others */
+    void (*answer)(struct rest *r, struct evhttp_request *req);
 } routes[] = {
-    {"/v1/info", get_info},
-    {"/v1/screenshot", get_screenshot},
+    {"/v1/info", EVHTTP_REQ_GET, "only GET is allowed", get_info},
+    {"/v1/monitor", EVHTTP_REQ_POST, "only POST is allowed", post_monitor},
+    {"/v1/screenshot", EVHTTP_REQ_GET, "only GET is allowed", get_screenshot},
 };
 
 static void on_request(struct evhttp_request *req, void *arg)
@@ -105,18 +109,18 @@ static void on_request(struct evhttp_request *req, void *arg)
     const char *path = evhttp_uri_get_path(evhttp_request_get_evhttp_uri(req));
 
     if (!peer_is_us(req)) {
-        reply_error(req, 403, "Forbidden", "this socket is another user's");
+        rest_reply_error(req, 403, "Forbidden", "this socket is another user's");
         return;
     }
     for (size_t i = 0; path && i < ARRAY_SIZE(routes); i++)
         if (streq(path, routes[i].path)) {
-            if (evhttp_request_get_command(req) == EVHTTP_REQ_GET)
-                routes[i].get(arg, req);
+            if (evhttp_request_get_command(req) == routes[i].method)
+                routes[i].answer(arg, req);
             else
-                reply_error(req, HTTP_BADMETHOD, "Method Not Allowed", "only GET is allowed");
+                rest_reply_error(req, HTTP_BADMETHOD, "Method Not Allowed", routes[i].method_only);
             return;
         }
-    reply_error(req, HTTP_NOTFOUND, "Not Found", "no such page");
+    rest_reply_error(req, HTTP_NOTFOUND, "Not Found", "no such page");
 }
 
 static void on_library_log(int severity, const char *msg)
@@ -153,14 +157,23 @@ struct rest *rest_new(struct loop *loop, const char *path, const struct event *s
     r->path = xstrdup(path);
     r->http = http;
     r->status = status;
+    r->monitor = monitor_new(loop);
     evhttp_set_gencb(http, on_request, r);
     return r;
+}
+
+void rest_attach(struct rest *r, const struct instance *inst, const struct driver *driver,
+                 struct vm *vm)
+{
+    if (r)
+        monitor_attach(r->monitor, inst, driver, vm);
 }
 
 void rest_free(struct rest *r)
 {
     if (!r)
         return;
+    monitor_free(r->monitor);
     evhttp_free(r->http);
     unlink(r->path);
     free(r->path);

@@ -3,6 +3,7 @@
 #ifndef CIMA_HOSTAGENT_REST_H
 #define CIMA_HOSTAGENT_REST_H
 
+#include "driver/driver.h"
 #include "hostagent/event.h"
 #include "sys/loop.h"
 
@@ -12,6 +13,10 @@ struct rest;
  * each request. */
 struct rest *rest_new(struct loop *loop, const char *path, const struct event *status,
                       struct err *err);
+/* The machine behind /v1/monitor and /v1/screenshot, all of it borrowed; vm NULL: none any more. r
+ * NULL is allowed. */
+void rest_attach(struct rest *r, const struct instance *inst, const struct driver *driver,
+                 struct vm *vm);
 /* Removes the socket. NULL is allowed. */
 void rest_free(struct rest *r);
 

@@ -8,6 +8,7 @@
 #include "driver/qemu/foreign.h"
 #include "driver/qemu/gather.h"
 #include "driver/qemu/start.h"
+#include "driver/qemu/tools.h"
 #include "sys/sock.h"
 
 struct driver_plan {
@@ -137,4 +138,5 @@ const struct driver qemu_driver = {
     .kill = qemu_vm_kill,
     .pid = qemu_vm_pid,
     .vm_free = qemu_vm_free,
+    .tools = &qemu_tools,
 };

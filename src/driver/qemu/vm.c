@@ -319,7 +319,7 @@ static void on_kill_time(void *arg)
 static void on_powerdown_limit(void *arg)
 {
     struct vm *vm = arg;
-    struct cima_qmp_call quit = {.command = "quit", .pass_fd = -1};
+    struct cima_qmp_call quit = {.command = "quit"};
 
     if (has_ended(vm))
         return;
@@ -364,7 +364,6 @@ static void on_powerdown_sent(void *arg, const struct json *ret, const struct er
 static void press_button(struct vm *vm)
 {
     struct cima_qmp_call call = {.command = "system_powerdown",
-                            .pass_fd = -1,
                             .timeout_ms = MONITOR_MS,
                             .done = on_powerdown_sent,
                             .arg = vm};
@@ -462,9 +461,8 @@ static void on_usernet(void *arg, const struct json *ret, const struct err *err)
 static void ask_state(struct vm *vm)
 {
     struct cima_qmp_call status = {
-        .command = "query-status", .pass_fd = -1, .done = on_status, .arg = vm};
+        .command = "query-status", .done = on_status, .arg = vm};
     struct cima_qmp_call usernet = {.command = "human-monitor-command",
-                               .pass_fd = -1,
                                .args = json_object_new(),
                                .done = on_usernet,
                                .arg = vm};
@@ -490,7 +488,7 @@ static void on_io_error(struct vm *vm, const struct json *data)
     tell_event(vm, VM_EVENT_IO_ERROR, text);
 }
 
-static void on_event(void *arg, const char *name, const struct json *data)
+static void on_event(void *arg, const struct cima_qmp_event *e)
 {
     static const struct {
         const char *name;
@@ -500,13 +498,14 @@ static void on_event(void *arg, const char *name, const struct json *data)
                  {"STOP", VM_EVENT_PAUSED},
                  {"RESUME", VM_EVENT_RESUMED},
                  {"GUEST_PANICKED", VM_EVENT_GUEST_PANICKED}};
+    const char *name = e->name;
     struct vm *vm = arg;
 
     log_debug("QMP event %s", name);
     if (streq(name, "SHUTDOWN"))
         vm->guest_shutdown = true;
     else if (streq(name, "BLOCK_IO_ERROR"))
-        on_io_error(vm, data);
+        on_io_error(vm, e->data);
     for (size_t i = 0; i < ARRAY_SIZE(plain); i++)
         /* A machine that has shut down stops: nobody paused it. */
         if (streq(name, plain[i].name) && !(plain[i].ev == VM_EVENT_PAUSED && vm->guest_shutdown)) {
@@ -579,8 +578,40 @@ static void pump(struct vm *vm)
         vm->deadline = loop_add_timer(vm->loop, next, on_deadline, vm);
 }
 
+/* The next step from the loop, at once. */
+static void wake(struct vm *vm)
+{
+    if (vm->deadline)
+        loop_timer_restart(vm->deadline, 0);
+    else
+        vm->deadline = loop_add_timer(vm->loop, 0, on_deadline, vm);
+}
+
+uint64_t qemu_vm_send(struct vm *vm, const struct cima_qmp_call *call)
+{
+    uint64_t number = 0;
+
+    if (vm->qmp && vm->state != VM_GONE) {
+        number = cima_qmp_send(vm->qmp, call, monotonic_ms());
+        wake(vm);
+    }
+    return number;
+}
+
+void qemu_vm_cancel(struct vm *vm, uint64_t number)
+{
+    if (vm->qmp)
+        cima_qmp_cancel(vm->qmp, number);
+}
+
+static void on_skipped(void *arg, const char *why)
+{
+    (void)arg;
+    log_warn("QMP: %s, ignoring", why);
+}
+
 static const struct cima_qmp_handlers handlers = {
-    .ready = on_ready, .event = on_event, .closed = on_closed};
+    .ready = on_ready, .event = on_event, .closed = on_closed, .skipped = on_skipped};
 
 struct vm *qemu_vm_new(const struct vm_start *s, struct err *err)
 {

@@ -46,6 +46,10 @@ void qemu_vm_set_limits(struct vm *vm, const struct qemu_vm_limits *limits);
 void qemu_vm_shutdown(struct vm *vm);
 void qemu_vm_kill(struct vm *vm);
 pid_t qemu_vm_pid(const struct vm *vm);
+/* Sends a command of somebody else's; done is called once, from the loop. Returns its number, by
+ * which it can be cancelled: then done is not called any more. */
+uint64_t qemu_vm_send(struct vm *vm, const struct cima_qmp_call *call);
+void qemu_vm_cancel(struct vm *vm, uint64_t number);
 void qemu_vm_free(struct vm *vm);
 
 #endif
