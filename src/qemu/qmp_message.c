@@ -1,14 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading what QEMU's monitors say. */
 #include "qemu/qmp_message.h"
+#include "base/mem.h"
 #include "base/parse.h"
 #include "base/strv.h"
+
+/* Not exact, and never too low for a line that is JSON: commas and opening brackets outside of texts.
+ */
+static size_t count_values(const char *line, size_t len)
+{
+    bool in_text = false;
+    size_t n = 1;
+
+    for (const char *c = line, *end = line + len; c < end; c++)
+        if (in_text && *c == '\\')
+            c++;
+        else if (*c == '"')
+            in_text = !in_text;
+        else if (!in_text && (*c == ',' || *c == '{' || *c == '['))
+            n++;
+    return n;
+}
 
 int qmp_parse_line(const char *line, size_t len, enum qmp_line *ret_kind, struct json **ret,
                    struct err *err)
 {
-    struct json *j = json_parse(line, len, "message of QEMU", err);
+    struct json *j;
 
+    if (len > QMP_VALUES_LIMIT && count_values(line, len) > QMP_VALUES_LIMIT)
+        return err_set(err, ERR_PROTOCOL, "message of QEMU: more than %d values",
+                       QMP_VALUES_LIMIT);
+    j = json_parse(line, len, "message of QEMU", err);
     if (!j)
         return -1;
     if (!json_is_object(j)) {
@@ -25,6 +47,47 @@ int qmp_parse_line(const char *line, size_t len, enum qmp_line *ret_kind, struct
         *ret_kind = QMP_LINE_OTHER;
     *ret = j;
     return 0;
+}
+
+/* ---- for logs -------------------------------------------------------------------------------- */
+
+static void hide(struct json *object, const char *key)
+{
+    if (json_get(object, key))
+        json_set_str(object, key, "***");
+}
+
+/* The words of HMP behind the first one, when one of them speaks of a password. */
+static void hide_in_hmp(struct json *args)
+{
+    const char *line = json_get_str(args, "command-line");
+    _cleanup_free_ char *shown = NULL;
+
+    if (!line || !strcasestr(line, "passw"))
+        return;
+    shown = xasprintf("%.*s ***", (int)strcspn(line, " "), line);
+    json_set_str(args, "command-line", shown);
+}
+
+char *qmp_without_passwords(const struct json *command)
+{
+    _cleanup_json_ struct json *shown = NULL;
+    struct json *args = json_get(command, "arguments");
+
+    if (!json_is_object(args))
+        return json_dump(command);
+    shown = json_copy(command);
+    args = json_get(shown, "arguments");
+    hide(args, "password");
+    hide_in_hmp(args);
+    /* object-add of a secret; before QEMU 6.0 its properties stood in "props" (one level down). */
+    if (str_starts(json_get_str(args, "qom-type") ? json_get_str(args, "qom-type") : "", "secret")) {
+        hide(args, "data");
+        hide(json_get(args, "props"), "data");
+    }
+    if (json_get_str(args, "property") && strcasestr(json_get_str(args, "property"), "passw"))
+        hide(args, "value");
+    return json_dump(shown);
 }
 
 int qmp_version(const struct json *j, unsigned ret[3])

@@ -1,91 +1,163 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The QMP client for callers without a loop. */
-#include "cima/qemu/qmp.h"
-#include "base/mem.h"
-#include "qemu/qemu.h"
+#include "qemu/qmp_internal.h"
 #include "sys/clock.h"
+#include "sys/sock.h"
 #include <poll.h>
 
-/* One turn: waits for the socket, the client's next deadline or `until`. */
-static void turn(struct cima_qmp *q, int64_t until)
+struct cima_qmp *cima_qmp_connect(const char *path, const struct cima_qmp_handlers *h, void *arg,
+                                  int timeout_ms, struct err *error)
 {
-    struct pollfd p = {.fd = cima_qmp_fd(q), .events = cima_qmp_wants(q)};
-    int64_t next = cima_qmp_deadline(q);
+    int fd = unix_connect(path, timeout_ms, error);
 
-    if (next < 0 || next > until)
-        next = until;
-    poll(&p, 1, deadline_left(next));
-    cima_qmp_process(q, monotonic_ms());
+    return fd < 0 ? NULL : cima_qmp_new(fd, h, arg, timeout_ms, monotonic_ms());
 }
 
-int cima_qmp_wait_ready(struct cima_qmp *q, int timeout_ms, struct err *err)
+void cima_qmp_set_cancel_fd(struct cima_qmp *q, int fd)
 {
-    int64_t until = deadline_in(timeout_ms);
-
-    while (cima_qmp_state(q) == CIMA_QMP_GREETING || cima_qmp_state(q) == CIMA_QMP_NEGOTIATING) {
-        if (monotonic_ms() >= until)
-            return err_set(err, ERR_TIMEOUT, "QEMU's monitor did not get ready in time");
-        turn(q, until);
-    }
-    if (cima_qmp_state(q) == CIMA_QMP_READY)
-        return 0;
-    return err_set(err, cima_qmp_why(q)->kind, "%s", cima_qmp_why(q)->msg);
+    q->cancel_fd = fd;
 }
 
-struct sync {
-    bool done;
-    struct json *ret;
-    struct err *err;
-};
-
-static void sync_done(void *arg, const struct json *ret, const struct err *err)
+int qmp_may_wait(const struct cima_qmp *q, struct err *error)
 {
-    struct sync *s = arg;
-
-    s->done = true;
-    if (err)
-        err_set(s->err, err->kind, "%s", err->msg);
-    else
-        s->ret = json_copy(ret);
-}
-
-int cima_qmp_execute(struct cima_qmp *q, const char *command, struct json *args, int timeout_ms,
-                     struct json **ret, struct err *err)
-{
-    _cleanup_err_ struct err e = ERR_INIT;
-    struct sync s = {.err = &e};
-    struct cima_qmp_call call = {.command = command,
-                                 .args = args,
-                                 .pass_fd = -1,
-                                 .timeout_ms = timeout_ms,
-                                 .done = sync_done,
-                                 .arg = &s};
-    int64_t until = deadline_in(timeout_ms > 0 ? timeout_ms + 1000 : timeout_ms);
-    uint64_t id = cima_qmp_send(q, &call, monotonic_ms());
-
-    do
-        turn(q, until);
-    while (!s.done && (timeout_ms < 0 || monotonic_ms() < until));
-    if (!s.done) {
-        cima_qmp_cancel(q, id);
-        return err_set(err, ERR_TIMEOUT, "QMP command '%s' was not answered in time", command);
-    }
-    if (err_is_set(&e))
-        return err_move(err, &e);
-    if (ret)
-        *ret = s.ret;
-    else
-        json_free(s.ret);
+    if (q->busy)
+        return err_set(error, ERR_STATE, "a callback of the client can't wait for it");
     return 0;
 }
 
-char *cima_qmp_execute_hmp(struct cima_qmp *q, const char *line, int timeout_ms, struct err *err)
+int qmp_turn(struct cima_qmp *q, int64_t until, struct err *error)
+{
+    struct pollfd p[] = {{.fd = cima_qmp_fd(q), .events = cima_qmp_wants(q)},
+                         {.fd = q->cancel_fd, .events = POLLIN}};
+    int64_t next = cima_qmp_deadline(q);
+    int n = poll(p, 2, deadline_left(next < 0 || next > until ? until : next));
+
+    if (n > 0 && p[1].revents)
+        return err_set(error, ERR_INTERRUPTED, "canceled by caller");
+    cima_qmp_process(q, monotonic_ms());
+    return 0;
+}
+
+/* With the client pinned. */
+static int wait_ready(struct cima_qmp *q, int64_t until, struct err *error)
+{
+    while (!q->freed && (q->state == CIMA_QMP_GREETING || q->state == CIMA_QMP_NEGOTIATING)) {
+        if (monotonic_ms() >= until)
+            return err_set(error, ERR_TIMEOUT, "QEMU's monitor did not get ready in time");
+        if (qmp_turn(q, until, error) < 0)
+            return -1;
+    }
+    if (q->freed)
+        return err_set(error, ERR_STATE, "the client was freed");
+    if (q->state == CIMA_QMP_READY)
+        return 0;
+    return error ? err_copy(error, &q->why) : -1;
+}
+
+int cima_qmp_wait_ready(struct cima_qmp *q, int timeout_ms, struct err *error)
+{
+    int r;
+
+    if (qmp_may_wait(q, error) < 0)
+        return -1;
+    qmp_pin(q);
+    r = wait_ready(q, deadline_in(timeout_ms), error);
+    qmp_unpin(q);
+    return r;
+}
+
+struct answer {
+    bool done;
+    struct json *ret;
+    struct err err;
+};
+
+static void on_answer(void *arg, const struct json *ret, const struct err *err)
+{
+    struct answer *a = arg;
+
+    a->done = true;
+    if (err)
+        err_copy(&a->err, err);
+    else
+        a->ret = json_ref((struct json *)(uintptr_t)ret); /* nobody changes it any more */
+}
+
+static int run(struct cima_qmp *q, struct cima_qmp_call *call, struct json **ret_value,
+               struct err *error)
+{
+    struct answer a = {.err = ERR_INIT};
+    uint64_t id;
+
+    call->done = on_answer;
+    call->arg = &a;
+    id = cima_qmp_send(q, call, monotonic_ms());
+    cima_qmp_process(q, monotonic_ms()); /* writes it without asking whether it may */
+    while (!a.done && !q->freed)
+        if (qmp_turn(q, INT64_MAX, error) < 0) {
+            cima_qmp_cancel(q, id);
+            return err_wrap(error, "%s", call->command);
+        }
+    if (!a.done)
+        return err_set(error, ERR_STATE, "%s: the client was freed", call->command);
+    if (err_is_set(&a.err))
+        return err_move(error, &a.err);
+    if (ret_value)
+        *ret_value = a.ret;
+    else
+        json_free(a.ret);
+    return 0;
+}
+
+int cima_qmp_run(struct cima_qmp *q, struct cima_qmp_call call, struct json **ret_value,
+                 struct err *error)
+{
+    int r;
+
+    if (qmp_may_wait(q, error) < 0) {
+        err_wrap(error, "%s", call.command);
+        cima_qmp_call_release(&call);
+        return -1;
+    }
+    qmp_pin(q);
+    r = run(q, &call, ret_value, error);
+    qmp_unpin(q);
+    return r;
+}
+
+int cima_qmp_execute(struct cima_qmp *q, const char *command, struct json *args, int timeout_ms,
+                     struct json **ret_value, struct err *error)
+{
+    struct cima_qmp_call call = {.command = command, .args = args, .timeout_ms = timeout_ms};
+
+    return cima_qmp_run(q, call, ret_value, error);
+}
+
+char *cima_qmp_execute_hmp(struct cima_qmp *q, const char *line, int timeout_ms, struct err *error)
 {
     _cleanup_json_ struct json *ret = NULL;
     struct json *args = json_object_new();
 
     json_set_str(args, "command-line", line);
-    if (cima_qmp_execute(q, "human-monitor-command", args, timeout_ms, &ret, err) < 0)
+    if (cima_qmp_execute(q, "human-monitor-command", args, timeout_ms, &ret, error) < 0)
         return NULL;
     return xstrdup(json_str(ret) ? json_str(ret) : "");
+}
+
+int cima_hmp_check(const char *printed, struct err *error)
+{
+    static const char *const signs[] = {"Error:", "unknown command:", "invalid option"};
+    size_t len = strcspn(printed, "\r\n");
+
+    for (size_t i = 0; i < ARRAY_SIZE(signs); i++) {
+        const char *why = printed;
+
+        if (!str_starts(printed, signs[i]))
+            continue;
+        if (i == 0)
+            why += strlen(signs[i]) + strspn(printed + strlen(signs[i]), " ");
+        return err_set(error, ERR_QEMU, "QEMU's monitor: %.*s", (int)(len - (size_t)(why - printed)),
+                       why);
+    }
+    return 0;
 }

@@ -34,12 +34,11 @@ static void on_ready(void *arg, const struct json *greeting)
     c->ready++;
 }
 
-static void on_event(void *arg, const char *name, const struct json *data)
+static void on_event(void *arg, const struct cima_qmp_event *e)
 {
     struct client *c = arg;
 
-    assert(name && !c->closed);
-    (void)data;
+    assert(e->name && !c->closed);
     cima_qmp_process(c->q, 1); /* what an eager owner does */
 }
 
@@ -66,7 +65,6 @@ static void send_commands(struct client *c, struct answer *answers)
 
     for (unsigned i = 0; i < COMMANDS; i++) {
         struct cima_qmp_call call = {.command = names[i],
-                                .pass_fd = -1,
                                 .timeout_ms = 1000,
                                 .until_event = events[i],
                                 .until_value = i == 2 ? "d" : NULL,
@@ -80,7 +78,8 @@ static void send_commands(struct client *c, struct answer *answers)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct cima_qmp_handlers handlers = {on_ready, on_event, on_closed};
+    static const struct cima_qmp_handlers handlers = {
+    .ready = on_ready, .event = on_event, .closed = on_closed};
     struct client c = {0};
     struct answer answers[COMMANDS];
     size_t piece = size && data[0] % 2 ? data[0] : INPUT_LIMIT;

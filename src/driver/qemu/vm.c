@@ -23,37 +23,6 @@
 #define LAST_WORDS_MAX     4096
 #define GUEST_SSH_PORT     22
 
-enum vm_state { VM_STARTING, VM_UP, VM_POWERDOWN, VM_QUIT, VM_KILL, VM_GONE };
-
-struct vm {
-    struct instance inst;
-    struct loop *loop;
-    struct vm_callbacks cb;
-    void *arg;
-    enum vm_state state;
-    pid_t pid;
-    struct child child;
-    int pidfd; /* of ours: a second one to signal through; of others: the only one */
-    struct child *helpers;
-    size_t n_helpers;
-    struct loop_source *end, *monitor, *deadline, *timer, *repeat;
-    struct cima_qmp *qmp;
-    struct qemu_vm_limits limits;
-    int64_t log_offset;
-    uint16_t ssh_port;
-    int port_fd; /* keeps it until QEMU listens there; -1: none */
-    bool status_known, port_known; /* what running() waits for */
-    bool guest_shutdown;           /* the guest or we ended it in order */
-    bool asked;                    /* shutdown() or kill() */
-    bool forced;                   /* the guest did not follow shutdown() */
-    struct err failure;            /* what we ended it for */
-    unsigned busy;
-    bool freed;
-};
-
-static void pump(struct vm *vm);
-static void on_monitor(void *arg, int fd, unsigned events);
-
 /* ---- life ------------------------------------------------------------------------------------ */
 
 static void free_port(struct vm *vm)
@@ -92,12 +61,12 @@ void qemu_vm_free(struct vm *vm)
 }
 
 /* Around everything that calls back. */
-static void enter(struct vm *vm)
+void vm_enter(struct vm *vm)
 {
     vm->busy++;
 }
 
-static void leave(struct vm *vm)
+void vm_leave(struct vm *vm)
 {
     if (--vm->busy == 0 && vm->freed)
         destroy(vm);
@@ -183,9 +152,9 @@ static void gone(struct vm *vm, int status)
 {
     _cleanup_err_ struct err err = ERR_INIT;
 
-    enter(vm);
+    vm_enter(vm);
     if (vm->qmp)
-        pump(vm); /* what it said last: was it the guest's wish? */
+        vm_pump(vm); /* what it said last: was it the guest's wish? */
     if (!vm->freed) {
         explain_end(vm, status, &err);
         if (vm->asked)
@@ -203,7 +172,7 @@ static void gone(struct vm *vm, int status)
         if (vm->cb.exited)
             vm->cb.exited(vm->arg, status, err_is_set(&err) ? &err : NULL);
     }
-    leave(vm);
+    vm_leave(vm);
 }
 
 static void on_child_end(void *arg, int wait_status)
@@ -217,7 +186,7 @@ static void on_stranger_end(void *arg)
 }
 
 /* The process has ended, and the loop has not told us yet (F19). */
-static bool has_ended(const struct vm *vm)
+bool vm_has_ended(const struct vm *vm)
 {
     return pidfd_wait(vm->pidfd, 0) > 0;
 }
@@ -249,60 +218,10 @@ static void fail(struct vm *vm, enum err_kind kind, const char *why)
         log_warn("failed to kill QEMU: %s", strerror(errno));
 }
 
-/* ---- the monitor ----------------------------------------------------------------------------- */
-
-static const struct cima_qmp_handlers handlers;
-
-static int connect_monitor(struct vm *vm, struct err *err)
-{
-    _cleanup_free_ char *sock = instance_path(&vm->inst, INST_QMP_SOCK);
-    int fd = unix_connect(sock, MONITOR_MS, err);
-
-    if (fd < 0)
-        return err_wrap(err, "opening QEMU's monitor");
-    vm->qmp = cima_qmp_new(fd, &handlers, vm, vm->limits.greeting, monotonic_ms());
-    return 0;
-}
-
-/* After a reconnect: the handshake is waited for here, so that a monitor which does not answer is
- * the caller's error and not the machine's end. */
-static int adopt_monitor(struct vm *vm, struct err *err)
-{
-    if (connect_monitor(vm, err) < 0)
-        return -1;
-    enter(vm);
-    if (cima_qmp_wait_ready(vm->qmp, MONITOR_MS, err) < 0) {
-        vm->busy--;
-        return err_wrap(err, "QEMU's monitor");
-    }
-    vm->busy--;
-    return 0;
-}
-
-/* The monitor as it is, or a new connection to it when that was lost. */
-static int reconnect(struct vm *vm)
-{
-    _cleanup_free_ char *sock = instance_path(&vm->inst, INST_QMP_SOCK);
-    _cleanup_err_ struct err err = ERR_INIT;
-
-    if (vm->qmp && cima_qmp_state(vm->qmp) != CIMA_QMP_DEAD)
-        return 0;
-    vm->monitor = loop_source_free(vm->monitor);
-    cima_qmp_free(vm->qmp);
-    vm->qmp = NULL;
-    if (adopt_monitor(vm, &err) < 0) {
-        log_warn("failed to connect to the QMP socket '%s', forcibly killing QEMU: %s", sock,
-                 err.msg);
-        return -1;
-    }
-    vm->monitor = loop_add_fd(vm->loop, cima_qmp_fd(vm->qmp), LOOP_READ, on_monitor, vm);
-    return 0;
-}
-
 /* What was asked for does not happen: the machine is killed, unless it is gone already. */
-static void force(struct vm *vm)
+void vm_force(struct vm *vm)
 {
-    vm->forced = !vm->guest_shutdown && !has_ended(vm);
+    vm->forced = !vm->guest_shutdown && !vm_has_ended(vm);
     do_kill(vm);
 }
 
@@ -321,7 +240,7 @@ static void on_powerdown_limit(void *arg)
     struct vm *vm = arg;
     struct cima_qmp_call quit = {.command = "quit"};
 
-    if (has_ended(vm))
+    if (vm_has_ended(vm))
         return;
     log_warn("QEMU did not exit in %dm%ds, forcibly killing QEMU", vm->limits.powerdown / 60000,
              vm->limits.powerdown / 1000 % 60);
@@ -332,14 +251,14 @@ static void on_powerdown_limit(void *arg)
         return;
     }
     vm->state = VM_QUIT;
-    enter(vm);
+    vm_enter(vm);
     cima_qmp_send(vm->qmp, &quit, monotonic_ms());
-    pump(vm);
+    vm_pump(vm);
     if (!vm->freed && vm->state == VM_QUIT) {
         loop_source_free(vm->timer);
         vm->timer = loop_add_timer(vm->loop, vm->limits.quit, on_kill_time, vm);
     }
-    leave(vm);
+    vm_leave(vm);
 }
 
 static void on_powerdown_sent(void *arg, const struct json *ret, const struct err *err)
@@ -348,7 +267,7 @@ static void on_powerdown_sent(void *arg, const struct json *ret, const struct er
     _cleanup_free_ char *sock = NULL;
 
     (void)ret;
-    if (!err || vm->state != VM_POWERDOWN || has_ended(vm))
+    if (!err || vm->state != VM_POWERDOWN || vm_has_ended(vm))
         return;
     if (err->kind == ERR_TIMEOUT) {
         log_debug("%s", err->msg); /* the button is pressed again, and there is the limit */
@@ -358,21 +277,21 @@ static void on_powerdown_sent(void *arg, const struct json *ret, const struct er
     log_warn("failed to send system_powerdown command via the QMP socket '%s', forcibly killing "
              "QEMU: %s",
              sock, err->msg);
-    force(vm);
+    vm_force(vm);
 }
 
 static void press_button(struct vm *vm)
 {
     struct cima_qmp_call call = {.command = "system_powerdown",
-                            .timeout_ms = MONITOR_MS,
+                            .timeout_ms = VM_MONITOR_MS,
                             .done = on_powerdown_sent,
                             .arg = vm};
 
     log_info("Sending QMP system_powerdown command");
-    enter(vm);
+    vm_enter(vm);
     cima_qmp_send(vm->qmp, &call, monotonic_ms());
-    pump(vm);
-    leave(vm);
+    vm_pump(vm);
+    vm_leave(vm);
 }
 
 /* A guest that was still booting did not see the first one. */
@@ -394,8 +313,8 @@ void qemu_vm_shutdown(struct vm *vm)
         return;
     log_info("Shutting down QEMU with the power button");
     vm->asked = true;
-    if (reconnect(vm) < 0) {
-        force(vm);
+    if (vm_reconnect(vm) < 0) {
+        vm_force(vm);
         return;
     }
     vm->state = VM_POWERDOWN;
@@ -404,214 +323,6 @@ void qemu_vm_shutdown(struct vm *vm)
     vm->repeat = loop_add_timer(vm->loop, vm->limits.powerdown_first, on_press_again, vm);
     press_button(vm);
 }
-
-/* ---- coming up ------------------------------------------------------------------------------- */
-
-static void tell_event(struct vm *vm, enum vm_event ev, const char *detail)
-{
-    if (vm->cb.event)
-        vm->cb.event(vm->arg, ev, detail);
-}
-
-static void check_up(struct vm *vm)
-{
-    if (vm->state != VM_STARTING || !vm->status_known || !vm->port_known)
-        return;
-    vm->state = VM_UP;
-    vm->timer = loop_source_free(vm->timer);
-    free_port(vm); /* QEMU listens there now */
-    if (vm->cb.running)
-        vm->cb.running(vm->arg, vm->ssh_port);
-}
-
-static void on_status(void *arg, const struct json *ret, const struct err *err)
-{
-    struct vm *vm = arg;
-    const char *status = json_get_str(ret, "status");
-
-    if (err) {
-        fail(vm, err->kind, err->msg);
-        return;
-    }
-    vm->status_known = true;
-    check_up(vm);
-    if (!vm->freed && status && !json_get_bool(ret, "running", true))
-        tell_event(vm, VM_EVENT_PAUSED, status);
-}
-
-static void on_usernet(void *arg, const struct json *ret, const struct err *err)
-{
-    struct vm *vm = arg;
-    uint16_t port = ret && json_str(ret) ? qmp_usernet_port(json_str(ret), GUEST_SSH_PORT) : 0;
-
-    if (err) {
-        fail(vm, err->kind, err->msg);
-        return;
-    }
-    if (port)
-        vm->ssh_port = port;
-    if (!vm->ssh_port) {
-        fail(vm, ERR_QEMU, "QEMU does not tell which port it forwards to the guest's ssh server");
-        return;
-    }
-    vm->port_known = true;
-    check_up(vm);
-}
-
-static void ask_state(struct vm *vm)
-{
-    struct cima_qmp_call status = {
-        .command = "query-status", .done = on_status, .arg = vm};
-    struct cima_qmp_call usernet = {.command = "human-monitor-command",
-                               .args = json_object_new(),
-                               .done = on_usernet,
-                               .arg = vm};
-
-    json_set_str(usernet.args, "command-line", "info usernet");
-    cima_qmp_send(vm->qmp, &usernet, monotonic_ms());
-    cima_qmp_send(vm->qmp, &status, monotonic_ms());
-}
-
-static void on_ready(void *arg, const struct json *greeting)
-{
-    (void)greeting;
-    ask_state(arg);
-}
-
-static void on_io_error(struct vm *vm, const struct json *data)
-{
-    const char *device = json_get_str(data, "node-name"), *reason = json_get_str(data, "reason");
-    _cleanup_free_ char *text =
-        xasprintf("%s: %s%s", device ? device : "a disk", reason ? reason : "input/output error",
-                  json_get_bool(data, "nospace", false) ? " (no space left on the host)" : "");
-
-    tell_event(vm, VM_EVENT_IO_ERROR, text);
-}
-
-static void on_event(void *arg, const struct cima_qmp_event *e)
-{
-    static const struct {
-        const char *name;
-        enum vm_event ev;
-    } plain[] = {{"POWERDOWN", VM_EVENT_POWERDOWN},
-                 {"RESET", VM_EVENT_RESET},
-                 {"STOP", VM_EVENT_PAUSED},
-                 {"RESUME", VM_EVENT_RESUMED},
-                 {"GUEST_PANICKED", VM_EVENT_GUEST_PANICKED}};
-    const char *name = e->name;
-    struct vm *vm = arg;
-
-    log_debug("QMP event %s", name);
-    if (streq(name, "SHUTDOWN"))
-        vm->guest_shutdown = true;
-    else if (streq(name, "BLOCK_IO_ERROR"))
-        on_io_error(vm, e->data);
-    for (size_t i = 0; i < ARRAY_SIZE(plain); i++)
-        /* A machine that has shut down stops: nobody paused it. */
-        if (streq(name, plain[i].name) && !(plain[i].ev == VM_EVENT_PAUSED && vm->guest_shutdown)) {
-            tell_event(vm, plain[i].ev, NULL);
-            return;
-        }
-}
-
-static void on_lost_monitor(void *arg)
-{
-    fail(arg, ERR_QEMU, "QEMU closed its monitor before the machine ran");
-}
-
-static void on_closed(void *arg, const struct err *why)
-{
-    struct vm *vm = arg;
-
-    log_debug("QMP: %s", why->msg);
-    if (vm->state == VM_POWERDOWN && why->kind != ERR_QEMU && !has_ended(vm)) {
-        log_warn("the QMP connection is lost, forcibly killing QEMU: %s", why->msg);
-        force(vm);
-    } else if (vm->state == VM_STARTING && why->kind == ERR_QEMU) {
-        /* The end of the process, if it is one, follows and knows more. */
-        vm->timer = loop_add_timer(vm->loop, LOST_MONITOR_MS, on_lost_monitor, vm);
-    } else {
-        fail(vm, why->kind, why->msg);
-    }
-}
-
-/* ---- between the loop and the client --------------------------------------------------------- */
-
-static void on_deadline(void *arg)
-{
-    struct vm *vm = arg;
-
-    enter(vm);
-    pump(vm);
-    leave(vm);
-}
-
-static void on_monitor(void *arg, int fd, unsigned events)
-{
-    (void)fd;
-    (void)events;
-    on_deadline(arg);
-}
-
-/* Lets the client work, then waits for what it wants. The caller has entered. */
-static void pump(struct vm *vm)
-{
-    int64_t now = monotonic_ms(), next;
-
-    if (vm->qmp)
-        cima_qmp_process(vm->qmp, now);
-    if (vm->freed || !vm->qmp || vm->state == VM_GONE)
-        return;
-    if (cima_qmp_fd(vm->qmp) < 0)
-        vm->monitor = loop_source_free(vm->monitor);
-    else if (vm->monitor)
-        loop_fd_want(vm->monitor, LOOP_READ | (cima_qmp_wants(vm->qmp) & POLLOUT ? LOOP_WRITE : 0U));
-    next = cima_qmp_deadline(vm->qmp);
-    if (next < 0) {
-        vm->deadline = loop_source_free(vm->deadline);
-        return;
-    }
-    next = next > now ? next - now : 0;
-    if (vm->deadline)
-        loop_timer_restart(vm->deadline, next);
-    else
-        vm->deadline = loop_add_timer(vm->loop, next, on_deadline, vm);
-}
-
-/* The next step from the loop, at once. */
-static void wake(struct vm *vm)
-{
-    if (vm->deadline)
-        loop_timer_restart(vm->deadline, 0);
-    else
-        vm->deadline = loop_add_timer(vm->loop, 0, on_deadline, vm);
-}
-
-uint64_t qemu_vm_send(struct vm *vm, const struct cima_qmp_call *call)
-{
-    uint64_t number = 0;
-
-    if (vm->qmp && vm->state != VM_GONE) {
-        number = cima_qmp_send(vm->qmp, call, monotonic_ms());
-        wake(vm);
-    }
-    return number;
-}
-
-void qemu_vm_cancel(struct vm *vm, uint64_t number)
-{
-    if (vm->qmp)
-        cima_qmp_cancel(vm->qmp, number);
-}
-
-static void on_skipped(void *arg, const char *why)
-{
-    (void)arg;
-    log_warn("QMP: %s, ignoring", why);
-}
-
-static const struct cima_qmp_handlers handlers = {
-    .ready = on_ready, .event = on_event, .closed = on_closed, .skipped = on_skipped};
 
 struct vm *qemu_vm_new(const struct vm_start *s, struct err *err)
 {
@@ -638,10 +349,10 @@ struct vm *qemu_vm_new(const struct vm_start *s, struct err *err)
                                          .quit = QUIT_MS};
     if (ours) {
         vm->end = loop_add_child(vm->loop, &vm->child, on_child_end, vm);
-        if (connect_monitor(vm, &lost) < 0)
+        if (vm_connect_monitor(vm, &lost) < 0)
             fail(vm, lost.kind, lost.msg);
     } else {
-        if (adopt_monitor(vm, err) < 0) {
+        if (vm_adopt_monitor(vm, err) < 0) {
             destroy(vm);
             return NULL;
         }
