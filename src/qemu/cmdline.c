@@ -12,11 +12,28 @@ struct part {
 struct cima_cmdline {
     struct part *v;
     size_t n, cap;
+    int *fds; /* of the caller; the first one is first_fd in QEMU */
+    size_t n_fds, cap_fds;
+    int first_fd;
 };
+
+/* 0, 1 and 2 are QEMU's own. */
+#define FIRST_FD 3
 
 struct cima_cmdline *cima_cmdline_new(void)
 {
-    return xcalloc(1, sizeof(struct cima_cmdline));
+    struct cima_cmdline *c = xcalloc(1, sizeof(*c));
+
+    c->first_fd = FIRST_FD;
+    return c;
+}
+
+struct cima_cmdline *cima_cmdline_new_behind(const struct cima_cmdline *c)
+{
+    struct cima_cmdline *next = cima_cmdline_new();
+
+    next->first_fd = c->first_fd + (int)c->n_fds;
+    return next;
 }
 
 void cima_cmdline_free(struct cima_cmdline *c)
@@ -29,6 +46,7 @@ void cima_cmdline_free(struct cima_cmdline *c)
         cima_opts_free(c->v[i].opts);
     }
     free(c->v);
+    free(c->fds);
     free(c);
 }
 
@@ -61,6 +79,28 @@ void cima_cmdline_move(struct cima_cmdline *dst, struct cima_cmdline *src)
         dst->v[dst->n++] = src->v[i];
     }
     src->n = 0;
+    for (size_t i = 0; i < src->n_fds; i++)
+        cima_cmdline_inherit(dst, src->fds[i]);
+    src->n_fds = 0;
+}
+
+int cima_cmdline_inherit(struct cima_cmdline *c, int fd)
+{
+    GROW_ARRAY(c->fds, c->n_fds, c->cap_fds);
+    c->fds[c->n_fds] = fd;
+    return c->first_fd + (int)c->n_fds++;
+}
+
+size_t cima_cmdline_fds(const struct cima_cmdline *c, const int **ret_fds)
+{
+    if (ret_fds)
+        *ret_fds = c->fds;
+    return c->n_fds;
+}
+
+char *cima_cmdline_fd_name(int number)
+{
+    return xasprintf("cima-fd%d", number);
 }
 
 size_t cima_cmdline_len(const struct cima_cmdline *c)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cima/qemu/opts.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "qemu/qemu.h"
 #include <ctype.h>
 #include <inttypes.h>
 
-enum opt_kind { OPT_STR, OPT_INT, OPT_SIZE, OPT_BOOL, OPT_LIST, OPT_NESTED };
+enum opt_kind { OPT_STR, OPT_INT, OPT_SIZE, OPT_BOOL, OPT_LIST, OPT_FDS, OPT_NESTED };
 
 struct opt {
     char *key;
@@ -15,6 +16,8 @@ struct opt {
     int64_t num;
     bool on;
     struct strv list;
+    int *fds;
+    size_t n_fds;
     struct cima_opts *nested;
 };
 
@@ -28,6 +31,7 @@ static void opt_release(struct opt *p)
 {
     free(p->key);
     free(p->str);
+    free(p->fds);
     strv_release(&p->list);
     cima_opts_free(p->nested);
 }
@@ -125,6 +129,14 @@ void cima_opts_str(struct cima_opts *o, const char *key, const char *value)
         p->str = xstrdup(value);
 }
 
+void cima_opts_empty(struct cima_opts *o, const char *key)
+{
+    struct opt *p = slot(o, key, OPT_STR);
+
+    if (p)
+        p->str = xstrdup("");
+}
+
 void cima_opts_strf(struct cima_opts *o, const char *key, const char *fmt, ...)
 {
     _cleanup_free_ char *value = NULL;
@@ -175,6 +187,21 @@ void cima_opts_list(struct cima_opts *o, const char *key, const char *value)
         strv_push(&p->list, value);
 }
 
+void cima_opts_fds(struct cima_opts *o, const char *key, const int *numbers, size_t n)
+{
+    struct opt *p = slot(o, key, OPT_FDS);
+
+    if (!n)
+        latch(o, key, "there is no descriptor");
+    for (size_t i = 0; i < n; i++)
+        if (numbers[i] < 0)
+            latch(o, key, "a descriptor is negative");
+    if (p && n) {
+        p->fds = xmemdup(numbers, n * sizeof(*numbers));
+        p->n_fds = n;
+    }
+}
+
 struct cima_opts *cima_opts_nested(struct cima_opts *o, const char *key)
 {
     struct opt *p = slot(o, key, OPT_NESTED);
@@ -185,6 +212,13 @@ struct cima_opts *cima_opts_nested(struct cima_opts *o, const char *key)
     }
     p->nested = cima_opts_new(NULL, NULL);
     return p->nested;
+}
+
+struct cima_opts *cima_opts_inner(const struct cima_opts *o, const char *key)
+{
+    const struct opt *p = find(o, key);
+
+    return p ? p->nested : NULL;
 }
 
 const char *cima_opts_get(const struct cima_opts *o, const char *key)
@@ -248,6 +282,12 @@ static void add_size(struct sbuf *out, int64_t bytes)
         sbuf_addch(out, unit);
 }
 
+static void add_fds(struct sbuf *out, const struct opt *p)
+{
+    for (size_t i = 0; i < p->n_fds; i++)
+        sbuf_addf(out, "%s%d", i ? ":" : "", p->fds[i]);
+}
+
 static void write_opts(const struct cima_opts *o, const char *prefix, struct sbuf *out);
 
 static void write_opt(const struct opt *p, const char *prefix, struct sbuf *out)
@@ -279,6 +319,10 @@ static void write_opt(const struct opt *p, const char *prefix, struct sbuf *out)
             add_escaped(out, p->list.v[i]);
         }
         break;
+    case OPT_FDS:
+        add_key(out, prefix, p->key);
+        add_fds(out, p);
+        break;
     case OPT_NESTED:
         inner = xasprintf("%s%s.", prefix, p->key);
         write_opts(p->nested, inner, out);
@@ -302,6 +346,53 @@ char *cima_opts_to_argv(const struct cima_opts *o, struct err *err)
     return sbuf_detach(&out);
 }
 
+char *cima_opts_text(const struct cima_opts *o, const char *key)
+{
+    const struct opt *p = find(o, key);
+    struct sbuf out = SBUF_INIT;
+
+    if (!p || p->kind == OPT_LIST || p->kind == OPT_NESTED)
+        return NULL;
+    if (p->kind == OPT_STR)
+        sbuf_addstr(&out, p->str);
+    else if (p->kind == OPT_INT)
+        sbuf_addf(&out, "%" PRId64, p->num);
+    else if (p->kind == OPT_SIZE)
+        add_size(&out, p->num);
+    else if (p->kind == OPT_BOOL)
+        sbuf_addstr(&out, p->on ? "on" : "off");
+    else
+        add_fds(&out, p);
+    return sbuf_detach(&out);
+}
+
+/* The words of a repeated key are QAPI's list of String. */
+static struct json *list_to_json(const struct strv *words)
+{
+    struct json *list = json_array_new();
+
+    for (size_t k = 0; k < words->n; k++) {
+        struct json *item = json_object_new();
+
+        json_set_str(item, "str", words->v[k]);
+        json_append(list, item);
+    }
+    return list;
+}
+
+/* A running machine knows a descriptor by the name that getfd gave it. */
+static struct json *fds_to_json(const struct opt *p)
+{
+    _cleanup_sbuf_ struct sbuf names = SBUF_INIT;
+
+    for (size_t i = 0; i < p->n_fds; i++) {
+        _cleanup_free_ char *name = cima_cmdline_fd_name(p->fds[i]);
+
+        sbuf_addf(&names, "%s%s", i ? ":" : "", name);
+    }
+    return json_string_new(sbuf_str(&names));
+}
+
 static struct json *to_json(const struct cima_opts *o)
 {
     struct json *j = json_object_new();
@@ -320,18 +411,12 @@ static struct json *to_json(const struct cima_opts *o)
         case OPT_BOOL:
             json_set_bool(j, p->key, p->on);
             break;
-        case OPT_LIST: {
-            struct json *list = json_array_new();
-
-            for (size_t k = 0; k < p->list.n; k++) {
-                struct json *item = json_object_new();
-
-                json_set_str(item, "str", p->list.v[k]);
-                json_append(list, item);
-            }
-            json_set(j, p->key, list);
+        case OPT_LIST:
+            json_set(j, p->key, list_to_json(&p->list));
             break;
-        }
+        case OPT_FDS:
+            json_set(j, p->key, fds_to_json(p));
+            break;
         case OPT_NESTED:
             json_set(j, p->key, to_json(p->nested));
             break;
@@ -340,9 +425,34 @@ static struct json *to_json(const struct cima_opts *o)
     return j;
 }
 
+/* A path may be any bytes, a text of JSON may not: it would name another file. */
+static const char *not_utf8(const struct cima_opts *o)
+{
+    for (size_t i = 0; i < o->n; i++) {
+        const struct opt *p = &o->v[i];
+
+        if (p->nested && not_utf8(p->nested))
+            return not_utf8(p->nested);
+        if (p->str && !utf8_valid(p->str, strlen(p->str)))
+            return p->key;
+        for (size_t k = 0; k < p->list.n; k++)
+            if (!utf8_valid(p->list.v[k], strlen(p->list.v[k])))
+                return p->key;
+    }
+    return NULL;
+}
+
 struct json *cima_opts_to_json(const struct cima_opts *o, struct err *err)
 {
-    return check(o, err) < 0 ? NULL : to_json(o);
+    const char *key = not_utf8(o);
+
+    if (check(o, err) < 0)
+        return NULL;
+    if (key) {
+        err_set(err, ERR_CONFIG, "option '%s' is not valid UTF-8: QMP has no way to say it", key);
+        return NULL;
+    }
+    return to_json(o);
 }
 
 /* ---- reading back ---------------------------------------------------------------------------- */

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The things a machine is made of, each as one typed value. Every constructor returns a new struct
- * cima_opts; optional texts may be NULL. Ids connect them. Property names are those of QEMU's
+/* The things a machine is made of, each as one typed value, on two levels. Below are whole devices:
+ * structs that are checked and become all parts of a device at once (cima_add_NAME). They are made
+ * of the single parts that come first here, for those who connect parts themselves: every
+ * constructor returns a new struct cima_opts; optional texts may be NULL. Ids connect them. Property names are those of QEMU's
  * manual (qemu(1)) and its QAPI schema, so that the same value can go to blockdev-add, device_add,
  * … */
 #ifndef CIMA_QEMU_DEVICE_H
 #define CIMA_QEMU_DEVICE_H
 
-#include "cima/qemu/opts.h"
+#include "cima/qemu/cmdline.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /* The bus that virtio devices of a machine sit on: the suffix of their names. */
 enum cima_transport {
@@ -89,4 +95,403 @@ struct cima_opts *cima_audiodev(const char *driver, const char *id);
 /* A device with an audiodev: "hda-output", "virtio-sound-pci". */
 struct cima_opts *cima_sound(const char *driver, const char *audiodev);
 
+/* ---- whole devices --------------------------------------------------------------------------- */
+/* Each struct is one device with all its parts; a field that is zero is not said, and QEMU's default
+ * applies. Texts are borrowed for the time of the call. cima_add_NAME checks the fields and appends
+ * the parts, back ends first; or it appends nothing and says which field is wrong and what is
+ * accepted ("config"). Ids begin with a letter and go on with letters, digits and "-._"; an id that
+ * the command line has already is an error.
+ *
+ * Descriptors (fd, fds, …) are those of the caller, 0 for none; QEMU gets them by
+ * cima_cmdline_inherit. */
+
+enum cima_switch { CIMA_UNSET, CIMA_ON, CIMA_OFF, CIMA_SWITCH_COUNT };
+
+/* What any device may have. */
+struct cima_place {
+    enum cima_transport transport; /* virtio and vhost-user devices only */
+    const char *id;                /* what device_del names */
+    const char *bus;               /* "pcie.0", "br0", "scsi0.0" */
+    const char *addr;              /* PCI slot 0 to 31, or SLOT.FUNCTION: decimal */
+    bool disable_modern;           /* virtio PCI devices only */
+    const char *romfile;           /* PCI devices; CIMA_NO_ROM: none */
+    int boot_index;                /* from 1; 0: none */
+};
+#define CIMA_NO_ROM "-"
+
+/* ---- memory ---------------------------------------------------------------------------------- */
+enum cima_memory_kind {
+    CIMA_MEMORY_RAM,
+    CIMA_MEMORY_FILE,
+    CIMA_MEMORY_MEMFD,
+    CIMA_MEMORY_KIND_COUNT
+};
+/* "memory-backend-ram", … (QEMU's names). */
+const char *cima_memory_kind_to_string(enum cima_memory_kind k);
+int cima_memory_kind_from_string(const char *name, enum cima_memory_kind *ret);
+
+struct cima_memory_backend {
+    enum cima_memory_kind kind;
+    const char *id;
+    uint64_t size;    /* bytes */
+    const char *path; /* file only, and needed there: a file, or a directory of hugetlbfs */
+    bool share, prealloc;
+    bool read_only, pmem;  /* file only */
+    uint64_t align;        /* file only; bytes, a power of two */
+    uint64_t hugetlb_size; /* memfd only: pages of that size */
+};
+
+enum cima_dimm_kind { CIMA_DIMM_PC, CIMA_DIMM_NVDIMM, CIMA_DIMM_KIND_COUNT };
+const char *cima_dimm_kind_to_string(enum cima_dimm_kind k); /* "pc-dimm", "nvdimm" */
+int cima_dimm_kind_from_string(const char *name, enum cima_dimm_kind *ret);
+
+/* A memory module with its memory. An nvdimm's is a file; the machine needs nvdimm=on, slots and
+ * maxmem. */
+struct cima_dimm {
+    enum cima_dimm_kind kind;
+    const char *id;
+    struct cima_memory_backend memory;
+    uint64_t label_size; /* nvdimm only */
+    bool unarmed;        /* nvdimm only: the guest is not to rely on it */
+};
+
+/* ---- objects --------------------------------------------------------------------------------- */
+struct cima_iothread {
+    const char *id;
+    int64_t poll_max_ns; /* 0: QEMU's */
+};
+
+/* A secret out of a file. One in the text of an argument could be read by every user. */
+struct cima_secret {
+    const char *id, *file;
+    bool base64;
+};
+
+enum cima_rng_source { CIMA_RNG_RANDOM, CIMA_RNG_BUILTIN, CIMA_RNG_SOURCE_COUNT };
+struct cima_rng {
+    struct cima_place place;
+    const char *object; /* id of the source */
+    enum cima_rng_source source;
+    const char *filename; /* of RANDOM; NULL: QEMU's /dev/urandom */
+    uint64_t max_bytes;   /* per period; both or none */
+    uint64_t period;      /* milliseconds */
+};
+
+/* ---- character devices ----------------------------------------------------------------------- */
+enum cima_char_backend {
+    CIMA_CHAR_SOCKET,
+    CIMA_CHAR_PIPE,
+    CIMA_CHAR_PTY,
+    CIMA_CHAR_SERIAL,
+    CIMA_CHAR_TTY, /* QEMU's old name of serial */
+    CIMA_CHAR_PARALLEL,
+    CIMA_CHAR_CONSOLE,
+    CIMA_CHAR_STDIO,
+    CIMA_CHAR_FILE,
+    CIMA_CHAR_NULL,
+    CIMA_CHAR_VC,
+    CIMA_CHAR_RINGBUF,
+    CIMA_CHAR_BACKEND_COUNT
+};
+const char *cima_char_backend_to_string(enum cima_char_backend b); /* "socket", … */
+int cima_char_backend_from_string(const char *name, enum cima_char_backend *ret);
+
+struct cima_chardev {
+    const char *id;
+    enum cima_char_backend backend;
+    /* Of a socket: exactly one of path, fd and host with port. Of pipe, serial, tty, parallel and
+     * file: the path. The others have none. */
+    const char *path;
+    int fd; /* a socket: a connected one, or with server a listening one */
+    const char *host;
+    uint16_t port;
+    bool server;            /* socket: listens */
+    bool wait;              /* server: QEMU waits for a client before the machine starts */
+    unsigned reconnect;     /* socket, not server: seconds between attempts */
+    bool append;            /* file: what is there stays */
+    bool mux;               /* several front ends share it; not in a running machine */
+    enum cima_switch signal; /* stdio: Ctrl-C ends QEMU */
+    const char *logfile;
+    enum cima_switch logappend;
+};
+
+enum cima_char_driver {
+    CIMA_CHAR_VIRTCONSOLE,
+    CIMA_CHAR_VIRTSERIALPORT,
+    CIMA_CHAR_PCI_SERIAL,
+    CIMA_CHAR_ISA_SERIAL,
+    CIMA_CHAR_USB_SERIAL,
+    CIMA_CHAR_DRIVER_COUNT
+};
+const char *cima_char_driver_to_string(enum cima_char_driver d); /* "virtconsole", … */
+int cima_char_driver_from_string(const char *name, enum cima_char_driver *ret);
+
+/* A port of the guest with its character device. */
+struct cima_char_device {
+    enum cima_char_driver driver;
+    struct cima_place place;
+    const char *name; /* virtserialport, virtconsole */
+    unsigned nr;      /* the same; 0: QEMU's choice */
+    struct cima_chardev chardev;
+};
+
+/* virtio-serial, the controller of such ports. */
+struct cima_serial_controller {
+    struct cima_place place; /* the id is needed */
+    int max_ports;           /* 1 to 31; 0: QEMU's */
+};
+
+/* The machine's own serial port (-serial): the first one added is the first port. */
+struct cima_legacy_serial {
+    struct cima_chardev chardev;
+};
+
+/* ---- file systems ---------------------------------------------------------------------------- */
+enum cima_9p_driver {
+    CIMA_9P_LOCAL,
+    CIMA_9P_PROXY,  /* wants a socket; gone since QEMU 9.0 */
+    CIMA_9P_HANDLE, /* gone since QEMU 4.0 */
+    CIMA_9P_SYNTH,
+    CIMA_9P_DRIVER_COUNT
+};
+const char *cima_9p_driver_to_string(enum cima_9p_driver d);
+int cima_9p_driver_from_string(const char *name, enum cima_9p_driver *ret);
+
+struct cima_9p {
+    struct cima_place place;
+    const char *id; /* of the fsdev */
+    enum cima_9p_driver driver;
+    const char *path;      /* local: the directory */
+    const char *socket;    /* proxy */
+    const char *mount_tag; /* at most 31 bytes */
+    const char *security_model; /* none, passthrough, mapped-xattr, mapped-file; needed for local */
+    const char *multidevs;      /* remap, forbid, warn */
+    bool read_only;
+};
+
+/* ---- network --------------------------------------------------------------------------------- */
+enum cima_net_type {
+    CIMA_NET_USER,
+    CIMA_NET_TAP,
+    CIMA_NET_MACVTAP,
+    CIMA_NET_BRIDGE,
+    CIMA_NET_STREAM, /* a switch behind a stream socket (QEMU 7.2) */
+    CIMA_NET_SOCKET, /* the same in older versions: by descriptor only */
+    CIMA_NET_TYPE_COUNT
+};
+const char *cima_net_type_to_string(enum cima_net_type t); /* "user", "tap", "macvtap", … */
+int cima_net_type_from_string(const char *name, enum cima_net_type *ret);
+
+struct cima_net {
+    enum cima_net_type type;
+    const char *id;          /* of the network; the card's is place.id */
+    struct cima_place place; /* of the card */
+    const char *model;       /* NULL: virtio-net of the transport; "e1000e", … */
+    const char *mac;
+    unsigned mtu; /* what the guest is told */
+
+    /* tap: ifname, or fds (one per queue). macvtap: fds, and ifname for those who read it. */
+    const char *ifname;
+    const int *fds;
+    size_t n_fds;
+    bool vhost;
+    const int *vhost_fds; /* with vhost only: as many as fds */
+    size_t n_vhost_fds;
+    const char *script, *down_script; /* tap by ifname; "no": none */
+    const char *bridge, *helper;      /* bridge */
+
+    /* stream: path or one of fds. socket: one of fds. */
+    const char *path;
+    bool server;
+
+    /* user */
+    const char *net, *host, *dhcp_start, *dns, *hostname, *domain;
+    const char *const *hostfwd, *const *dns_search; /* "tcp:127.0.0.1:0-:22", …, NULL */
+    const char *tftp, *bootfile;
+    bool restrict_guest; /* no way out */
+    enum cima_switch ipv6;
+};
+
+/* ---- devices of another process -------------------------------------------------------------- */
+enum cima_vhost_user_type {
+    CIMA_VHOST_USER_NET,
+    CIMA_VHOST_USER_SCSI,
+    CIMA_VHOST_USER_BLK,
+    CIMA_VHOST_USER_FS,
+    CIMA_VHOST_USER_TYPE_COUNT
+};
+const char *cima_vhost_user_type_to_string(enum cima_vhost_user_type t); /* "net", "scsi", … */
+int cima_vhost_user_type_from_string(const char *name, enum cima_vhost_user_type *ret);
+
+/* The machine's memory has to be shared for it (cima_memory.share). */
+struct cima_vhost_user {
+    enum cima_vhost_user_type type;
+    struct cima_place place;
+    const char *id;          /* of the device; net: of the network */
+    const char *chardev;     /* id of its character device */
+    const char *socket_path; /* or a connected socket: */
+    int fd;
+    const char *mac;     /* net: needed */
+    const char *tag;     /* fs: needed, at most 36 bytes */
+    unsigned queues;     /* 0: QEMU's */
+    unsigned queue_size; /* fs, blk */
+};
+
+struct cima_vfio {
+    struct cima_place place;
+    const char *host; /* the PCI address there: "0000:02:10.1" */
+    bool multifunction;
+};
+
+/* ---- block ----------------------------------------------------------------------------------- */
+enum cima_disk_form {
+    CIMA_DISK_BLOCKDEV, /* can be plugged into a running machine */
+    CIMA_DISK_DRIVE,
+    CIMA_DISK_FORM_COUNT
+};
+struct cima_disk {
+    enum cima_disk_form form;
+    struct cima_place place;
+    const char *id;     /* of the node */
+    const char *driver; /* NULL: virtio-blk of the transport; "scsi-hd", "scsi-cd", "ide-cd", … */
+    const char *file;
+    const char *format; /* "qcow2", "raw", …: needed, or the guest could choose it */
+    bool host_device;   /* the file is a block device (blockdev only) */
+    bool read_only;
+    const char *aio;           /* threads, native (adds cache.direct=on), io_uring */
+    bool cache_direct;         /* around the host's page cache */
+    bool cache_no_flush;       /* the guest's flushes are dropped */
+    enum cima_switch discard;  /* CIMA_ON: unmap */
+    bool detect_zeroes;        /* written zeroes are discarded */
+    enum cima_switch locking;  /* of the image file */
+    enum cima_switch config_wce; /* virtio-blk: the guest may switch the write cache */
+    enum cima_switch write_cache;
+    bool share_rw;
+    const char *serial;   /* at most 20 bytes for virtio-blk */
+    const char *iothread; /* id of one; virtio-blk */
+    unsigned queues;      /* virtio-blk, 0: QEMU's */
+    unsigned logical_block_size, physical_block_size;
+};
+
+/* A flash chip with firmware: 0 holds the code, 1 its variables. */
+struct cima_flash {
+    unsigned unit;
+    const char *file, *format;
+    bool read_only;
+};
+
+struct cima_scsi_controller {
+    struct cima_place place; /* the id is needed */
+    const char *iothread;
+    unsigned queues;
+};
+
+/* ---- buses ----------------------------------------------------------------------------------- */
+enum cima_bridge_type { CIMA_BRIDGE_PCI, CIMA_BRIDGE_PCIE, CIMA_BRIDGE_TYPE_COUNT };
+const char *cima_bridge_type_to_string(enum cima_bridge_type t); /* "pci", "pcie" */
+int cima_bridge_type_from_string(const char *name, enum cima_bridge_type *ret);
+
+struct cima_bridge {
+    enum cima_bridge_type type;
+    struct cima_place place; /* id and bus are needed */
+    unsigned chassis;        /* pci only, and needed: 1 to 255 */
+    bool shpc;               /* pci only: hot-plug controller */
+    uint64_t io_reserve, mem_reserve, pref64_reserve; /* bytes; pci only */
+};
+
+struct cima_root_port {
+    struct cima_place place; /* the id is needed */
+    unsigned chassis;        /* 1 to 255; with slot unlike those of other ports */
+    unsigned slot;
+    unsigned port;
+    bool multifunction;
+    uint64_t io_reserve, mem_reserve, pref64_reserve; /* bytes */
+};
+
+struct cima_iommu {
+    const char *id;
+    enum cima_switch interrupt_remapping; /* wants kernel-irqchip=split in the machine */
+    bool device_iotlb, caching_mode;
+};
+
+/* ---- others ---------------------------------------------------------------------------------- */
+struct cima_balloon {
+    struct cima_place place;
+    bool deflate_on_oom, free_page_reporting;
+};
+
+struct cima_vsock {
+    struct cima_place place;
+    uint64_t guest_cid; /* from 3 on */
+    int vhost_fd;       /* of /dev/vhost-vsock */
+};
+
+struct cima_pvpanic {
+    struct cima_place place;
+    bool isa; /* the old one, at an I/O port */
+};
+
+/* A file, put into the guest's memory before it starts. */
+struct cima_loader {
+    const char *id, *file;
+    bool has_addr;
+    uint64_t addr;
+    bool has_cpu;
+    unsigned cpu; /* whose program counter is set */
+    bool force_raw;
+};
+
+/* Every device there is, once: X(KIND, name) for struct cima_name and cima_add_name. */
+#define CIMA_DEVICES(X)                                                                            \
+    X(MEMORY_BACKEND, memory_backend)                                                              \
+    X(DIMM, dimm)                                                                                  \
+    X(IOTHREAD, iothread)                                                                          \
+    X(SECRET, secret)                                                                              \
+    X(RNG, rng)                                                                                    \
+    X(CHARDEV, chardev)                                                                            \
+    X(CHAR_DEVICE, char_device)                                                                    \
+    X(SERIAL_CONTROLLER, serial_controller)                                                        \
+    X(LEGACY_SERIAL, legacy_serial)                                                                \
+    X(9P, 9p)                                                                                      \
+    X(NET, net)                                                                                    \
+    X(VHOST_USER, vhost_user)                                                                      \
+    X(VFIO, vfio)                                                                                  \
+    X(DISK, disk)                                                                                  \
+    X(FLASH, flash)                                                                                \
+    X(SCSI_CONTROLLER, scsi_controller)                                                            \
+    X(BRIDGE, bridge)                                                                              \
+    X(ROOT_PORT, root_port)                                                                        \
+    X(IOMMU, iommu)                                                                                \
+    X(BALLOON, balloon)                                                                            \
+    X(VSOCK, vsock)                                                                                \
+    X(PVPANIC, pvpanic)                                                                            \
+    X(LOADER, loader)
+
+#define CIMA_DECLARE_ADD_(KIND, name)                                                              \
+    int cima_add_##name(struct cima_cmdline *c, const struct cima_##name *x,                       \
+                        struct cima_error *error);
+CIMA_DEVICES(CIMA_DECLARE_ADD_)
+#undef CIMA_DECLARE_ADD_
+
+/* Any of them, for lists: the kind says which pointer is meant. */
+enum cima_device_kind {
+#define CIMA_DEVICE_KIND_(KIND, name) CIMA_DEVICE_##KIND,
+    CIMA_DEVICES(CIMA_DEVICE_KIND_)
+#undef CIMA_DEVICE_KIND_
+        CIMA_DEVICE_KIND_COUNT
+};
+struct cima_device {
+    enum cima_device_kind kind;
+    union {
+#define CIMA_DEVICE_POINTER_(KIND, name) const struct cima_##name *as_##name;
+        CIMA_DEVICES(CIMA_DEVICE_POINTER_)
+#undef CIMA_DEVICE_POINTER_
+        const void *any;
+    } is;
+};
+int cima_add_device(struct cima_cmdline *c, const struct cima_device *d, struct cima_error *error);
+
+#ifdef __cplusplus
+}
+#endif
 #endif

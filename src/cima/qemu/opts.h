@@ -28,6 +28,8 @@ struct cima_opts *cima_opts_new(const char *implied_key, const char *value);
 /* NULL: nothing is set. An empty text is an error of the caller (QEMU takes it for something else).
  */
 void cima_opts_str(struct cima_opts *o, const char *key, const char *value);
+/* Where an empty text is meant: "romfile=" is no file. */
+void cima_opts_empty(struct cima_opts *o, const char *key);
 void cima_opts_strf(struct cima_opts *o, const char *key, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void cima_opts_int(struct cima_opts *o, const char *key, int64_t value);
@@ -37,13 +39,23 @@ void cima_opts_bool(struct cima_opts *o, const char *key, bool value);
 /* A repeated key: hostfwd=a,hostfwd=b. JSON: [{"str": "a"}, {"str": "b"}], QAPI's list of String.
  */
 void cima_opts_list(struct cima_opts *o, const char *key, const char *value);
+/* Numbers of descriptors in QEMU: fds=3:4. JSON: their names (cima_cmdline_fd_name), as netdev_add
+ * and chardev-add want them. */
+void cima_opts_fds(struct cima_opts *o, const char *key, const int *numbers, size_t n);
 /* A struct inside: key.sub=… on the command line, an object in JSON. Belongs to o; valid until o is
  * freed. */
 struct cima_opts *cima_opts_nested(struct cima_opts *o, const char *key);
 
+/* The struct inside that has this key; NULL when there is none. Belongs to o. */
+struct cima_opts *cima_opts_inner(const struct cima_opts *o, const char *key);
+
 /* The text of a string or implied value; NULL when the key is missing or of another type. Belongs
  * to o. */
 const char *cima_opts_get(const struct cima_opts *o, const char *key);
+
+/* The value as text, whatever its type: "on", "3:4", "1G". NULL when the key is missing, a list or a
+ * struct inside. Free with free(). */
+char *cima_opts_text(const struct cima_opts *o, const char *key);
 
 /* "virtio-net-pci,netdev=net0,mac=52:…". The caller frees it with free(). NULL with "config" when a
  * value can't be written. */
