@@ -39,15 +39,35 @@ static int wrong(struct err *err, const char *field, const char *why)
     return err_set(err, ERR_CONFIG, "launching QEMU: field `%s`: %s", field, why);
 }
 
+/* All that QEMU inherits, in order; spawn wants them with their numbers. */
+static size_t inherited(const struct cima_launch *l, struct spawn_fd **ret)
+{
+    const int *first = NULL;
+    size_t n_first = l->cmdline ? cima_cmdline_fds(l->cmdline, &first) : 0;
+    struct spawn_fd *all = xcalloc(n_first + l->n_fds + 1, sizeof(*all));
+    size_t n = 0;
+
+    for (size_t i = 0; i < n_first + l->n_fds; i++, n++) {
+        all[n].fd = i < n_first ? first[i] : l->fds[i - n_first];
+        all[n].target = (int)n + CIMA_LAUNCH_FIRST_FD;
+    }
+    *ret = all;
+    return n;
+}
+
 static int check_fds(const struct cima_launch *l, struct err *err)
 {
+    _cleanup_free_ struct spawn_fd *fds = NULL;
+    size_t n;
+
     if (l->n_fds && !l->fds)
         return wrong(err, "fds", "is missing");
-    for (size_t i = 0; i < l->n_fds; i++)
-        if (!is_fd(l->fds[i]))
+    n = inherited(l, &fds);
+    for (size_t i = 0; i < n; i++)
+        if (!is_fd(fds[i].fd))
             return err_set(err, ERR_CONFIG,
-                           "launching QEMU: field `fds`: number %zu, %d, is no open descriptor", i,
-                           l->fds[i]);
+                           "launching QEMU: what it inherits as descriptor %d, %d, is not open",
+                           fds[i].target, fds[i].fd);
     if (l->stdout_to == CIMA_OUTPUT_FD && !is_fd(l->stdout_fd))
         return wrong(err, "stdout_fd", "is no open descriptor");
     if (l->stderr_to == CIMA_OUTPUT_FD && !is_fd(l->stderr_fd))
@@ -55,7 +75,7 @@ static int check_fds(const struct cima_launch *l, struct err *err)
     return 0;
 }
 
-static int check(const struct cima_launch *l, struct err *err)
+int qemu_launch_check(const struct cima_launch *l, struct err *err)
 {
     if (l->cmdline && l->argv)
         return wrong(err, "argv", "excludes `cmdline`");
@@ -118,11 +138,13 @@ static void tell_start(const struct cima_launch *l, const struct strv *words)
 {
     const struct strv arguments = {.v = words->v + 1, .n = words->n - 1};
     _cleanup_free_ char *line = strv_to_shell(&arguments);
+    _cleanup_free_ struct spawn_fd *fds = NULL;
     _cleanup_sbuf_ struct sbuf numbers = SBUF_INIT;
+    size_t n = inherited(l, &fds);
 
-    for (size_t i = 0; i < l->n_fds; i++)
-        sbuf_addf(&numbers, "%s%zu", i ? " " : "", i + CIMA_LAUNCH_FIRST_FD);
-    if (l->n_fds)
+    for (size_t i = 0; i < n; i++)
+        sbuf_addf(&numbers, "%s%d", i ? " " : "", fds[i].target);
+    if (n)
         tell(l, "Adding extra file [", sbuf_str(&numbers), "]");
     tell(l, "launching qemu with: [", line, "]");
 }
@@ -156,13 +178,11 @@ static int start(const struct cima_launch *l, struct strv *words, int captured, 
                  struct err *err)
 {
     _cleanup_strv_ struct strv env = STRV_INIT;
-    _cleanup_free_ struct spawn_fd *fds = xcalloc(l->n_fds + 1, sizeof(*fds));
+    _cleanup_free_ struct spawn_fd *fds = NULL;
     _cleanup_free_ struct spawn_limit *limits = xcalloc(l->n_limits + 1, sizeof(*limits));
     struct spawn_user user;
     struct spawn s = SPAWN_INIT;
 
-    for (size_t i = 0; i < l->n_fds; i++)
-        fds[i] = (struct spawn_fd){.fd = l->fds[i], .target = (int)i + CIMA_LAUNCH_FIRST_FD};
     for (size_t i = 0; i < l->n_limits; i++)
         limits[i] = (struct spawn_limit){l->limits[i].resource, l->limits[i].soft,
                                          l->limits[i].hard};
@@ -174,8 +194,8 @@ static int start(const struct cima_launch *l, struct strv *words, int captured, 
     s.cwd = l->cwd;
     s.stdout_fd = output_fd(l->stdout_to, CIMA_OUTPUT_NULL, l->stdout_fd, -1);
     s.stderr_fd = output_fd(l->stderr_to, CIMA_OUTPUT_CAPTURE, l->stderr_fd, captured);
+    s.n_fds = inherited(l, &fds);
     s.fds = fds;
-    s.n_fds = l->n_fds;
     s.flags = spawn_flags_of(l->flags);
     s.umask_ = l->umask_ ? l->umask_ : 077;
     s.user = l->user ? &user : NULL;
@@ -188,7 +208,7 @@ int qemu_launch_child(const struct cima_launch *l, int captured, struct child *r
 {
     _cleanup_strv_ struct strv words = STRV_INIT;
 
-    if (check(l, err) < 0 || words_of(l, &words, err) < 0)
+    if (qemu_launch_check(l, err) < 0 || words_of(l, &words, err) < 0)
         return -1;
     tell_start(l, &words);
     return start(l, &words, captured, ret, err);

@@ -7,6 +7,8 @@
 #include "cima/qemu/launch.h"
 #include "sys/spawn.h"
 
+/* Is every member right? ERR_CONFIG names the one that is not. */
+int qemu_launch_check(const struct cima_launch *l, struct err *err);
 /* As cima_launch, and gives the child away. captured: where standard error goes with
  * CIMA_OUTPUT_CAPTURE; -1: the launch must say something else. */
 int qemu_launch_child(const struct cima_launch *l, int captured, struct child *ret,

@@ -55,8 +55,11 @@ struct cima_process *cima_launch(const struct cima_launch *l, struct err *error)
     bool capture = l->stderr_to == CIMA_OUTPUT_DEFAULT || l->stderr_to == CIMA_OUTPUT_CAPTURE;
 
     p->child = (struct child)CHILD_INIT;
-    p->words = capture ? words_file(&why) : -1;
-    if ((capture && p->words < 0) || qemu_launch_child(l, p->words, &p->child, &why) < 0) {
+    p->words = -1;
+    /* First: a descriptor that is closed may have the number of the next one that is opened. */
+    if (qemu_launch_check(l, &why) == 0 && capture)
+        p->words = words_file(&why);
+    if (err_is_set(&why) || qemu_launch_child(l, p->words, &p->child, &why) < 0) {
         tell_failure(l, &why, "");
         err_move(error, &why);
         cima_process_free(p);

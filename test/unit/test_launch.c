@@ -182,6 +182,22 @@ Test(launch, S2_34_S2_53_S1_31_descriptors_follow_from_3_on_in_order)
     cr_assert_eq(fcntl(b, F_GETFD), FD_CLOEXEC, "ours stays as it was");
 }
 
+Test(launch, S2_34_those_of_the_command_line_come_first)
+{
+    _cleanup_cmdline_ struct cima_cmdline *c = cima_cmdline_new();
+    _cleanup_close_ int a = file_with("one "), b = file_with("two "), d = file_with("three ");
+    const int fds[] = {d};
+    struct cima_launch l = {.program = "/bin/sh", .cmdline = c, .fds = fds, .n_fds = 1};
+
+    cima_cmdline_text(c, "-c", "cat <&3 >&2; cat <&4 >&2; cat <&5 >&2");
+    cr_assert_eq(cima_cmdline_inherit(c, b), 3);
+    cr_assert_eq(cima_cmdline_inherit(c, a), 4);
+    _cleanup_free_ char *text = words_of(&l);
+    cr_assert_str_eq(text, "two one three ");
+    close(TAKE_FD(a));
+    refused(&l, ERR_CONFIG, "inherits as descriptor 4");
+}
+
 Test(launch, S2_53_without_descriptors_the_log_says_nothing_of_them)
 {
     _cleanup_strv_ struct strv log = STRV_INIT;
@@ -323,7 +339,7 @@ Test(launch, members_that_are_wrong_are_named)
 
     wrong(&(struct cima_launch){.cmdline = c, .argv = words}, "`argv`");
     wrong(&(struct cima_launch){.n_fds = 1}, "`fds`");
-    wrong(&(struct cima_launch){.fds = fds, .n_fds = 2}, "number 1, 12345, is no open descriptor");
+    wrong(&(struct cima_launch){.fds = fds, .n_fds = 2}, "as descriptor 4, 12345, is not open");
     wrong(&(struct cima_launch){.stdout_to = CIMA_OUTPUT_CAPTURE}, "`stdout_to`");
     wrong(&(struct cima_launch){.stderr_to = (enum cima_output)77}, "`stderr_to`");
     wrong(&(struct cima_launch){.stdout_to = CIMA_OUTPUT_FD, .stdout_fd = -1}, "`stdout_fd`");

@@ -8,8 +8,9 @@
  *   struct cima_process *qemu = cima_launch(&l, error);
  *
  * To manage the machine afterwards it needs a monitor: ask for one in the command line, as a
- * listening socket or as a descriptor from cima_launch's list (S2-59). The machine does not end with
- * the program that has started it. */
+ * listening socket (cima_add_qmp_socket) or as a descriptor that it inherits. The machine does not
+ * end with the program that has started it. A program that ignores SIGCHLD does not any more once it
+ * has launched a QEMU. */
 #ifndef CIMA_QEMU_LAUNCH_H
 #define CIMA_QEMU_LAUNCH_H
 
@@ -68,8 +69,9 @@ struct cima_launch {
     const struct cima_cmdline *cmdline;
     const char *const *argv;
 
-    /* Descriptors of the caller's: fds[0] is 3 in QEMU, fds[1] is 4, … They stay open in the caller
-     * and need not have any flag. The same one may be there twice. */
+    /* Descriptors of the caller's that QEMU inherits: fds[0] becomes 3, fds[1] 4, …; those of
+     * `cmdline` (cima_cmdline_inherit) come before them. They stay open in the caller and need not
+     * have any flag. The same one may be there twice. */
     const int *fds;
     size_t n_fds;
 
@@ -101,7 +103,7 @@ struct cima_launch {
  * process. */
 struct cima_process;
 
-/* Starts QEMU and returns at once when its program runs (exec has happened). NULL with "not-found"
+/* Starts QEMU and returns at once when its program runs (exec has happened). NULL with "not_found"
  * (no such program or working directory), "permission" (it may not be executed, or the credentials
  * or limits are not ours to set), "config" (a member of *l is wrong, or the command line can't be
  * written) or "io". The caller frees the process with cima_process_free. */
