@@ -90,6 +90,7 @@ void cima_qmp_set_step(struct cima_qmp *q, int step_ms, int64_t now);
  * after cima_qmp_new. */
 void cima_qmp_want_oob(struct cima_qmp *q);
 
+/* Where it stands. */
 enum cima_qmp_state cima_qmp_state(const struct cima_qmp *q);
 /* What made it DEAD; NULL before. Belongs to the client. */
 const struct cima_error *cima_qmp_why(const struct cima_qmp *q);
@@ -185,11 +186,11 @@ char *cima_qmp_execute_hmp(struct cima_qmp *q, const char *line, int timeout_ms,
  * "qemu" and the words for such a text. */
 int cima_hmp_check(const char *printed, struct cima_error *error);
 
+struct cima_qmp_watch;
 /* Collects events from now on, so that none is missed between a command and the wait for what it
  * brings about. name, key and value as until_event, until_key and until_value above; NULL name: all.
  * At most 64 of them or 1 MiB are kept, then the oldest goes. Free with cima_qmp_watch_free, before
  * or after the client. */
-struct cima_qmp_watch;
 struct cima_qmp_watch *cima_qmp_watch_new(struct cima_qmp *q, const char *name, const char *key,
                                           const char *value);
 void cima_qmp_watch_free(struct cima_qmp_watch *w); /* NULL is allowed */
