@@ -25,6 +25,11 @@ int store_ensure(const struct store *s, struct err *err);
 char *store_config_path(const struct store *s, const char *name);
 char *store_cache_path(const struct store *s, const char *name);
 
+/* Directory of a data disk (additionalDisks). Caller frees. */
+char *store_disk_dir(const struct store *s, const char *name);
+/* The socket where QEMU meets the switch of a user-v2 network (NW-03). Caller frees. */
+char *store_network_socket(const struct store *s, const char *network);
+
 /* Files of an instance directory. The table in store.c gives each its name and says whether it is
  * run-time state (removed when the instance is stopped by force). */
 enum inst_file {
@@ -37,6 +42,7 @@ enum inst_file {
     INST_QEMU_LOG /* stderr of QEMU */,
     INST_SERIAL_LOG, INST_SERIAL_SOCK, INST_SERIALP_LOG, INST_SERIALP_SOCK, INST_SERIALV_LOG,
     INST_SERIALV_SOCK,
+    INST_SERIAL_LOCK, INST_SERIALP_LOCK, INST_SERIALV_LOCK, /* held by who is at that console */
     INST_HA_PID, INST_HA_SOCK, INST_HA_STDOUT, INST_HA_STDERR, INST_HA_LOCK,
     INST_BOOT, /* cima-boot.json: the boot that the running machine is in, or how it has crashed */
     INST_RESET, /* cima-reset: a factory reset has begun and is not done */
