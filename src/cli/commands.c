@@ -16,7 +16,7 @@ ENUM_STRINGS_DEFINE(value_kind, VALUE_KIND_COUNT)
 #define COMMANDS(row)                                                                              \
     row(complete) row(completion) row(create) row(delete) row(edit) row(factory_reset)             \
         row(generate_doc) row(generate_jsonschema) row(help) row(hostagent) row(info) row(list)    \
-        row(protect) row(prune) row(restart) row(shell) row(show_ssh) row(start) row(stop)         \
+        row(protect) row(prune) row(restart) row(run) row(shell) row(show_ssh) row(start) row(stop)         \
         row(template) row(unprotect) row(validate) row(yq_restrictions)
 
 #define DECLARE(name) extern const struct command cmd_##name;

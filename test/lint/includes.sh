@@ -19,7 +19,7 @@ service
 image cidata ssh
 forward mount dns template
 driver
-hostagent
+hostagent run
 instance
 cli
 '
@@ -49,7 +49,7 @@ glib              src/usernet/
 
 # Headers of one room that only some places may include; internal.h is private to its room anyway.
 private='
-driver/qemu/      src/driver/
+driver/qemu/      src/driver/ src/run/
 '
 
 # Exceptions to the layers, "FILE HEADER", each with its reason in a comment above it.

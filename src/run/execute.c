@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The plan, executed: what is to be made, the processes beside QEMU, QEMU. What was made for a
+ * machine that then can't start is taken away again, as long as no guest has seen it. */
+#include "run/internal.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "cidata/cidata.h"
+#include "cidata/seedstream.h"
+#include "sys/clock.h"
+#include "sys/spawn.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+
+#define QEMU_IMG_MS      (10 * 60 * 1000)
+#define SOCKET_MS        10000
+#define HELPER_END_MS    3000
+
+struct execution {
+    const struct run_plan *plan;
+    struct child *helpers; /* one per helper of the plan; pid 0: not started */
+    struct strv made;      /* files and directories to take away after a failure */
+};
+
+/* ---- steps ----------------------------------------------------------------------------------- */
+
+static int make_dir(struct execution *x, const struct run_step *s, struct err *err)
+{
+    bool there = path_exists(s->path);
+
+    if (dir_make(s->path, 0700, err) < 0)
+        return err_wrap(err, "Could not create state directory");
+    if (!there)
+        strv_push(&x->made, s->path);
+    return 0;
+}
+
+static int make_disk(struct execution *x, const struct run_step *s, struct err *err)
+{
+    struct spawn command = SPAWN_INIT;
+    _cleanup_strv_ struct strv argv = STRV_INIT;
+
+    strv_extend(&argv, &s->argv);
+    _cleanup_free_ char *line = strv_to_shell(&argv);
+    log_debug("Creating new qemu disk [%s] format %s", s->path, s->format);
+    log_debug("%s", line);
+    command.argv = (const char *const *)strv_argv(&argv);
+    command.flags = SPAWN_DIE_WITH_PARENT | SPAWN_NO_CORE;
+    command.umask_ = 077;
+    strv_push(&x->made, s->path);
+    if (run_checked(&command, QEMU_IMG_MS, err) == 0)
+        return 0;
+    return err_wrap(err, "Error creating disk [%s] format %s", s->path, s->format);
+}
+
+/* Metadata as linuxkit's guests look for it: a CD with one file, `config` (S0-L4). */
+static int make_iso(const struct run_step *s, struct err *err)
+{
+    _cleanup_free_ char *read = NULL;
+    struct cidata_file file = {.name = (char *)"config", .mode = 0644};
+    const struct cidata disc = {.v = &file, .n = 1};
+
+    file.data = s->text;
+    file.len = s->text ? strlen(s->text) : 0;
+    if (s->from) {
+        read = file_read(s->from, SEED_DATA_MAX, &file.len, err);
+        if (!read)
+            return err_wrap(err, "--data-file");
+        file.data = read;
+    }
+    return cidata_write_iso(&disc, s->path, err);
+}
+
+static int do_step(struct execution *x, const struct run_step *s, struct err *err)
+{
+    switch (s->kind) {
+    case RUN_STEP_SAY:
+        log_info("%s", s->text);
+        return 0;
+    case RUN_STEP_DIR:
+        return make_dir(x, s, err);
+    case RUN_STEP_DISK:
+        return make_disk(x, s, err);
+    case RUN_STEP_ISO:
+        return make_iso(s, err);
+    case RUN_STEP_MAC:
+        return file_write_atomic(s->path, s->text, strlen(s->text), 0600, err);
+    }
+    return 0;
+}
+
+static int do_steps(struct execution *x, struct err *err)
+{
+    for (size_t i = 0; i < x->plan->n_steps; i++)
+        if (do_step(x, &x->plan->steps[i], err) < 0)
+            return -1;
+    return 0;
+}
+
+/* In reverse, so that a directory is empty when its turn comes; one that is not stays. */
+static void take_away(struct execution *x)
+{
+    for (size_t i = x->made.n; i-- > 0;)
+        if (unlink(x->made.v[i]) < 0 && errno == EISDIR)
+            (void)rmdir(x->made.v[i]);
+}
+
+/* ---- helpers --------------------------------------------------------------------------------- */
+
+static bool is_socket(const char *path)
+{
+    struct stat st;
+
+    return lstat(path, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+static void add_log(const char *path, struct err *err)
+{
+    _cleanup_free_ char *text = file_read(path, 64u << 10, NULL, NULL);
+
+    if (!str_empty(text))
+        err_detail(err, text);
+}
+
+/* Waits for its socket; its end is an error, whatever its status (S1-36). */
+static int await_helper(const struct run_helper *h, struct child *child, struct err *err)
+{
+    int64_t until = deadline_in(SOCKET_MS);
+    int status;
+
+    while (!is_socket(h->socket)) {
+        if (child_wait(child, 20, &status) == 1) {
+            _cleanup_free_ char *how = wait_status_text(status);
+
+            child->pid = 0;
+            err_set(err, ERR_IO, "virtiofsd never created vhost socket '%s': it %s", h->socket,
+                    how);
+            add_log(h->log, err);
+            return -1;
+        }
+        if (deadline_left(until) == 0) {
+            err_set(err, ERR_TIMEOUT, "vhost socket '%s' never appeared", h->socket);
+            add_log(h->log, err);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int start_helper(struct execution *x, size_t i, struct err *err)
+{
+    const struct run_helper *h = &x->plan->helpers[i];
+    _cleanup_close_ int log =
+        open(h->log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    _cleanup_strv_ struct strv argv = STRV_INIT;
+    struct spawn s = SPAWN_INIT;
+
+    if (log < 0)
+        return err_set_errno(err, ERR_IO, "cannot make '%s'", h->log);
+    if (is_socket(h->socket))
+        (void)unlink(h->socket); /* of a run before */
+    strv_extend(&argv, &h->argv);
+    s.argv = (const char *const *)strv_argv(&argv);
+    s.stdout_fd = s.stderr_fd = log;
+    s.umask_ = 077;
+    /* Not with us on the terminal: ^C is for the guest. In the background it ends when QEMU hangs
+     * up. */
+    s.flags = SPAWN_NO_CORE | SPAWN_NEW_SESSION;
+    if (!x->plan->detached)
+        s.flags |= SPAWN_DIE_WITH_PARENT;
+    _cleanup_free_ char *line = strv_to_shell(&argv);
+    log_debug("%s", line);
+    if (spawn_child(&s, &x->helpers[i], err) < 0)
+        return -1;
+    return await_helper(h, &x->helpers[i], err);
+}
+
+static int start_helpers(struct execution *x, struct err *err)
+{
+    for (size_t i = 0; i < x->plan->n_helpers; i++)
+        if (start_helper(x, i, err) < 0)
+            return err_wrap(err, "sharing a directory");
+    return 0;
+}
+
+/* They end by themselves when QEMU does; at the latest now. */
+static void end_helpers(struct execution *x)
+{
+    int status;
+
+    for (size_t i = 0; i < x->plan->n_helpers; i++) {
+        struct child *c = &x->helpers[i];
+
+        if (!c->pid)
+            continue;
+        child_kill(c, SIGTERM);
+        if (child_wait(c, HELPER_END_MS, &status) != 1) {
+            child_kill(c, SIGKILL);
+            child_wait(c, -1, &status);
+        }
+        if (is_socket(x->plan->helpers[i].socket))
+            (void)unlink(x->plan->helpers[i].socket);
+    }
+}
+
+/* ---- all of it ------------------------------------------------------------------------------- */
+
+static int check(const struct run_plan *p, struct err *err)
+{
+    if (p->kvm_problem) {
+        err_set(err, ERR_UNSUPPORTED, "acceleration by KVM was asked for: %s", p->kvm_problem);
+        return err_hint(err, "--accel tcg does without it, --accel kvm:tcg when there is none");
+    }
+    if (p->state_holder > 0 && p->pid_file) {
+        err_set(err, ERR_BUSY, "state directory '%s' is in use by another QEMU (pid %d)", p->state,
+                (int)p->state_holder);
+        return err_hint(err, "name another one: --state");
+    }
+    return 0;
+}
+
+static int execute(struct execution *x, pid_t *ret_pid, struct err *err)
+{
+    if (do_steps(x, err) < 0 || start_helpers(x, err) < 0) {
+        end_helpers(x);
+        take_away(x);
+        return -1;
+    }
+    if (x->plan->detached) {
+        int r = run_in_background(x->plan, ret_pid, err);
+
+        if (r < 0)
+            end_helpers(x);
+        return r;
+    }
+    int r = run_in_front(x->plan, err);
+    end_helpers(x);
+    return r;
+}
+
+int run_execute(const struct run_plan *p, pid_t *ret_pid, struct err *err)
+{
+    struct execution x = {.plan = p};
+    _cleanup_free_ char *line = strv_to_shell(&p->argv);
+
+    if (check(p, err) < 0)
+        return -1;
+    log_debug("%s", line); /* S0-46 */
+    x.helpers = xcalloc(p->n_helpers + 1, sizeof(*x.helpers));
+    for (size_t i = 0; i < p->n_helpers; i++)
+        x.helpers[i] = (struct child)CHILD_INIT;
+    int r = execute(&x, ret_pid, err);
+    for (size_t i = 0; i < p->n_helpers; i++)
+        child_release(&x.helpers[i]);
+    free(x.helpers);
+    strv_release(&x.made);
+    return r;
+}

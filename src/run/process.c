@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* QEMU as a process: with our terminal until it ends (S0-47, S0-48), or in the background. */
+#include "run/internal.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "qemu/launch.h"
+#include "sys/clock.h"
+#include "sys/sock.h"
+#include "sys/spawn.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <termios.h>
+
+#define MONITOR_MS 60000
+#define LAST_WORDS 8192
+
+/* ---- the terminal ---------------------------------------------------------------------------- */
+
+/* QEMU makes the terminal raw and restores it; one that is killed can't. */
+struct terminal {
+    bool known;
+    struct termios was;
+};
+
+static void terminal_save(struct terminal *t)
+{
+    t->known = tcgetattr(STDIN_FILENO, &t->was) == 0;
+}
+
+static void terminal_restore(const struct terminal *t)
+{
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, was;
+    int flags;
+
+    if (!t->known)
+        return;
+    /* Also from the background, where this would stop us. */
+    sigaction(SIGTTOU, &ignore, &was);
+    (void)tcsetattr(STDIN_FILENO, TCSANOW, &t->was);
+    sigaction(SIGTTOU, &was, NULL);
+    flags = fcntl(STDIN_FILENO, F_GETFL);
+    if (flags >= 0 && (flags & O_NONBLOCK))
+        (void)fcntl(STDIN_FILENO, F_SETFL, flags & ~O_NONBLOCK);
+}
+
+/* ---- in front -------------------------------------------------------------------------------- */
+
+/* Signals that would end us: QEMU ends first. */
+static int open_signals(sigset_t *ret_was, struct err *err)
+{
+    sigset_t set;
+    int fd;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGQUIT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    sigprocmask(SIG_BLOCK, &set, ret_was);
+    fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (fd >= 0)
+        return fd;
+    sigprocmask(SIG_SETMASK, ret_was, NULL);
+    return err_set_errno(err, ERR_IO, "cannot wait for signals");
+}
+
+/* The keys of the terminal reach QEMU without us; what was sent to us alone is passed on. */
+static void pass_on(int signals, const struct child *qemu, int *ret_ended_by)
+{
+    struct signalfd_siginfo s;
+
+    while (read(signals, &s, sizeof(s)) == (ssize_t)sizeof(s)) {
+        if (s.ssi_code == SI_KERNEL && s.ssi_signo != SIGHUP)
+            continue;
+        *ret_ended_by = (int)s.ssi_signo;
+        child_kill(qemu, SIGTERM);
+    }
+}
+
+/* Waits for the end of QEMU. *ret_ended_by: the signal that asked us for it, 0: none. */
+static int wait_for_end(int signals, struct child *qemu, int *ret_status, int *ret_ended_by,
+                        struct err *err)
+{
+    struct pollfd fds[] = {{.fd = signals, .events = POLLIN},
+                           {.fd = qemu->pidfd, .events = POLLIN}};
+
+    for (;;) {
+        if (poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
+            return err_set_errno(err, ERR_IO, "cannot wait for QEMU");
+        if (fds[0].revents)
+            pass_on(signals, qemu, ret_ended_by);
+        if (fds[1].revents && child_wait(qemu, 0, ret_status) == 1)
+            return 0;
+    }
+}
+
+static int report_end(const struct run_plan *p, int status, int ended_by, int words_fd,
+                      struct err *err)
+{
+    _cleanup_free_ char *how = wait_status_text(status), *words = NULL;
+    const char *hint;
+
+    if (ended_by)
+        return err_set(err, ERR_INTERRUPTED, "ended by signal %d (%s)", ended_by,
+                       strsignal(ended_by));
+    if (wait_status_exit_code(status) == 0)
+        return 0;
+    err_set(err, ERR_QEMU, "'%s' %s", p->argv.v[0], how);
+    if (words_fd < 0 || lseek(words_fd, 0, SEEK_SET) < 0)
+        return -1;
+    words = fd_read_all(words_fd, "stderr", LAST_WORDS, NULL, NULL);
+    if (str_empty(words))
+        return -1;
+    err_detail(err, words);
+    hint = qemu_death_hint(words);
+    return hint ? err_hint(err, "%s", hint) : -1;
+}
+
+int run_in_front(const struct run_plan *p, struct err *err)
+{
+    _cleanup_strv_ struct strv argv = STRV_INIT;
+    _cleanup_child_ struct child qemu = CHILD_INIT;
+    /* With a window nothing is attached, but its last words are kept. */
+    _cleanup_close_ int words = p->gui ? memfd_create("stderr", MFD_CLOEXEC) : -1;
+    struct spawn s = SPAWN_INIT;
+    struct terminal terminal;
+    sigset_t mask;
+    int status = 0, ended_by = 0, r;
+
+    strv_extend(&argv, &p->argv);
+    s.argv = (const char *const *)strv_argv(&argv);
+    s.flags = SPAWN_DIE_WITH_PARENT | SPAWN_NO_CORE;
+    s.umask_ = 077;
+    s.stderr_fd = p->gui ? words : STDERR_FILENO;
+    if (!p->gui) {
+        s.stdin_fd = STDIN_FILENO;
+        s.stdout_fd = STDOUT_FILENO;
+    }
+    fflush(stdout);
+    _cleanup_close_ int signals = open_signals(&mask, err);
+    if (signals < 0)
+        return -1;
+    terminal_save(&terminal);
+    r = spawn_child(&s, &qemu, err);
+    if (r == 0) {
+        r = wait_for_end(signals, &qemu, &status, &ended_by, err);
+        terminal_restore(&terminal);
+    }
+    sigprocmask(SIG_SETMASK, &mask, NULL);
+    return r < 0 ? -1 : report_end(p, status, ended_by, words, err);
+}
+
+/* ---- in the background ----------------------------------------------------------------------- */
+
+/* Its monitor answers when everything has been set up. */
+static int await_monitor(const struct run_plan *p, struct err *err)
+{
+    int fd = unix_connect(p->monitor_socket, MONITOR_MS, err);
+
+    if (fd < 0)
+        return -1;
+    _cleanup_qmp_ struct cima_qmp *q = cima_qmp_new(fd, NULL, NULL, MONITOR_MS, monotonic_ms());
+    return cima_qmp_wait_ready(q, MONITOR_MS, err);
+}
+
+static int failed_start(const struct run_plan *p, struct child *qemu, struct err *why,
+                        struct err *err)
+{
+    _cleanup_free_ char *words = NULL, *how = NULL;
+    const char *hint;
+    int status;
+
+    if (child_wait(qemu, 2000, &status) != 1) {
+        child_kill(qemu, SIGKILL);
+        child_wait(qemu, -1, &status);
+        err_move(err, why);
+        return err_wrap(err, "starting '%s'", p->argv.v[0]);
+    }
+    how = wait_status_text(status);
+    err_set(err, ERR_QEMU, "'%s' %s", p->argv.v[0], how);
+    words = qemu_log_tail(p->qemu_log, 0, LAST_WORDS);
+    if (!str_empty(words))
+        err_detail(err, words);
+    hint = qemu_death_hint(words);
+    return hint ? err_hint(err, "%s", hint) : -1;
+}
+
+static int spawn_background(const struct run_plan *p, struct child *ret, struct err *err)
+{
+    _cleanup_strv_ struct strv argv = STRV_INIT;
+    struct spawn s = SPAWN_INIT;
+    _cleanup_close_ int log = open(
+        p->qemu_log, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    if (log < 0)
+        return err_set_errno(err, ERR_IO, "cannot make '%s'", p->qemu_log);
+    /* Made here, so that they are private from the beginning (B-SOCKETS) and never waited for. */
+    _cleanup_close_ int console = unix_listen(p->console_socket, 1, err);
+    _cleanup_close_ int monitor = console < 0 ? -1 : unix_listen(p->monitor_socket, 1, err);
+    if (monitor < 0)
+        return -1;
+    const struct spawn_fd fds[] = {{console, p->console_fd}, {monitor, p->monitor_fd}};
+
+    strv_extend(&argv, &p->argv);
+    s.argv = (const char *const *)strv_argv(&argv);
+    s.stdout_fd = s.stderr_fd = log;
+    s.fds = fds;
+    s.n_fds = ARRAY_SIZE(fds);
+    s.flags = SPAWN_NEW_SESSION | SPAWN_NO_CORE;
+    s.umask_ = 077;
+    return spawn_child(&s, ret, err);
+}
+
+int run_in_background(const struct run_plan *p, pid_t *ret_pid, struct err *err)
+{
+    _cleanup_child_ struct child qemu = CHILD_INIT;
+    _cleanup_err_ struct err why = ERR_INIT;
+
+    if (spawn_background(p, &qemu, err) < 0)
+        return -1;
+    if (await_monitor(p, &why) < 0)
+        return failed_start(p, &qemu, &why, err);
+    *ret_pid = qemu.pid;
+    return 0;
+}
