@@ -28,6 +28,9 @@ struct vm_callbacks {
     /* Once: the machine runs, its monitor answers, its ssh port is known. */
     void (*running)(void *arg, uint16_t ssh_port);
     void (*event)(void *arg, enum vm_event ev, const char *detail);
+    /* A part of the machine does not work any more (a helper process has ended), the rest goes on.
+     * May be NULL. */
+    void (*degraded)(void *arg, const struct err *why);
     /* Once, last: the process has ended. wait_status as of waitpid, or -1 when it was not our
      * child. err is NULL for an end that was asked for or that the guest chose, else what went
      * wrong (also: that the guest did not follow shutdown() and was ended by force), with the last

@@ -147,8 +147,21 @@ static void on_exited(void *arg, int wait_status, const struct err *cause)
         agent_stop_begin(a);
 }
 
+/* A helper of the machine has ended; the machine goes on. */
+static void on_degraded(void *arg, const struct err *why)
+{
+    struct hostagent *a = arg;
+    struct err err = ERR_INIT;
+
+    if (a->stopping)
+        return;
+    err_copy(&err, why);
+    agent_degrade(a, &err);
+}
+
 const struct vm_callbacks machine_callbacks = {
     .running = on_running,
     .event = on_event,
+    .degraded = on_degraded,
     .exited = on_exited,
 };

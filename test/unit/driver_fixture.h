@@ -37,7 +37,9 @@ struct fixture {
     uint16_t port;
     int status;
     char events[256];
-    struct err end;
+    struct err end, trouble;
+    unsigned degraded;
+    bool quit_when_degraded;
     bool shutdown_when_running, quit_when_running;
 };
 
@@ -61,6 +63,17 @@ static inline void on_event(void *arg, enum vm_event ev, const char *detail)
     snprintf(f->events + used, sizeof(f->events) - used, "%d:%s;", ev, detail ? detail : "");
 }
 
+static inline void on_degraded(void *arg, const struct err *why)
+{
+    struct fixture *f = arg;
+
+    f->degraded++;
+    if (!err_is_set(&f->trouble))
+        err_copy(&f->trouble, why);
+    if (f->quit_when_degraded)
+        loop_quit(f->loop);
+}
+
 static inline void on_exited(void *arg, int status, const struct err *err)
 {
     struct fixture *f = arg;
@@ -77,7 +90,7 @@ static inline void on_exited(void *arg, int status, const struct err *err)
     loop_quit(f->loop);
 }
 
-static const struct vm_callbacks callbacks = {on_running, on_event, on_exited};
+static const struct vm_callbacks callbacks = {.running = on_running, .event = on_event, .degraded = on_degraded, .exited = on_exited};
 
 static inline void write_file(const char *dir, const char *name, const char *text, mode_t mode)
 {
@@ -143,6 +156,7 @@ static inline void tear_down(struct fixture *f)
     instance_release(&f->inst);
     store_release(&f->store);
     err_clear(&f->end);
+    err_clear(&f->trouble);
     dir_remove(f->dir, NULL);
     free(f->dir);
     free(f->exe);

@@ -116,13 +116,13 @@ static int start(const struct driver_ctx *ctx, const struct driver_plan *p, stru
 {
     if (p->frozen && keep(ctx, p->frozen, err) < 0)
         return -1;
-    return qemu_start(ctx->inst, p->qemu, p->port_fd, loop, cb, arg, ret, err);
+    return qemu_start(ctx, p->qemu, p->port_fd, loop, cb, arg, ret, err);
 }
 
 static int adopt(const struct driver_ctx *ctx, struct loop *loop, const struct vm_callbacks *cb,
                  void *arg, struct vm **ret, struct err *err)
 {
-    return qemu_adopt(ctx->inst, (uint16_t)ctx->cfg->ssh.local_port, loop, cb, arg, ret, err);
+    return qemu_adopt(ctx, loop, cb, arg, ret, err);
 }
 
 const struct driver qemu_driver = {

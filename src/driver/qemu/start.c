@@ -4,6 +4,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "driver/qemu/disk.h"
+#include "driver/qemu/helper.h"
+#include "driver/qemu/usernet.h"
+#include "driver/qemu/vnc.h"
+#include "driver/qemu/windows.h"
 #include "qemu/launch.h"
 #include "sys/clock.h"
 #include "sys/lock.h"
@@ -12,14 +16,10 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 
-#define HELPER_MS      5000
-#define HELPER_LOOK_MS 20
-#define CONNECT_MS     5000
-#define BIRTH_MS       5000
-#define LOG_MAX        (4 << 20)
+#define CONNECT_MS 5000
+#define BIRTH_MS   5000
+#define LOG_MAX    (4 << 20)
 
 /* ---- steps ----------------------------------------------------------------------------------- */
 
@@ -66,49 +66,13 @@ static int do_step(const struct qemu_step *s, struct err *err)
     return 0;
 }
 
-/* ---- helpers --------------------------------------------------------------------------------- */
-
 struct running {
-    struct child *helpers;
-    size_t n_helpers;
+    struct qemu_helpers *helpers;
     int *fds; /* parallel to the plan's; -1: none */
     size_t n_fds;
     int log_fd;
     int lock_fd; /* qemu.lock */
 };
-
-/* Waits until the helper's socket is there (S1-34 to S1-37). */
-static int await_socket(const struct qemu_helper *h, struct child *c, struct err *err)
-{
-    int64_t until = deadline_in(HELPER_MS);
-    int status;
-
-    while (!path_exists(h->socket)) {
-        if (child_wait(c, HELPER_LOOK_MS, &status) == 1) {
-            _cleanup_free_ char *how = wait_status_text(status);
-
-            c->pid = 0;
-            return err_set(err, ERR_IO, "%s never created its socket: it %s", h->name, how);
-        }
-        if (monotonic_ms() >= until)
-            return err_set(err, ERR_TIMEOUT, "%s: its socket '%s' never appeared", h->name,
-                           h->socket);
-    }
-    return 0;
-}
-
-static int start_helper(const struct qemu_helper *h, int log_fd, struct child *ret, struct err *err)
-{
-    struct spawn s = SPAWN_INIT;
-
-    s.argv = (const char *const *)h->argv.v;
-    s.stdout_fd = s.stderr_fd = log_fd;
-    s.flags = SPAWN_NEW_SESSION | SPAWN_NO_CORE;
-    s.umask_ = 077;
-    if (spawn_child(&s, ret, err) < 0)
-        return err_wrap(err, "starting %s", h->name);
-    return await_socket(h, ret, err);
-}
 
 /* ---- sockets --------------------------------------------------------------------------------- */
 
@@ -133,17 +97,10 @@ static void let_go(struct running *r, bool failed)
     for (size_t i = 0; i < r->n_fds; i++)
         if (r->fds[i] >= 0)
             close(r->fds[i]);
-    for (size_t i = 0; failed && i < r->n_helpers; i++) {
-        int status;
-
-        if (r->helpers[i].pid) {
-            child_kill(&r->helpers[i], SIGKILL);
-            child_wait(&r->helpers[i], -1, &status);
-        }
-        child_release(&r->helpers[i]);
+    if (failed) {
+        qemu_helpers_end(r->helpers);
+        qemu_helpers_free(r->helpers);
     }
-    if (failed)
-        free(r->helpers);
     if (r->log_fd >= 0)
         close(r->log_fd);
     if (r->lock_fd >= 0)
@@ -207,26 +164,45 @@ static int lock_machine(const struct instance *inst, struct err *err)
     }
 }
 
-static int prepare(const struct qemu_plan *plan, struct running *r, struct err *err)
+static int prepare(const struct driver_ctx *ctx, const struct qemu_plan *plan, bool vnc,
+                   struct running *r, struct err *err)
 {
+    /* Its daemon is asked first: without it QEMU would have nothing to connect to. */
+    _cleanup_(usernet_target_freep) struct usernet_target *usernet = usernet_target_of(ctx, 0);
+
+    if (usernet && usernet_target_check(usernet, err) < 0)
+        return -1;
     for (size_t i = 0; i < plan->n_steps; i++)
         if (do_step(&plan->steps[i], err) < 0)
             return -1;
-    for (; r->n_helpers < plan->n_helpers; r->n_helpers++) {
-        struct child *c = &r->helpers[r->n_helpers];
-
-        *c = (struct child)CHILD_INIT;
-        if (start_helper(&plan->helpers[r->n_helpers], r->log_fd, c, err) < 0) {
-            r->n_helpers++;
-            return -1;
-        }
-    }
+    if ((vnc && vnc_make_password(ctx->inst, err) < 0) ||
+        qemu_helpers_start(ctx->inst, plan->helpers, plan->n_helpers, &r->helpers, err) < 0)
+        return -1;
     for (; r->n_fds < plan->n_fds; r->n_fds++) {
         r->fds[r->n_fds] = open_socket(&plan->fds[r->n_fds], err);
         if (r->fds[r->n_fds] < 0)
             return -1;
     }
     return 0;
+}
+
+/* What the machine has beside itself, out of its configuration. */
+static struct vm_extra_options extra_of(const struct driver_ctx *ctx, uint16_t ssh_port)
+{
+    return (struct vm_extra_options){
+        .usernet = usernet_target_of(ctx, ssh_port),
+        .vnc = streq0(ctx->cfg->video.display, "vnc"),
+        .press_enter = windows_wants_key(ctx->inst, ctx->cfg),
+    };
+}
+
+/* Does the command line say where QEMU finds the password of its display (B-VNC)? */
+static bool reads_password(const struct strv *argv)
+{
+    for (size_t i = 0; i < argv->n; i++)
+        if (strstr(argv->v[i], "password-secret="))
+            return true;
+    return false;
 }
 
 static int launch(const struct instance *inst, const struct qemu_plan *plan,
@@ -255,10 +231,11 @@ static int launch(const struct instance *inst, const struct qemu_plan *plan,
     return qemu_launch_child(&l, -1, ret, err);
 }
 
-int qemu_start(const struct instance *inst, const struct qemu_plan *plan, int port_fd,
+int qemu_start(const struct driver_ctx *ctx, const struct qemu_plan *plan, int port_fd,
                struct loop *loop, const struct vm_callbacks *cb, void *arg, struct vm **ret,
                struct err *err)
 {
+    const struct instance *inst = ctx->inst;
     struct vm_start s = {.inst = inst,
                          .loop = loop,
                          .cb = cb,
@@ -266,33 +243,38 @@ int qemu_start(const struct instance *inst, const struct qemu_plan *plan, int po
                          .child = CHILD_INIT,
                          .pidfd = -1,
                          .port_fd = -1,
-                         .ssh_port = plan->ssh_port};
-    struct running r = {.helpers = xcalloc(plan->n_helpers + 1, sizeof(*r.helpers)),
-                        .fds = xcalloc(plan->n_fds + 1, sizeof(*r.fds)),
+                         .ssh_port = plan->ssh_port,
+                         .extra = extra_of(ctx, plan->ssh_port)};
+    struct running r = {.fds = xcalloc(plan->n_fds + 1, sizeof(*r.fds)),
                         .log_fd = -1,
                         .lock_fd = lock_machine(inst, err)};
-    int failed;
+    bool failed = r.lock_fd < 0;
 
-    if (r.lock_fd < 0) {
-        let_go(&r, /* failed= */ true);
+    if (!failed) {
+        r.log_fd = open_log(inst, &s.log_offset, err);
+        failed = r.log_fd < 0 || prepare(ctx, plan, s.extra.vnc, &r, err) < 0 ||
+                 launch(inst, plan, &r, &s.child, err) < 0;
+        if (failed)
+            err_wrap(err, "starting QEMU");
+    }
+    let_go(&r, failed);
+    if (failed) {
+        usernet_target_free(s.extra.usernet);
+        vnc_remove_files(inst);
         return -1;
     }
-    r.log_fd = open_log(inst, &s.log_offset, err);
-    failed =
-        r.log_fd < 0 || prepare(plan, &r, err) < 0 || launch(inst, plan, &r, &s.child, err) < 0;
-    let_go(&r, failed);
-    if (failed)
-        return err_wrap(err, "starting QEMU");
     s.helpers = r.helpers;
-    s.n_helpers = r.n_helpers;
+    s.extra.vnc_by_command = s.extra.vnc && !reads_password(&plan->argv);
     s.port_fd = port_fd >= 0 ? fcntl(port_fd, F_DUPFD_CLOEXEC, 3) : -1;
     *ret = qemu_vm_new(&s, err);
     return 0;
 }
 
-int qemu_adopt(const struct instance *inst, uint16_t ssh_port, struct loop *loop,
-               const struct vm_callbacks *cb, void *arg, struct vm **ret, struct err *err)
+int qemu_adopt(const struct driver_ctx *ctx, struct loop *loop, const struct vm_callbacks *cb,
+               void *arg, struct vm **ret, struct err *err)
 {
+    const struct instance *inst = ctx->inst;
+    uint16_t ssh_port = (uint16_t)ctx->cfg->ssh.local_port;
     _cleanup_free_ char *pidfile = instance_path(inst, INST_QEMU_PID);
     pid_t pid = lock_posix_holder(pidfile);
     struct vm_start s = {.inst = inst,
@@ -316,6 +298,9 @@ int qemu_adopt(const struct instance *inst, uint16_t ssh_port, struct loop *loop
             close(s.pidfd);
         return err_set(err, ERR_STATE, "QEMU of '%s' ended while it was looked at", inst->name);
     }
+    s.helpers = qemu_helpers_adopt(inst);
+    s.extra.usernet = usernet_target_of(ctx, ssh_port);
+    s.extra.vnc = streq0(ctx->cfg->video.display, "vnc");
     vm = qemu_vm_new(&s, err);
     if (!vm)
         return err_wrap(err, "taking over the running QEMU of '%s'", inst->name);

@@ -8,12 +8,12 @@
 
 /* Executes the plan: steps, helpers, sockets, QEMU. What was started is ended when a later part
  * fails. port_fd keeps the plan's ssh port (tcp_reserve_port) and stays the caller's; -1: none. */
-int qemu_start(const struct instance *inst, const struct qemu_plan *plan, int port_fd,
+int qemu_start(const struct driver_ctx *ctx, const struct qemu_plan *plan, int port_fd,
                struct loop *loop, const struct vm_callbacks *cb, void *arg, struct vm **ret,
                struct err *err);
 /* The process that holds the pid file's lock. ERR_STATE when there is none; otherwise what keeps
- * its monitor from answering. ssh_port: of the YAML, 0 to ask. */
-int qemu_adopt(const struct instance *inst, uint16_t ssh_port, struct loop *loop,
-               const struct vm_callbacks *cb, void *arg, struct vm **ret, struct err *err);
+ * its monitor from answering. */
+int qemu_adopt(const struct driver_ctx *ctx, struct loop *loop, const struct vm_callbacks *cb,
+               void *arg, struct vm **ret, struct err *err);
 
 #endif

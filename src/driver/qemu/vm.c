@@ -2,14 +2,15 @@
 #include "driver/qemu/vm.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "driver/qemu/follow.h"
+#include "driver/qemu/helper.h"
+#include "driver/qemu/vm_internal.h"
+#include "driver/qemu/vnc.h"
 #include "qemu/launch.h"
 #include "sys/clock.h"
 #include "sys/lock.h"
 #include "sys/proc.h"
-#include "sys/sock.h"
-#include "qemu/qmp_message.h"
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -18,19 +19,9 @@
 #define POWERDOWN_AGAIN_MS 15000
 #define POWERDOWN_MS       180000
 #define QUIT_MS            5000
-#define MONITOR_MS         5000
-#define LOST_MONITOR_MS    2000
 #define LAST_WORDS_MAX     4096
-#define GUEST_SSH_PORT     22
 
 /* ---- life ------------------------------------------------------------------------------------ */
-
-static void free_port(struct vm *vm)
-{
-    if (vm->port_fd >= 0)
-        close(vm->port_fd);
-    vm->port_fd = -1;
-}
 
 static void destroy(struct vm *vm)
 {
@@ -40,11 +31,13 @@ static void destroy(struct vm *vm)
     for (size_t i = 0; i < ARRAY_SIZE(sources); i++)
         *sources[i] = loop_source_free(*sources[i]);
     cima_qmp_free(vm->qmp);
-    for (size_t i = 0; i < vm->n_helpers; i++)
-        child_release(&vm->helpers[i]);
-    free(vm->helpers);
+    vm_extra_release(vm);
+    qemu_helpers_free(vm->helpers);
+    follow_free(vm->words);
     if (vm->pidfd >= 0)
         close(vm->pidfd);
+    if (vm->port_fd >= 0)
+        close(vm->port_fd);
     instance_release(&vm->inst);
     err_clear(&vm->failure);
     free(vm);
@@ -60,7 +53,6 @@ void qemu_vm_free(struct vm *vm)
         destroy(vm);
 }
 
-/* Around everything that calls back. */
 void vm_enter(struct vm *vm)
 {
     vm->busy++;
@@ -89,8 +81,7 @@ void qemu_vm_set_limits(struct vm *vm, const struct qemu_vm_limits *limits)
 static void remove_files(const struct vm *vm)
 {
     static const enum inst_file files[] = {INST_QEMU_PID,     INST_QMP_SOCK,     INST_SERIAL_SOCK,
-                                           INST_SERIALP_SOCK, INST_SERIALV_SOCK, INST_VNC_DISPLAY,
-                                           INST_VNC_PASSWORD};
+                                           INST_SERIALP_SOCK, INST_SERIALV_SOCK};
     _cleanup_free_ char *pidfile = instance_path(&vm->inst, INST_QEMU_PID);
 
     if (lock_posix_holder(pidfile) > 0)
@@ -100,19 +91,7 @@ static void remove_files(const struct vm *vm)
 
         unlink(path);
     }
-}
-
-/* Those that the machine was connected to end by themselves; others would wait for ever. */
-static void end_helpers(struct vm *vm)
-{
-    int status;
-
-    for (size_t i = 0; i < vm->n_helpers; i++) {
-        child_kill(&vm->helpers[i], SIGKILL);
-        child_wait(&vm->helpers[i], -1, &status);
-        child_release(&vm->helpers[i]);
-    }
-    vm->n_helpers = 0;
+    vnc_remove_files(&vm->inst);
 }
 
 /* Why it ended, in an error with its last words; left empty when the end is in order. */
@@ -148,6 +127,19 @@ static void explain_end(struct vm *vm, int status, struct err *err)
         err_hint(err, "see '%s'", log);
 }
 
+/* S1-53, S1-56 */
+static void log_exit(const struct vm *vm, int status)
+{
+    _cleanup_free_ char *how = status > 0 ? wait_status_text(status) : NULL;
+
+    if (!vm->asked)
+        return; /* whoever did not ask for it will tell the user */
+    if (vm->state == VM_KILL && !vm->ended_before_kill)
+        log_info("QEMU has exited, after killing forcibly");
+    else
+        log_info("QEMU has exited%s%s", how ? ": it " : "", how ? how : "");
+}
+
 static void gone(struct vm *vm, int status)
 {
     _cleanup_err_ struct err err = ERR_INIT;
@@ -157,9 +149,7 @@ static void gone(struct vm *vm, int status)
         vm_pump(vm); /* what it said last: was it the guest's wish? */
     if (!vm->freed) {
         explain_end(vm, status, &err);
-        if (vm->asked)
-            log_info(vm->state == VM_KILL ? "QEMU has exited, after killing forcibly"
-                                          : "QEMU has exited");
+        log_exit(vm, status);
         vm->state = VM_GONE;
         vm->monitor = loop_source_free(vm->monitor);
         vm->deadline = loop_source_free(vm->deadline);
@@ -167,7 +157,9 @@ static void gone(struct vm *vm, int status)
         vm->repeat = loop_source_free(vm->repeat);
         cima_qmp_free(vm->qmp);
         vm->qmp = NULL;
-        end_helpers(vm);
+        vm_extra_gone(vm);
+        qemu_helpers_end(vm->helpers);
+        vm->words = (follow_free(vm->words), NULL);
         remove_files(vm);
         if (vm->cb.exited)
             vm->cb.exited(vm->arg, status, err_is_set(&err) ? &err : NULL);
@@ -185,7 +177,6 @@ static void on_stranger_end(void *arg)
     gone(arg, -1);
 }
 
-/* The process has ended, and the loop has not told us yet (F19). */
 bool vm_has_ended(const struct vm *vm)
 {
     return pidfd_wait(vm->pidfd, 0) > 0;
@@ -195,6 +186,9 @@ static void do_kill(struct vm *vm)
 {
     if (vm->state == VM_GONE)
         return;
+    vm->ended_before_kill = vm_has_ended(vm);
+    if (vm->ended_before_kill)
+        log_info("QEMU has already exited");
     vm->state = VM_KILL;
     vm->timer = loop_source_free(vm->timer);
     vm->repeat = loop_source_free(vm->repeat);
@@ -208,17 +202,15 @@ void qemu_vm_kill(struct vm *vm)
     do_kill(vm);
 }
 
-/* The start can't succeed any more: ends the process; exited() will say why. */
-static void fail(struct vm *vm, enum err_kind kind, const char *why)
+void vm_fail(struct vm *vm, const struct err *why)
 {
-    if (vm->state != VM_STARTING || err_is_set(&vm->failure))
+    if (vm->asked || vm->state == VM_GONE || err_is_set(&vm->failure))
         return;
-    err_set(&vm->failure, kind, "%s", why);
+    err_copy(&vm->failure, why);
     if (pidfd_signal(vm->pidfd, SIGKILL) < 0 && errno != ESRCH)
         log_warn("failed to kill QEMU: %s", strerror(errno));
 }
 
-/* What was asked for does not happen: the machine is killed, unless it is gone already. */
 void vm_force(struct vm *vm)
 {
     vm->forced = !vm->guest_shutdown && !vm_has_ended(vm);
@@ -240,8 +232,10 @@ static void on_powerdown_limit(void *arg)
     struct vm *vm = arg;
     struct cima_qmp_call quit = {.command = "quit"};
 
-    if (vm_has_ended(vm))
+    if (vm_has_ended(vm)) {
+        log_info("QEMU has already exited"); /* S1-54: its end is in the loop */
         return;
+    }
     log_warn("QEMU did not exit in %dm%ds, forcibly killing QEMU", vm->limits.powerdown / 60000,
              vm->limits.powerdown / 1000 % 60);
     vm->repeat = loop_source_free(vm->repeat);
@@ -313,6 +307,7 @@ void qemu_vm_shutdown(struct vm *vm)
         return;
     log_info("Shutting down QEMU with the power button");
     vm->asked = true;
+    vm_extra_shutdown(vm);
     if (vm_reconnect(vm) < 0) {
         vm_force(vm);
         return;
@@ -324,10 +319,23 @@ void qemu_vm_shutdown(struct vm *vm)
     press_button(vm);
 }
 
-struct vm *qemu_vm_new(const struct vm_start *s, struct err *err)
+/* ---- the beginning --------------------------------------------------------------------------- */
+
+static void on_helper_lost(void *arg, const struct err *why)
+{
+    struct vm *vm = arg;
+
+    if (vm->asked || vm_has_ended(vm))
+        return; /* it went with its machine */
+    vm_enter(vm);
+    if (vm->cb.degraded)
+        vm->cb.degraded(vm->arg, why);
+    vm_leave(vm);
+}
+
+static struct vm *make(const struct vm_start *s)
 {
     struct vm *vm = xcalloc(1, sizeof(*vm));
-    _cleanup_err_ struct err lost = ERR_INIT;
     bool ours = s->child.pid > 0;
 
     vm->inst = (struct instance){.name = xstrdup(s->inst->name), .dir = xstrdup(s->inst->dir)};
@@ -338,7 +346,7 @@ struct vm *qemu_vm_new(const struct vm_start *s, struct err *err)
     vm->pid = ours ? s->child.pid : s->pid;
     vm->pidfd = ours ? pidfd_open_(s->child.pid) : s->pidfd;
     vm->helpers = s->helpers;
-    vm->n_helpers = s->n_helpers;
+    vm->extra.o = s->extra;
     vm->log_offset = s->log_offset;
     vm->ssh_port = s->ssh_port;
     vm->port_fd = s->port_fd;
@@ -347,10 +355,20 @@ struct vm *qemu_vm_new(const struct vm_start *s, struct err *err)
                                          .powerdown_again = POWERDOWN_AGAIN_MS,
                                          .powerdown = POWERDOWN_MS,
                                          .quit = QUIT_MS};
-    if (ours) {
+    return vm;
+}
+
+struct vm *qemu_vm_new(const struct vm_start *s, struct err *err)
+{
+    struct vm *vm = make(s);
+    _cleanup_free_ char *log = instance_path(&vm->inst, INST_QEMU_LOG);
+    _cleanup_err_ struct err lost = ERR_INIT;
+
+    if (s->child.pid > 0) {
         vm->end = loop_add_child(vm->loop, &vm->child, on_child_end, vm);
+        vm->words = follow_new(vm->loop, log, vm->log_offset, "qemu[stderr]");
         if (vm_connect_monitor(vm, &lost) < 0)
-            fail(vm, lost.kind, lost.msg);
+            vm_fail(vm, &lost);
     } else {
         if (vm_adopt_monitor(vm, err) < 0) {
             destroy(vm);
@@ -358,9 +376,11 @@ struct vm *qemu_vm_new(const struct vm_start *s, struct err *err)
         }
         vm->end = loop_add_pidfd(vm->loop, vm->pidfd, on_stranger_end, vm);
     }
+    if (vm->helpers)
+        qemu_helpers_watch(vm->helpers, vm->loop, on_helper_lost, vm);
     if (vm->qmp)
-        vm->monitor = loop_add_fd(vm->loop, cima_qmp_fd(vm->qmp), LOOP_READ, on_monitor, vm);
+        vm_watch_monitor(vm);
     /* The first step from the loop: callbacks never come out of start() itself. */
-    vm->deadline = loop_add_timer(vm->loop, 0, on_deadline, vm);
+    vm_wake(vm);
     return vm;
 }

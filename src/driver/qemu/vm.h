@@ -23,6 +23,17 @@ struct qemu_vm_limits {
     int quit;            /* from there to SIGKILL */
 };
 
+struct qemu_helpers;
+struct usernet_target;
+
+/* What runs along with a machine. Zero-initialised: nothing. */
+struct vm_extra_options {
+    struct usernet_target *usernet; /* taken over; NULL: on no user-v2 network */
+    bool vnc;                       /* has a VNC display; its password is in `vncpassword` */
+    bool vnc_by_command;            /* … and QEMU is to be told it over the monitor */
+    bool press_enter;               /* "Press any key to boot from CD": an installation of Windows */
+};
+
 struct vm_start {
     const struct instance *inst;
     struct loop *loop;
@@ -31,14 +42,14 @@ struct vm_start {
     struct child child; /* taken over; pid 0: not ours */
     int pidfd;          /* of a process that is not our child, taken over; -1 */
     pid_t pid;
-    struct child *helpers; /* taken over, an array on the heap: ended when the machine has ended */
-    size_t n_helpers;
+    struct qemu_helpers *helpers; /* taken over: ended when the machine has ended; NULL: none */
+    struct vm_extra_options extra;
     int port_fd;        /* taken over: keeps the ssh port until QEMU listens there; -1: none */
     int64_t log_offset; /* where its words begin in its log */
     uint16_t ssh_port;  /* fixed by the YAML; 0: to be asked for */
 };
 
-/* Takes over s->child, s->pidfd and s->helpers, also when it fails: that it can only for a process
+/* Takes over s->child, s->pidfd, s->helpers and what s->extra owns, also when it fails: that it can only for a process
  * that is not our child and whose monitor does not answer. running() or exited() follow from the
  * loop. */
 struct vm *qemu_vm_new(const struct vm_start *s, struct err *err);
