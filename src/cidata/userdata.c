@@ -266,13 +266,16 @@ static int add_interface(struct sbuf *out, const char *name, const char *mac_tex
 int cidata_network_config(const struct cidata_input *in, struct sbuf *out, struct err *err)
 {
     _cleanup_strv_ struct strv servers = STRV_INIT;
-    _cleanup_free_ char *mac0 = config_mac_address(in->host, in->instance_dir);
+    _cleanup_free_ char *mac0 = config_eth0_mac(in->cfg, in->host, in->instance_dir);
     cidata_name_servers(in->cfg, &servers);
     sbuf_addstr(out, "version: 2\nethernets:\n");
     if (add_interface(out, "eth0", mac0, 200, &servers, err) < 0)
         return -1;
     for (unsigned i = 0; i < in->cfg->networks_count; i++) {
         const struct config_network *n = &in->cfg->networks[i];
+
+        if ((int)i == config_eth0_network(in->cfg))
+            continue; /* it is eth0 */
         _cleanup_free_ char *id = xasprintf("%s/lima.yaml#%u", in->instance_dir, i);
         _cleanup_free_ char *mac =
             str_empty(n->mac_address) ? config_mac_address(in->host, id) : config_network_mac(n);

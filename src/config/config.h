@@ -156,6 +156,12 @@ char *config_mac_address(const struct host_facts *host, const char *unique_id);
 int config_parse_mac(const char *text, uint8_t ret[6]);
 /* The address of a filled network as everybody else writes it, "52:55:55:12:34:56". Caller frees. */
 char *config_network_mac(const struct config_network *n);
+/* Index of the user-v2 network that takes the place of the user network at eth0 (SD-24); -1: none. */
+int config_eth0_network(const struct config_instance *c);
+/* The address of eth0: that of its user-v2 network when the YAML gives it one, else that of the
+ * instance directory. Caller frees. */
+char *config_eth0_mac(const struct config_instance *c, const struct host_facts *host,
+                      const char *instance_dir);
 /* Tag of a 9p or virtiofs mount (SD-34). Caller frees. */
 char *config_mount_tag(const struct config_mount *m);
 /* "lima-" and the name with '.' and '_' as '-'. Caller frees. */

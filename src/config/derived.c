@@ -107,6 +107,31 @@ char *config_network_mac(const struct config_network *n)
     return config_parse_mac(n->mac_address, mac) == 0 ? format_mac(mac) : xstrdup(n->mac_address);
 }
 
+int config_eth0_network(const struct config_instance *c)
+{
+    for (unsigned i = 0; i < c->networks_count; i++)
+        if (!str_empty(c->networks[i].lima))
+            return (int)i;
+    return -1;
+}
+
+/* A filled address that is the network's own default was not in the YAML. */
+char *config_eth0_mac(const struct config_instance *c, const struct host_facts *host,
+                      const char *instance_dir)
+{
+    int i = config_eth0_network(c);
+
+    if (i >= 0 && !str_empty(c->networks[i].mac_address)) {
+        _cleanup_free_ char *id = xasprintf("%s/lima.yaml#%d", instance_dir, i);
+        _cleanup_free_ char *filled = config_mac_address(host, id);
+        _cleanup_free_ char *mac = config_network_mac(&c->networks[i]);
+
+        if (!streq(mac, filled))
+            return TAKE_PTR(mac);
+    }
+    return config_mac_address(host, instance_dir);
+}
+
 char *config_mount_tag(const struct config_mount *m)
 {
     uint8_t digest[SHA256_DIGEST_LENGTH];

@@ -17,7 +17,8 @@
 #define MEMO_MAX     4096
 
 static const char *const image_purpose_names[] = {
-    [IMAGE_FOR_DISK] = "image", [IMAGE_FOR_KERNEL] = "kernel", [IMAGE_FOR_INITRD] = "initrd"};
+    [IMAGE_FOR_DISK] = "image", [IMAGE_FOR_KERNEL] = "kernel", [IMAGE_FOR_INITRD] = "initrd",
+    [IMAGE_FOR_FIRMWARE] = "firmware"};
 ENUM_STRINGS_DEFINE(image_purpose, IMAGE_PURPOSE_COUNT)
 
 void image_file_release(struct image_file *f)

@@ -82,6 +82,12 @@ int image_prepare(const struct store *s, const struct config_instance *cfg, cons
                   const struct instance *inst, const struct image_report *r,
                   struct image_result *ret, struct err *err);
 
+/* Brings one firmware file into the cache as above, checks its digest (NULL or empty: any) and puts
+ * it at `to`. r may be NULL. */
+int image_fetch_firmware(const struct store *s, const char *location, const char *digest,
+                         const char *arch, const char *base_dir, const struct image_report *r,
+                         const char *to, struct err *err);
+
 /* ---- prune (DL-07) --------------------------------------------------------------------------- */
 
 /* What instances refer to. Zero-initialised is nothing. */

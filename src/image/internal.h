@@ -111,7 +111,10 @@ int image_unpack(int fd, const char *how, int dst_fd, const char *name, uint64_t
                  const struct image_report *r, struct err *err);
 
 /* ---- entry.c: one directory of a cache ------------------------------------------------------ */
-enum image_purpose { IMAGE_FOR_DISK, IMAGE_FOR_KERNEL, IMAGE_FOR_INITRD, IMAGE_PURPOSE_COUNT };
+enum image_purpose {
+    IMAGE_FOR_DISK, IMAGE_FOR_KERNEL, IMAGE_FOR_INITRD, IMAGE_FOR_FIRMWARE,
+    IMAGE_PURPOSE_COUNT,
+};
 ENUM_STRINGS_DECLARE(image_purpose); /* "image", "kernel", "initrd" */
 
 /* What somebody wants. */

@@ -270,3 +270,15 @@ int image_prepare(const struct store *s, const struct config_instance *cfg, cons
     err_clear(&j.last);
     return used;
 }
+
+int image_fetch_firmware(const struct store *s, const char *location, const char *digest,
+                         const char *arch, const char *base_dir, const struct image_report *r,
+                         const char *to, struct err *err)
+{
+    static const struct image_report silent;
+    _cleanup_(fetcher_release) struct fetcher f = {.store = s, .report = r ? r : &silent};
+    _cleanup_image_file_ struct image_file file = IMAGE_FILE_INIT;
+    struct want w = {location, NULL, IMAGE_FOR_FIRMWARE, arch};
+
+    return fetch(&f, base_dir, digest, &w, &file, err) < 0 ? -1 : image_place(&file, to, err);
+}

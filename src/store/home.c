@@ -100,6 +100,16 @@ char *store_config_path(const struct store *s, const char *name)
     return path_join(dir, name);
 }
 
+char *store_disk_dir(const struct store *s, const char *name)
+{
+    return xasprintf("%s/_disks/%s", s->home, name);
+}
+
+char *store_network_socket(const struct store *s, const char *network)
+{
+    return xasprintf("%s/_networks/%s/%s_qemu.sock", s->home, network, network);
+}
+
 char *store_cache_path(const struct store *s, const char *name)
 {
     return path_join(s->cache, name);

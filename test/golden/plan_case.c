@@ -4,6 +4,8 @@
 #include "base/mem.h"
 #include "driver/qemu/arch.h"
 #include "driver/qemu/gather.h"
+#include "driver/qemu/gather_disks.h"
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #define USER_HOME "/home/tester"
@@ -138,6 +140,19 @@ static int make_root(const struct plan_case *c, const char *root, const char *in
     return touch(root, FIXTURES "/firmware.fd", "firmware\n", err);
 }
 
+static int make_disk(const char *path, const char *format, uint64_t size, struct err *err)
+{
+    _cleanup_free_ char *dir = path_dirname(path);
+    _cleanup_close_ int fd = -1;
+
+    if (dir_make(dir, 0755, err) < 0)
+        return -1;
+    fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (fd < 0 || ftruncate(fd, streq0(format, "raw") ? (off_t)size : 0) < 0)
+        return err_set_errno(err, ERR_IO, "making '%s' failed", path);
+    return streq0(format, "raw") ? 0 : qcow2_create(fd, size, NULL, NULL, err);
+}
+
 /* ---- the plan -------------------------------------------------------------------------------- */
 
 struct state {
@@ -147,6 +162,9 @@ struct state {
     struct instance inst;
     struct qemu_features features;
     struct qemu_firmware firmware;
+    struct store store;
+    struct qemu_plan_disk *disks;
+    char root[32]; /* files of the host of the case are made in there; "": no such directory */
     struct strv env_args;
     char *home, *env_name, *program, *exe;
 };
@@ -154,12 +172,15 @@ struct state {
 static void state_release(struct state *s)
 {
     host_facts_release(&s->host);
-    config_release(&s->config);
     instance_release(&s->inst);
     qemu_features_release(&s->features);
     qemu_firmware_release(&s->firmware);
+    qemu_plan_disks_free(s->disks, s->config.v.additional_disks_count);
+    if (*s->root)
+        dir_remove(s->root, NULL);
     strv_release(&s->env_args);
     free(s->home);
+    config_release(&s->config);
     free(s->env_name);
     free(s->program);
     free(s->exe);
@@ -198,28 +219,63 @@ static int choose_program(struct state *s, enum arch arch, struct err *err)
     return 0;
 }
 
+/* A file of the case's host, or a URL of facts.downloads. */
+static int fetch_firmware(void *arg, const struct config_firmware_image *image, const char *to,
+                          struct err *err)
+{
+    const struct state *s = arg;
+    _cleanup_free_ char *path = xasprintf("%s%s", s->root, image->location);
+
+    (void)to;
+    if (!path_exists(path) && !json_get(json_get(s->c->facts, "downloads"), image->location))
+        return err_set(err, ERR_NOT_FOUND, "'%s' does not exist", image->location);
+    return 0;
+}
+
 static int find_firmware(struct state *s, struct plan_result *r)
 {
-    char root[] = "/tmp/cima-plan-XXXXXX";
+    enum arch arch = config_arch(&s->config.v);
     const struct qemu_firmware_search search = {
-        .root = root,
-        .arch = config_arch(&s->config.v),
+        .root = s->root,
+        .arch = arch,
         .home = USER_HOME,
         .exe = s->exe,
-        .machine =
-            qemu_features_machine(&s->features, qemu_arch(config_arch(&s->config.v))->machine),
+        .machine = qemu_features_machine(&s->features, qemu_arch(arch)->machine),
         .inst = &s->inst,
-        .cfg = &s->config.v};
-    int ret = -1;
+        .cfg = &s->config.v,
+        .fetch = fetch_firmware,
+        .fetch_arg = s};
+    _cleanup_err_ struct err e = ERR_INIT;
 
-    if (!qemu_plan_wants_firmware(&s->config.v))
+    if (!qemu_plan_wants_firmware(&s->config.v) ||
+        qemu_firmware_find(&search, &s->firmware, &r->notes, &e) == 0)
         return 0;
-    if (!mkdtemp(root))
-        return err_set_errno(&r->err, ERR_IO, "making a scratch directory failed");
-    if (make_root(s->c, root, s->inst.dir, &r->err) == 0)
-        ret = qemu_firmware_find(&search, &s->firmware, &r->notes, &r->err);
-    dir_remove(root, NULL);
-    return ret;
+    /* As gather.c: the plan says whether it can do without. */
+    return qemu_arch(arch)->starts_kernels ? 0 : err_move(&r->err, &e);
+}
+
+/* facts.data_disks: [name, format, size] */
+static int find_disks(struct state *s, struct err *err)
+{
+    const struct json *list = json_get(s->c->facts, "data_disks");
+    _cleanup_json_ struct json *formats = json_object_new();
+    const struct qemu_disk_search search = {.root = s->root,
+                                            .store = &s->store,
+                                            .inst = &s->inst,
+                                            .cfg = &s->config.v,
+                                            .formats = formats};
+
+    for (size_t i = 0; i < json_len(list); i++) {
+        const struct json *d = json_at(list, i);
+        _cleanup_free_ char *dir = store_disk_dir(&s->store, json_str(json_at(d, 0)));
+        _cleanup_free_ char *path = xasprintf("%s%s/datadisk", s->root, dir);
+        uint64_t size = 0;
+
+        if (parse_size(json_str(json_at(d, 2)), &size) < 0 ||
+            make_disk(path, json_str(json_at(d, 1)), size, err) < 0)
+            return -1;
+    }
+    return qemu_find_disks(&search, &s->disks, err);
 }
 
 /* The entry of images[] that would be taken. */
@@ -248,11 +304,13 @@ static void make_input(struct state *s, struct qemu_plan_input *in)
     const struct json *facts = s->c->facts;
     const struct config_image *im = chosen_image(&s->config.v);
     const char *reason = json_get_str(facts, "kvm_reason");
+    const char *virtiofsd = json_get_str(facts, "virtiofsd");
 
     *in = (struct qemu_plan_input){
         .cfg = &s->config.v,
         .host = &s->host,
         .inst = &s->inst,
+        .store = &s->store,
         .features = &s->features,
         .exe = s->exe,
         .env_args = &s->env_args,
@@ -268,9 +326,15 @@ static void make_input(struct state *s, struct qemu_plan_input *in)
         .has_vars = json_get_bool(facts, "has_vars", false),
         .ssh_port = s->c->ssh_port,
         .firmware = s->firmware.code ? &s->firmware : NULL,
-        .virtiofsd = json_get_str(facts, "virtiofsd") ? "/usr/libexec/virtiofsd" : NULL,
         .swtpm = json_get_bool(facts, "swtpm", true) ? "/usr/bin/swtpm" : NULL,
+        .disks = s->disks,
+        .n_disks = s->config.v.additional_disks_count,
     };
+    if (virtiofsd && streq(virtiofsd, "legacy"))
+        in->virtiofsd_problem = "'/usr/lib/qemu/virtiofsd' does not know --version";
+    else if (virtiofsd)
+        in->virtiofsd = "/usr/libexec/virtiofsd";
+    in->virtiofsd_read_only = json_get_bool(facts, "virtiofsd_read_only", false);
     if (im) {
         in->has_iso = str_ends(im->location, ".iso");
         in->has_kernel = im->kernel.location != NULL;
@@ -285,6 +349,7 @@ static int run(struct state *s, struct plan_result *r)
     enum arch arch;
 
     s->home = home_of(s->c);
+    s->store.home = s->home;
     s->inst = (struct instance){.name = xstrdup(s->c->instance),
                                 .dir = path_join(s->home, s->c->instance)};
     make_host(s->c->facts, &s->host);
@@ -295,12 +360,14 @@ static int run(struct state *s, struct plan_result *r)
         return -1;
     if (plan_case_features(s->c->facts, arch, &s->features) < 0)
         return err_set(&r->err, ERR_INTERNAL, "no recorded features");
-    if (find_firmware(s, r) < 0)
+    strcpy(s->root, "/tmp/cima-plan-XXXXXX");
+    if (!mkdtemp(s->root)) {
+        s->root[0] = '\0';
+        return err_set_errno(&r->err, ERR_IO, "making a scratch directory failed");
+    }
+    if (make_root(s->c, s->root, s->inst.dir, &r->err) < 0 || find_firmware(s, r) < 0 ||
+        find_disks(s, &r->err) < 0)
         return -1;
-    /* As the driver says (gather.c). */
-    if (s->config.v.additional_disks_count)
-        return err_set(&r->err, ERR_UNSUPPORTED, "additional disk '%s'",
-                       s->config.v.additional_disks[0].name);
     make_input(s, &in);
     return qemu_plan_build(&in, &r->plan, &r->notes, &r->err);
 }

@@ -234,10 +234,6 @@ Test(plan, refusals)
             "'default' is not offered");
     refused("audio: {device: \"pa,server=x\"}", "{\"qemu\": {\"audiodevs\": [\"none\", \"alsa\"]}}",
             "it offers: none, alsa");
-    refused("networks: [{lima: user-v2}]",
-            "{\"networks_yaml\": \"networks: {user-v2: {mode: user-v2, gateway: 192.168.104.1, "
-            "netmask: 255.255.255.0}}\"}",
-            "not supported yet");
 }
 
 Test(plan, F16_built_without_9p)

@@ -14,10 +14,12 @@ struct qemu_arch {
     const char *package;    /* Debian package of the emulator */
     const char *machine;    /* unversioned name (SD-10, 11) */
     const char *cpu_suffix; /* of the CPU models' type names */
+    const char *cpu;        /* model where the binary has no "max"; NULL: every one has it */
     enum cima_transport transport;
     enum qemu_cd_bus cd_bus;
     bool uefi;                 /* boots by UEFI firmware in flash */
     bool legacy_bios;          /* can do without it (SD-13) */
+    bool starts_kernels;       /* QEMU brings what starts a kernel without firmware in flash */
     bool usb;                  /* has a USB controller (B-S390X-USB) */
     bool pci_serial;           /* a second serial port on PCI (SD-32) */
     int serial_ports;          /* of the virtio-serial bus (SD-33) */

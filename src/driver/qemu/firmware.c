@@ -21,7 +21,6 @@ void qemu_firmware_release(struct qemu_firmware *f)
     free(f->code_format);
     free(f->vars);
     free(f->vars_format);
-    free(f->install_from);
     *f = (struct qemu_firmware)QEMU_FIRMWARE_INIT;
 }
 
@@ -55,41 +54,32 @@ static bool try_pair(struct search *s, const char *code, const char *vars,
 
 /* ---- firmware.images ------------------------------------------------------------------------- */
 
-/* Local path of a location; NULL when it has to be downloaded. Caller frees. */
-static char *local_path(const char *location, const char *home)
+static bool image_fits(const struct search *s, const struct config_firmware_image *im)
 {
-    if (str_starts(location, "file://"))
-        location += strlen("file://");
-    if (str_starts(location, "~/"))
-        return path_join(home ? home : "", location + 2);
-    return *location == '/' ? xstrdup(location) : NULL;
+    return !str_empty(im->location) && (str_empty(im->vm_type) || streq(im->vm_type, "qemu")) &&
+           (str_empty(im->arch) || streq(im->arch, arch_to_string(s->in->arch)));
 }
 
+/* The first one that can be had is put into the instance directory (SD-14). */
 static bool try_images(struct search *s, const char *own, struct qemu_firmware *ret)
 {
     const struct config_firmware *fw = &s->in->cfg->firmware;
 
-    for (unsigned i = 0; i < fw->images_count; i++) {
-        const struct config_firmware_image *im = &fw->images[i];
-        _cleanup_free_ char *path = NULL, *at = xasprintf("firmware.images[%u]", i);
+    for (unsigned i = 0; s->in->fetch && i < fw->images_count; i++) {
+        _cleanup_free_ char *at = xasprintf("firmware.images[%u]", i), *why = NULL;
+        _cleanup_err_ struct err e = ERR_INIT;
 
-        if (!im->location || (!str_empty(im->vm_type) && !streq(im->vm_type, "qemu")) ||
-            (!str_empty(im->arch) && !streq(im->arch, arch_to_string(s->in->arch))))
+        if (!image_fits(s, &fw->images[i]))
             continue;
-        path = local_path(im->location, s->in->home);
-        strv_push(&s->tried, im->location);
-        if (!path) {
-            diags_add(s->notes, DIAG_WARNING, at,
-                      "'%s' is not a local file; firmware can't be downloaded yet, trying the next",
-                      im->location);
-        } else if (!there(s, path)) {
-            diags_add(s->notes, DIAG_WARNING, at, "'%s' does not exist, trying the next", path);
-        } else {
+        strv_push(&s->tried, fw->images[i].location);
+        if (s->in->fetch(s->in->fetch_arg, &fw->images[i], own, &e) == 0) {
             ret->code = xstrdup(own);
             ret->code_format = xstrdup("raw");
-            ret->install_from = TAKE_PTR(path);
             return true;
         }
+        why = err_line(&e);
+        diags_add(s->notes, DIAG_WARNING, at, "%s: %s; trying the next", fw->images[i].location,
+                  why);
     }
     return false;
 }

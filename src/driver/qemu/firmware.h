@@ -11,12 +11,11 @@
 struct qemu_firmware {
     char *code, *code_format;
     char *vars, *vars_format; /* template; NULL: none */
-    char *install_from; /* of firmware.images: to be copied to `code` first; NULL: it is there */
 };
 
 #define QEMU_FIRMWARE_INIT                                                                         \
     {                                                                                              \
-        NULL, NULL, NULL, NULL, NULL                                                               \
+        NULL, NULL, NULL, NULL                                                               \
     }
 #define _cleanup_qemu_firmware_ _cleanup_(qemu_firmware_release)
 void qemu_firmware_release(struct qemu_firmware *f);
@@ -29,9 +28,14 @@ struct qemu_firmware_search {
     const char *machine; /* full machine type, for firmware descriptors; may be NULL */
     const struct instance *inst;
     const struct config_instance *cfg; /* firmware.images */
+    /* Puts the file of an entry of firmware.images at `to`; NULL: they are passed over. */
+    int (*fetch)(void *arg, const struct config_firmware_image *image, const char *to,
+                 struct err *err);
+    void *fetch_arg;
 };
 
-/* The order: the instance's own file; firmware.images; ~/.local/share/qemu and share/qemu beside
+/* The order: the instance's own file; firmware.images, of which the first one that can be had
+ * becomes the instance's own file, and the others are warnings in notes; ~/.local/share/qemu and share/qemu beside
  * the binary (edk2-ARCH-code.fd); firmware descriptors (~/.config/qemu/firmware,
  * /etc/qemu/firmware, /usr/share/qemu/firmware, as QEMU's docs/interop/firmware.json says);
  * well-known places. A broken descriptor is skipped with a warning in notes (F17). Paths that are

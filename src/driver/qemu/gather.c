@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "driver/qemu/arch.h"
 #include "driver/qemu/foreign.h"
+#include "driver/qemu/gather_disks.h"
 #include "sys/spawn.h"
 #include <ctype.h>
 #include <errno.h>
@@ -23,7 +24,8 @@ void qemu_facts_release(struct qemu_facts *f)
     free(f->kernel_cmdline);
     free(f->machine);
     free(f->disk_format);
-    free(f->virtiofsd);
+    qemu_virtiofsd_release(&f->virtiofsd);
+    qemu_plan_disks_free(f->disks, f->n_disks);
     free(f->swtpm);
     json_free(f->frozen);
     *f = (struct qemu_facts)QEMU_FACTS_INIT;
@@ -111,6 +113,7 @@ int qemu_gather_binary(const struct driver_ctx *ctx, struct qemu_facts *f, struc
     f->in = (struct qemu_plan_input){.cfg = ctx->cfg,
                                      .host = ctx->host,
                                      .inst = ctx->inst,
+                                     .store = ctx->store,
                                      .features = &f->features,
                                      .exe = f->exe,
                                      .env_args = &f->env_args,
@@ -120,6 +123,13 @@ int qemu_gather_binary(const struct driver_ctx *ctx, struct qemu_facts *f, struc
 }
 
 /* ---- firmware -------------------------------------------------------------------------------- */
+
+static bool has_file(const struct driver_ctx *ctx, enum inst_file file)
+{
+    _cleanup_free_ char *path = instance_path(ctx->inst, file);
+
+    return path_exists(path);
+}
 
 /* The pair that was chosen before, while its code is still there: the variables belong to it. */
 static bool kept_firmware(struct qemu_facts *f)
@@ -171,6 +181,16 @@ static void keep_firmware(const struct driver_ctx *ctx, struct qemu_facts *f, st
     f->frozen_changed = true;
 }
 
+static int fetch_firmware(void *arg, const struct config_firmware_image *image, const char *to,
+                          struct err *err)
+{
+    const struct driver_ctx *ctx = arg;
+
+    return image_fetch_firmware(ctx->store, image->location, image->digest,
+                                arch_to_string(config_arch(ctx->cfg)), ctx->inst->dir,
+                                /* r= */ NULL, to, err);
+}
+
 int qemu_gather_firmware(const struct driver_ctx *ctx, struct qemu_facts *f, struct diags *notes,
                          struct err *err)
 {
@@ -179,29 +199,28 @@ int qemu_gather_firmware(const struct driver_ctx *ctx, struct qemu_facts *f, str
                                            .exe = f->exe,
                                            .machine = f->machine,
                                            .inst = ctx->inst,
-                                           .cfg = ctx->cfg};
+                                           .cfg = ctx->cfg,
+                                           .fetch = fetch_firmware,
+                                           .fetch_arg = (void *)ctx};
     _cleanup_free_ char *own = instance_path(ctx->inst, INST_EFI_CODE);
 
     if (!qemu_plan_wants_firmware(ctx->cfg))
         return 0;
     if (path_exists(own) || !kept_firmware(f)) {
-        if (qemu_firmware_find(&s, &f->firmware, notes, err) < 0)
-            return -1;
+        _cleanup_err_ struct err e = ERR_INIT;
+
+        if (qemu_firmware_find(&s, &f->firmware, notes, &e) < 0)
+            return qemu_arch(config_arch(ctx->cfg))->starts_kernels && has_file(ctx, INST_KERNEL)
+                       ? 0
+                       : err_move(err, &e);
         if (!streq(f->firmware.code, own))
             keep_firmware(ctx, f, notes);
     }
-    f->in.firmware = &f->firmware;
+    f->in.firmware = f->firmware.code ? &f->firmware : NULL;
     return 0;
 }
 
 /* ---- the directory --------------------------------------------------------------------------- */
-
-static bool has_file(const struct driver_ctx *ctx, enum inst_file file)
-{
-    _cleanup_free_ char *path = instance_path(ctx->inst, file);
-
-    return path_exists(path);
-}
 
 /* Format and size of the disk. The format was kept at creation; a disk that Lima made is inspected
  * once, and then kept too: later its content belongs to the guest (S02). */
@@ -313,29 +332,46 @@ static void look_at_host(const struct driver_ctx *ctx, struct qemu_facts *f)
         qemu_probe_desktop(f->exe, &f->features);
 }
 
-static int refuse_unsupported(const struct driver_ctx *ctx, struct err *err)
+static int look_at_disks(const struct driver_ctx *ctx, struct qemu_facts *f, struct err *err)
 {
-    if (ctx->cfg->additional_disks_count)
-        return err_set(err, ERR_UNSUPPORTED,
-                       "field `additionalDisks[0]`: disk '%s': additional disks "
-                       "are not supported yet",
-                       ctx->cfg->additional_disks[0].name);
-    if (streq0(ctx->cfg->mount_type, "virtiofs") && ctx->cfg->mounts_count) {
-        err_set(err, ERR_UNSUPPORTED,
-                "field `mountType`: virtiofs (virtiofsd) is not supported yet");
-        return err_hint(err, "use 9p or reverse-sshfs");
+    const struct json *kept = json_get(f->frozen, "dataDisks");
+    _cleanup_json_ struct json *formats =
+        json_is_object(kept) ? json_copy(kept) : json_object_new();
+    const struct qemu_disk_search s = {
+        .store = ctx->store, .inst = ctx->inst, .cfg = ctx->cfg, .formats = formats};
+
+    if (!ctx->cfg->additional_disks_count)
+        return 0;
+    if (qemu_find_disks(&s, &f->disks, err) < 0)
+        return -1;
+    f->in.disks = f->disks;
+    f->in.n_disks = f->n_disks = ctx->cfg->additional_disks_count;
+    if (!kept || !json_equal(kept, formats)) {
+        json_set(f->frozen, "dataDisks", TAKE_PTR(formats));
+        f->frozen_changed = true;
     }
     return 0;
+}
+
+static void look_for_virtiofsd(const struct driver_ctx *ctx, struct qemu_facts *f)
+{
+    if (!ctx->cfg->mounts_count || !streq0(ctx->cfg->mount_type, "virtiofs"))
+        return;
+    qemu_find_virtiofsd("", ctx->host->home, f->exe, &f->virtiofsd);
+    f->in.virtiofsd = f->virtiofsd.path;
+    f->in.virtiofsd_problem = f->virtiofsd.problem;
+    f->in.virtiofsd_read_only = f->virtiofsd.read_only;
 }
 
 int qemu_gather(const struct driver_ctx *ctx, struct qemu_facts *f, struct diags *notes,
                 struct err *err)
 {
-    if (refuse_unsupported(ctx, err) < 0 || qemu_gather_binary(ctx, f, err) < 0 ||
+    if (qemu_gather_binary(ctx, f, err) < 0 ||
         qemu_plan_check_version(&f->in, notes, err) < 0 || look_at_disk(ctx, f, err) < 0 ||
         look_at_kernel(ctx, f, err) < 0 || read_cmdline(ctx, f, err) < 0 ||
-        qemu_gather_firmware(ctx, f, notes, err) < 0)
+        qemu_gather_firmware(ctx, f, notes, err) < 0 || look_at_disks(ctx, f, err) < 0)
         return -1;
+    look_for_virtiofsd(ctx, f);
     f->in.has_iso = has_file(ctx, INST_ISO) || f->in.old_iso;
     f->in.has_vars = has_file(ctx, INST_EFI_VARS) && !f->vars_obsolete;
     look_at_host(ctx, f);

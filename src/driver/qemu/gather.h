@@ -5,6 +5,7 @@
 #define CIMA_DRIVER_QEMU_GATHER_H
 
 #include "driver/driver.h"
+#include "driver/qemu/gather_virtiofsd.h"
 #include "driver/qemu/plan.h"
 
 struct qemu_facts {
@@ -13,7 +14,10 @@ struct qemu_facts {
     struct strv env_args;
     struct qemu_features features;
     struct qemu_firmware firmware;
-    char *kvm_reason, *kernel_cmdline, *machine, *disk_format, *virtiofsd, *swtpm;
+    char *kvm_reason, *kernel_cmdline, *machine, *disk_format, *swtpm;
+    struct qemu_virtiofsd virtiofsd;
+    struct qemu_plan_disk *disks;
+    size_t n_disks;
     struct json *frozen; /* the "qemu" object of cima.json, as it should be from now on */
     bool frozen_changed;
     bool vars_obsolete; /* the variable store is for other firmware: made anew */

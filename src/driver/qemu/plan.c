@@ -37,6 +37,7 @@ void qemu_plan_free(struct qemu_plan *p)
     free(p->helpers);
     free(p->exe);
     free(p->machine);
+    strv_release(&p->disk_locks);
     cima_cmdline_free(p->cmdline);
     strv_release(&p->argv);
     free(p);
@@ -229,27 +230,18 @@ static void plan_general(struct builder *b)
     cima_cmdline_opts(c, "-name", cima_opts_new("guest", name));
     cima_cmdline_flag(c, "-no-user-config");
     cima_cmdline_flag(c, "-nodefaults");
-    if (b->in->features->sandbox) {
-        struct cima_opts *o = cima_opts_new("enable", "on");
-
-        /* User networking, files and sockets need none of these. */
-        cima_opts_str(o, "obsolete", "deny");
-        cima_opts_str(o, "elevateprivileges", "deny");
-        cima_opts_str(o, "spawn", "deny");
-        if (!b->plan->desktop) /* sound servers want their threads to have a priority */
-            cima_opts_str(o, "resourcecontrol", "deny");
-        cima_cmdline_opts(c, "-sandbox", o);
-    }
+    plan_sandbox(b);
     cima_cmdline_text(c, "-pidfile", pidfile);
 }
 
 static int build(struct builder *b)
 {
+    const struct config_qemu_opts *q = &b->in->cfg->vm_opts.qemu;
     char **words;
 
     plan_general(b);
     check_ignored(b);
-    if (plan_accel_and_cpu(b) < 0 || plan_machine(b) < 0 || plan_firmware(b) < 0 ||
+    if (plan_extra(b) < 0 || plan_accel_and_cpu(b) < 0 || plan_machine(b) < 0 || plan_firmware(b) < 0 ||
         plan_disks(b) < 0 || plan_networks(b) < 0 || plan_desktop(b) < 0 || plan_consoles(b) < 0 ||
         plan_mounts(b) < 0 || plan_tpm(b) < 0)
         return -1;
@@ -262,6 +254,8 @@ static int build(struct builder *b)
     for (size_t i = 0; words[i]; i++)
         strv_push_consume(&b->plan->argv, words[i]);
     free(words);
+    for (unsigned i = 0; i < q->extra_args_count; i++)
+        strv_push(&b->plan->argv, q->extra_args[i]);
     return 0;
 }
 

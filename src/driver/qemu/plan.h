@@ -13,13 +13,15 @@
 
 /* A data disk (additionalDisks), looked up and inspected. */
 struct qemu_plan_disk {
-    const char *path, *format;
+    char *path, *format;
+    char *lock; /* its in_use_by link (SD-16) */
 };
 
 struct qemu_plan_input {
     const struct config_instance *cfg; /* filled and valid */
     const struct host_facts *host;
     const struct instance *inst;
+    const struct store *store;
     const struct qemu_features *features;
     const char *exe;             /* full path of the binary */
     const struct strv *env_args; /* further words of $QEMU_SYSTEM_…; NULL: none */
@@ -39,7 +41,10 @@ struct qemu_plan_input {
     const struct qemu_plan_disk *disks;   /* one per additionalDisks entry */
     size_t n_disks;
     uint16_t ssh_port;             /* when ssh.localPort is 0 */
-    const char *virtiofsd, *swtpm; /* full paths; NULL: not installed */
+    const char *swtpm;             /* full path; NULL: not installed */
+    const char *virtiofsd;         /* the same; NULL: none that can be used */
+    const char *virtiofsd_problem; /* why not: lines; NULL: nothing was found */
+    bool virtiofsd_read_only;      /* it knows --readonly */
 };
 
 /* Things to do before QEMU starts, in order. */
@@ -85,6 +90,8 @@ struct qemu_plan {
     size_t n_fds, cap_fds;
     struct qemu_helper *helpers;
     size_t n_helpers, cap_helpers;
+    struct strv disk_locks; /* in_use_by links: to be removed when the machine is gone */
+    bool vnc;          /* a VNC display that lets nobody in before set_password (or its end) */
     bool desktop;      /* wants windows or sound */
     uint16_t ssh_port; /* of the host */
 };

@@ -80,15 +80,17 @@ static void installer(struct builder *b)
     }
 }
 
-static int data_disks(struct builder *b)
+static void data_disks(struct builder *b)
 {
     for (size_t i = 0; i < b->in->n_disks; i++) {
         _cleanup_free_ char *node = xasprintf("data-disk-%zu", i);
 
         blockdev(b, node, b->in->disks[i].format, b->in->disks[i].path, false);
         device(b, cima_virtio_blk(b->arch->transport, node, 0));
+        plan_step(b, QEMU_STEP_REMOVE, b->in->disks[i].lock);
+        plan_step(b, QEMU_STEP_LINK, b->in->disks[i].lock)->from = xstrdup(b->in->inst->dir);
+        strv_push(&b->plan->disk_locks, b->in->disks[i].lock);
     }
-    return 0;
 }
 
 static void kernel(struct builder *b)
@@ -186,8 +188,7 @@ int plan_disks(struct builder *b)
         boot_disk(b, 1);
         cidata(b);
     }
-    if (data_disks(b) < 0)
-        return -1;
+    data_disks(b);
     kernel(b);
     return 0;
 }

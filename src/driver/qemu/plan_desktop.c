@@ -15,13 +15,15 @@ static const char *audio_backend(struct builder *b)
     const char *device = b->in->cfg->audio.device;
     _cleanup_free_ char *list = strv_join(known, ", ");
 
+    if (!known->n && !streq(device, "default"))
+        return device;
     if (streq(device, "default")) {
         if (!known->n)
             return "pa";
         for (size_t i = 0; i < ARRAY_SIZE(servers); i++)
             if (strv_contains(known, servers[i]))
                 return servers[i];
-    } else if (!known->n || strv_contains(known, device)) {
+    } else if (strv_contains(known, device)) {
         return device;
     }
     err_set(b->err, ERR_UNSUPPORTED, "field `audio.device`: '%s' is not offered by '%s'", device,
@@ -60,22 +62,28 @@ static int plan_audio(struct builder *b)
 
 /* ---- display --------------------------------------------------------------------------------- */
 
-/* QEMU would open a VNC server without a password where no window can be had (B-DISPLAY). */
-static int check_display(struct builder *b, const char *type)
+/* The display type to take for one of the YAML; NULL with err. QEMU itself would open a VNC server
+ * without a password where no window can be had (B-DISPLAY). */
+static const char *display_type(struct builder *b, const char *type)
 {
-    static const char *const windows[] = {"gtk", "sdl", "cocoa"};
+    static const char *const windows[] = {"gtk", "sdl"};
     const struct strv *known = &b->in->features->displays;
     _cleanup_free_ char *list = strv_join(known, ", ");
 
-    if (!known->n || strv_contains(known, type))
-        return 0;
+    if (streq(type, "cocoa")) {
+        err_set(b->err, ERR_UNSUPPORTED, "field `video.display`: 'cocoa' is for macOS");
+        err_hint(b->err, "set `video.display: default`, or `vnc`");
+        return NULL;
+    }
+    if (!known->n || (strv_contains(known, type) && !streq(type, "default")))
+        return type;
     for (size_t i = 0; streq(type, "default") && i < ARRAY_SIZE(windows); i++)
         if (strv_contains(known, windows[i]))
-            return 0;
+            return windows[i];
     err_set(b->err, ERR_UNSUPPORTED, "field `video.display`: '%s' is not offered by '%s'", type,
             b->in->exe);
-    return err_hint(b->err, "set `video.display: vnc`, or install 'qemu-system-gui'; it offers: %s",
-                    list);
+    err_hint(b->err, "set `video.display: vnc`, or install 'qemu-system-gui'; it offers: %s", list);
+    return NULL;
 }
 
 /* The display of the YAML is an option text of QEMU ("gtk,gl=on"): read, checked, written again. */
@@ -83,6 +91,7 @@ static struct cima_opts *display_opts(struct builder *b)
 {
     const struct config_video *v = &b->in->cfg->video;
     _cleanup_opts_ struct cima_opts *o = NULL;
+    const char *type;
 
     if (streq(v->display, "vnc")) {
         _cleanup_free_ char *text =
@@ -93,8 +102,10 @@ static struct cima_opts *display_opts(struct builder *b)
             err_wrap(b->err, "field `video.vnc.display`");
             return NULL;
         }
-        /* Nobody gets in before the password is set over the monitor. */
+        /* QEMU refuses everybody until a password is set over the monitor. (A password-secret would
+         * be the same protocol, and the password could not be changed.) */
         cima_opts_bool(o, "password", true);
+        b->plan->vnc = true;
         return TAKE_PTR(o);
     }
     o = cima_opts_parse(v->display, "type", b->err);
@@ -104,8 +115,11 @@ static struct cima_opts *display_opts(struct builder *b)
         err_wrap(b->err, "field `video.display`");
         return NULL;
     }
-    if (check_display(b, cima_opts_get(o, "type")) < 0)
+    type = display_type(b, cima_opts_get(o, "type"));
+    if (!type)
         return NULL;
+    if (!streq(type, cima_opts_get(o, "type")))
+        cima_opts_str(o, "type", type);
     return TAKE_PTR(o);
 }
 

@@ -9,26 +9,68 @@
 
 /* ---- networks -------------------------------------------------------------------------------- */
 
-static int eth0(struct builder *b)
+/* A stream of packets over a socket that we connect. "stream" also tells of its end (QEMU 7.2). */
+static void switch_netdev(struct builder *b, const char *id, const char *path, const char *field)
 {
-    const struct config_instance *cfg = b->in->cfg;
-    _cleanup_free_ char *forward = NULL;
-    const char *hostfwd[2] = {NULL, NULL};
-    _cleanup_free_ char *mac = config_mac_address(b->in->host, b->in->inst->dir);
+    int fd = plan_fd(b, path, /* listen= */ false, field);
+    struct cima_opts *o, *addr;
+
+    if (!strv_contains(&b->in->features->netdevs, "stream")) {
+        cima_cmdline_opts(b->plan->cmdline, "-netdev", cima_netdev_socket_fd(id, fd));
+        return;
+    }
+    o = cima_opts_new("type", "stream");
+    cima_opts_str(o, "id", id);
+    cima_opts_bool(o, "server", false);
+    addr = cima_opts_nested(o, "addr");
+    cima_opts_str(addr, "type", "fd");
+    cima_opts_strf(addr, "str", "%d", fd);
+    cima_cmdline_opts(b->plan->cmdline, "-netdev", o);
+}
+
+static int user_netdev(struct builder *b, const char *id)
+{
+    _cleanup_free_ char *forward = xasprintf("tcp:127.0.0.1:%u-:22", b->plan->ssh_port);
+    /* Port 0: QEMU binds a free one and tells it; so nobody can take it in between. */
+    const char *hostfwd[] = {forward, NULL};
     const struct cima_netdev_user net = {
-        .id = "net0", .net = USER_NET, .dhcp_start = USER_DHCP_START, .hostfwd = hostfwd};
-    int64_t port = cfg->ssh.local_port ? cfg->ssh.local_port : b->in->ssh_port;
+        .id = id, .net = USER_NET, .dhcp_start = USER_DHCP_START, .hostfwd = hostfwd};
 
     if (!b->in->features->netdev_user) {
         err_set(b->err, ERR_UNSUPPORTED, "'%s' is built without user networking", b->in->exe);
         return err_hint(b->err, "install a QEMU that has it (package '%s')", b->arch->package);
     }
-    b->plan->ssh_port = (uint16_t)port;
-    /* Port 0: QEMU binds a free one and tells it; so nobody can take it in between. */
-    forward = xasprintf("tcp:127.0.0.1:%u-:22", b->plan->ssh_port);
-    hostfwd[0] = forward;
     cima_cmdline_opts(b->plan->cmdline, "-netdev", cima_netdev_user(&net));
-    return plan_device(b, "networks", cima_nic(b->arch->transport, net.id, mac));
+    return 0;
+}
+
+/* Over the network between instances when there is one: its daemon does what user networking does,
+ * and forwards the ssh port. */
+static int eth0(struct builder *b)
+{
+    const struct config_instance *cfg = b->in->cfg;
+    _cleanup_free_ char *mac = config_eth0_mac(cfg, b->in->host, b->in->inst->dir);
+    int own = config_eth0_network(cfg);
+    const char *id = "net0";
+
+    b->plan->ssh_port = cfg->ssh.local_port ? (uint16_t)cfg->ssh.local_port : b->in->ssh_port;
+    if (own >= 0) {
+        _cleanup_free_ char *path = store_network_socket(b->in->store, cfg->networks[own].lima);
+        _cleanup_free_ char *field = xasprintf("networks[%d]", own);
+
+        switch_netdev(b, id, path, field);
+    } else if (user_netdev(b, id) < 0) {
+        return -1;
+    }
+    return plan_device(b, "networks", cima_nic(b->arch->transport, id, mac));
+}
+
+/* Where the switch of a network listens; NULL: nowhere. Caller frees. */
+static char *switch_path(const struct builder *b, const struct config_network *n)
+{
+    if (!str_empty(n->lima))
+        return store_network_socket(b->in->store, n->lima);
+    return str_empty(n->socket) ? NULL : xstrdup(n->socket);
 }
 
 static int network(struct builder *b, unsigned i)
@@ -38,19 +80,15 @@ static int network(struct builder *b, unsigned i)
     _cleanup_free_ char *key = xasprintf("%s/lima.yaml#%u", b->in->inst->dir, i);
     _cleanup_free_ char *mac =
         str_empty(n->mac_address) ? config_mac_address(b->in->host, key) : config_network_mac(n);
+    _cleanup_free_ char *path = switch_path(b, n);
 
-    if (!str_empty(n->lima)) {
-        err_set(b->err, ERR_UNSUPPORTED,
-                "field `%s`: network '%s': networks between instances are not supported yet", field,
-                n->lima);
-        return err_hint(b->err, "take it out; the instance has its user network without it");
-    }
-    if (str_empty(n->socket) && n->vz_nat == TRI_TRUE)
+    if ((int)i == config_eth0_network(b->in->cfg))
+        return 0;
+    if (!path && n->vz_nat == TRI_TRUE)
         return 0; /* of macOS; validation has said so */
-    if (str_empty(n->socket))
+    if (!path)
         return err_set(b->err, ERR_CONFIG, "field `%s` names neither `lima` nor `socket`", field);
-    cima_cmdline_opts(b->plan->cmdline, "-netdev",
-                      cima_netdev_socket_fd(id, plan_fd(b, n->socket, /* listen= */ false, field)));
+    switch_netdev(b, id, path, field);
     return plan_device(b, field, cima_nic(b->arch->transport, id, mac));
 }
 
@@ -111,6 +149,7 @@ int plan_consoles(struct builder *b)
 int plan_tpm(struct builder *b)
 {
     _cleanup_free_ char *sock = plan_path(b, INST_SWTPM_SOCK), *dir = plan_path(b, INST_SWTPM_DIR);
+    _cleanup_free_ char *log = xasprintf("%s.log", dir);
     struct qemu_helper *h;
 
     if (b->in->cfg->tpm != TRI_TRUE)
@@ -132,7 +171,9 @@ int plan_tpm(struct builder *b)
     strv_pushf(&h->argv, "dir=%s", dir);
     strv_push(&h->argv, "--ctrl");
     strv_pushf(&h->argv, "type=unixio,path=%s", sock);
-    strv_pushl(&h->argv, "--tpm2", "--terminate", "--log", "level=1", NULL);
+    strv_pushl(&h->argv, "--tpm2", "--terminate", "--log", NULL);
+    strv_pushf(&h->argv, "level=1,file=%s", log);
+    plan_step(b, QEMU_STEP_REMOVE, log);
     cima_cmdline_opts(b->plan->cmdline, "-chardev", cima_chardev_unix("chrtpm", sock));
     cima_cmdline_opts(b->plan->cmdline, "-tpmdev", cima_tpm_emulator("tpm0", "chrtpm"));
     return plan_device(b, "tpm", cima_tpm_device(b->arch->tpm, "tpm0"));

@@ -3,6 +3,8 @@
 #include "driver/qemu/plan_internal.h"
 #include "base/mem.h"
 
+#define RAM_ID "ram"
+
 /* ---- acceleration ---------------------------------------------------------------------------- */
 
 /* What was asked for, by the environment or the YAML; NULL: nothing. */
@@ -34,8 +36,11 @@ static int choose_accel(struct builder *b)
     const char *field, *wanted = wanted_accel(b, &field);
     _cleanup_free_ char *why = no_kvm(b);
 
-    if (wanted && !streq(wanted, "kvm") && !streq(wanted, "tcg"))
-        return err_set(b->err, ERR_CONFIG, "`%s` must be 'kvm' or 'tcg', got '%s'", field, wanted);
+    if (wanted && !streq(wanted, "kvm") && !streq(wanted, "tcg") && !streq(wanted, "kvm:tcg"))
+        return err_set(b->err, ERR_CONFIG, "`%s` must be 'kvm', 'tcg' or 'kvm:tcg', got '%s'",
+                       field, wanted);
+    if (wanted && streq(wanted, "kvm:tcg"))
+        wanted = NULL; /* the first that works, which is the rule anyway */
     if (wanted && streq(wanted, "kvm") && why) {
         err_set(b->err, ERR_UNSUPPORTED, "`%s` asks for KVM: %s", field, why);
         return err_hint(b->err, "take it out, or say 'tcg' (much slower)");
@@ -106,6 +111,34 @@ static int check_emulated(struct builder *b, const char *model)
     return err_hint(b->err, "'max' is the most that TCG can do");
 }
 
+/* As much as there is. QEMU before 8.2 has no "max" for riscv64. */
+static const char *default_cpu(const struct builder *b, bool kvm)
+{
+    const struct strv *known = &b->in->features->cpus;
+
+    if (kvm && (!known->n || strv_contains(known, "host")))
+        return "host";
+    if (b->arch->cpu && strv_contains(known, b->arch->cpu) && !strv_contains(known, "max"))
+        return b->arch->cpu;
+    return "max";
+}
+
+/* The CPU decides about it; a host that allows it (KVM does so by default) hands it on with "host".
+ */
+static void note_nested(struct builder *b, const char *cpu, bool kvm)
+{
+    if (b->in->cfg->nested_virtualization != TRI_TRUE || (kvm && str_starts(cpu, "host")))
+        return;
+    if (!kvm)
+        plan_note(b, "field `nestedVirtualization`: without KVM the emulated CPU decides; of the "
+                     "default ones only that of x86_64 has it");
+    else if (!strstr(cpu, "vmx") && !strstr(cpu, "svm"))
+        plan_note(b,
+                  "field `nestedVirtualization` has no effect with the CPU '%s': take "
+                  "`vmOpts.qemu.cpuType` out, or add ',+vmx' (Intel) or ',+svm' (AMD) to it",
+                  cpu);
+}
+
 static int plan_cpu(struct builder *b)
 {
     const struct qemu_features *f = b->in->features;
@@ -123,14 +156,16 @@ static int plan_cpu(struct builder *b)
         /* Features behind the model are QEMU's own syntax (+x, -x, x=off): handed over as they are.
          */
         plan_text(b, "-cpu", asked);
+        note_nested(b, asked, kvm);
         return 0;
     }
-    model = xstrdup(kvm && (!f->cpus.n || strv_contains(&f->cpus, "host")) ? "host" : "max");
+    model = xstrdup(default_cpu(b, kvm));
     o = cima_opts_new("model", model);
     /* The architected pointer authentication costs most of an emulated boot. */
     if (b->arch_id == ARCH_AARCH64 && !kvm && qemu_features_at_least(f, 6, 0))
         cima_opts_bool(o, "pauth-impdef", true);
     plan_opts(b, "-cpu", o);
+    note_nested(b, model, kvm);
     return 0;
 }
 
@@ -205,6 +240,35 @@ static bool has_shared_mounts(const struct builder *b)
     return b->in->cfg->mounts_count && streq0(b->in->cfg->mount_type, "virtiofs");
 }
 
+/* RAM that virtiofsd can map. /dev/shm may be too small for it, and kills the guest then (B-SHM):
+ * only where there is no memfd. */
+static void shared_memory(struct builder *b, struct cima_opts *machine)
+{
+    const struct qemu_features *f = b->in->features;
+    uint64_t bytes = (config_memory_bytes(b->in->cfg) >> 20) << 20;
+
+    if (qemu_features_has_object(f, "memory-backend-memfd")) {
+        plan_opts(b, "-object", cima_memory_memfd(RAM_ID, bytes));
+    } else {
+        struct cima_opts *file = cima_opts_new("qom-type", "memory-backend-file");
+
+        cima_opts_str(file, "id", RAM_ID);
+        cima_opts_size(file, "size", bytes);
+        cima_opts_str(file, "mem-path", "/dev/shm");
+        cima_opts_bool(file, "share", true);
+        plan_opts(b, "-object", file);
+    }
+    if (f->machine_props.n ? strv_contains(&f->machine_props, "memory-backend")
+                           : qemu_features_at_least(f, 5, 0)) {
+        cima_opts_str(machine, "memory-backend", RAM_ID);
+    } else {
+        struct cima_opts *node = cima_opts_new("type", "node");
+
+        cima_opts_str(node, "memdev", RAM_ID);
+        plan_opts(b, "-numa", node);
+    }
+}
+
 int plan_machine(struct builder *b)
 {
     const struct qemu_features *f = b->in->features;
@@ -221,11 +285,8 @@ int plan_machine(struct builder *b)
         (f->machine_props.n ? strv_contains(&f->machine_props, "acpi")
                             : f->version_known && qemu_features_at_least(f, 8, 0)))
         cima_opts_bool(o, "acpi", false);
-    if (has_shared_mounts(b)) {
-        plan_opts(b, "-object",
-                  cima_memory_memfd("ram", (config_memory_bytes(b->in->cfg) >> 20) << 20));
-        cima_opts_str(o, "memory-backend", "ram");
-    }
+    if (has_shared_mounts(b))
+        shared_memory(b, o);
     plan_opts(b, "-machine", o);
     if (b->arch_id == ARCH_X86_64 && streq(b->plan->accel, "tcg")) {
         /* Sleep states that nobody wakes the machine from. */
@@ -248,13 +309,11 @@ int plan_firmware(struct builder *b)
 
     if (!qemu_plan_wants_firmware(b->in->cfg))
         return 0;
+    if (!fw && b->arch->starts_kernels && b->in->has_kernel)
+        return 0;
     if (!fw)
         return err_set(b->err, ERR_NOT_FOUND, "could not find firmware for '%s'",
                        arch_to_string(b->arch_id));
-    if (fw->install_from) {
-        s = plan_step(b, QEMU_STEP_COPY, fw->code);
-        s->from = xstrdup(fw->install_from);
-    }
     cima_cmdline_opts(c, "-drive", cima_pflash(0, fw->code_format, fw->code, true));
     if (!fw->vars && !b->in->has_vars)
         return 0;

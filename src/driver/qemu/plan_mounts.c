@@ -55,16 +55,23 @@ static int mount_virtiofs(struct builder *b, unsigned i)
     struct qemu_helper *h;
 
     if (!b->in->virtiofsd) {
-        err_set(b->err, ERR_NOT_FOUND, "failed to locate virtiofsd");
-        return err_hint(b->err, "install virtiofsd, or set `mountType: reverse-sshfs`");
+        err_set(b->err, ERR_NOT_FOUND, "field `mountType`: failed to locate virtiofsd");
+        if (b->in->virtiofsd_problem)
+            err_detail(b->err, b->in->virtiofsd_problem);
+        return err_hint(b->err, "install virtiofsd (the one written in Rust), or set "
+                                "`mountType: reverse-sshfs`");
     }
     plan_step(b, QEMU_STEP_MKDIR, path)->mode = 0755;
     h = plan_helper(b, name, b->in->virtiofsd, sock);
     strv_pushl(&h->argv, "--socket-path", sock, "--shared-dir", path, NULL);
+    if (m->writable != TRI_TRUE && b->in->virtiofsd_read_only)
+        strv_push(&h->argv, "--readonly");
     cima_cmdline_opts(b->plan->cmdline, "-chardev", cima_chardev_unix(chardev, sock));
-    return plan_device(
-        b, "mountType",
-        cima_vhost_user_fs(b->arch->transport, chardev, tag, m->virtiofs.queue_size));
+    if (plan_device(
+            b, "mountType",
+            cima_vhost_user_fs(b->arch->transport, chardev, tag, m->virtiofs.queue_size)) < 0)
+        return err_hint(b->err, "set `mountType: reverse-sshfs`");
+    return 0;
 }
 
 int plan_mounts(struct builder *b)
