@@ -67,6 +67,10 @@ static void make_all(struct whole *w, const struct cima_config *config)
         end(w);
     }
     text(w, "-vga", "vga", config->vga);
+    if (config->display) {
+        make_display(begin(w, ""), config->display);
+        end(w);
+    }
     SETTING(w, config, knobs);
     SETTING(w, config, kernel);
     text(w, "-bios", "bios", config->bios);

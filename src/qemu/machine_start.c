@@ -186,6 +186,21 @@ void make_global(struct making *m, const char *text)
         cima_cmdline_text(m->parts, "-global", text);
 }
 
+void make_display(struct making *m, const char *text)
+{
+    _cleanup_err_ struct err err = ERR_INIT;
+    struct cima_opts *o;
+
+    making_name(m, "machine", NULL);
+    if (!need_text(m, "display", text))
+        return;
+    o = cima_opts_parse(text, "type", &err);
+    if (o)
+        part(m, "-display", o);
+    else
+        fault(m, "display", "must be a name such as none, with options or without: %s", err.msg);
+}
+
 void make_text(struct making *m, const char *option, const char *field, const char *text)
 {
     making_name(m, "machine", NULL);
@@ -206,6 +221,15 @@ int cima_add_global(struct cima_cmdline *c, const char *text, struct err *error)
 
     making_begin(&m, c, NULL, NULL);
     make_global(&m, text);
+    return making_end_strict(&m, error);
+}
+
+int cima_add_display(struct cima_cmdline *c, const char *text, struct err *error)
+{
+    struct making m;
+
+    making_begin(&m, c, NULL, NULL);
+    make_display(&m, text);
     return making_end_strict(&m, error);
 }
 

@@ -106,6 +106,7 @@ MACHINE_SETTINGS(DECLARE_MAKE)
 #undef DECLARE_MAKE
 /* Plain texts: "-vga", … */
 void make_global(struct making *m, const char *text);
+void make_display(struct making *m, const char *text);
 void make_text(struct making *m, const char *option, const char *field, const char *text);
 
 /* A function that adds one thing that is made by make_NAME. */

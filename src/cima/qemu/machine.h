@@ -124,6 +124,8 @@ int cima_add_knobs(struct cima_cmdline *c, const struct cima_knobs *x, struct ci
 /* -global: "DRIVER.PROPERTY=VALUE". */
 int cima_add_global(struct cima_cmdline *c, const char *text, struct cima_error *error);
 int cima_add_vga(struct cima_cmdline *c, const char *name, struct cima_error *error);
+/* -display: "none", "gtk,gl=on", … */
+int cima_add_display(struct cima_cmdline *c, const char *text, struct cima_error *error);
 int cima_add_bios(struct cima_cmdline *c, const char *path, struct cima_error *error);
 int cima_add_pidfile(struct cima_cmdline *c, const char *path, struct cima_error *error);
 /* -D: where QEMU's own messages go. */
@@ -142,7 +144,7 @@ struct cima_config {
     size_t n_devices;
     struct cima_rtc rtc;
     const char *const *globals; /* NULL at the end */
-    const char *vga;
+    const char *vga, *display;
     struct cima_knobs knobs;
     struct cima_kernel kernel;
     const char *bios;
