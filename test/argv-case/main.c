@@ -12,6 +12,7 @@ static const struct {
     struct json *(*make)(const struct json *input, const struct json *facts);
 } kinds[] = {
     {"yaml", case_lima},
+    {"config", case_govmm},
     {"args", case_run},
 };
 
