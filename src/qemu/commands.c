@@ -75,7 +75,8 @@ struct cima_qmp_call cima_cmd_part(const struct cima_cmdline *c, size_t i)
     return call;
 }
 
-/* Its end is the event; the text belongs to the arguments, which the call keeps until it is sent. */
+/* Its end is the event; the text belongs to the arguments, which the call keeps until it is sent.
+ */
 static void until_deleted(struct cima_qmp_call *call)
 {
     call->until_event = "DEVICE_DELETED";

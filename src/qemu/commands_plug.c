@@ -126,8 +126,8 @@ int cima_qmp_plug_cpu(struct cima_qmp *q, const char *id, struct err *error)
 
 /* ---- jobs ------------------------------------------------------------------------------------ */
 
-/* 1: the job is over, with its error in *job_error; 0: it goes on. A job blocks QEMU's main loop now
- * and then: the question waits as long as the job may take. */
+/* 1: the job is over, with its error in *job_error; 0: it goes on. A job blocks QEMU's main loop
+ * now and then: the question waits as long as the job may take. */
 static int ask_job(struct cima_qmp *q, const char *id, int64_t until, struct err *job_error,
                    struct err *error)
 {

@@ -83,9 +83,8 @@ int cima_status_read(const struct json *answer, struct cima_status *ret, struct 
 
     if (!state)
         return bad_answer(error, "query-status", "status");
-    *ret = (struct cima_status){.json = keep(answer),
-                                .state = state,
-                                .running = json_get_bool(answer, "running", false)};
+    *ret = (struct cima_status){
+        .json = keep(answer), .state = state, .running = json_get_bool(answer, "running", false)};
     return 0;
 }
 

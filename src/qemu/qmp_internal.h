@@ -26,8 +26,8 @@ struct cmd {
     char *name;
     char *line; /* with the newline */
     size_t len, sent;
-    char *shown; /* for handlers.line, when it differs: without passwords */
-    int fd;      /* ours; -1: none, or sent already */
+    char *shown;      /* for handlers.line, when it differs: without passwords */
+    int fd;           /* ours; -1: none, or sent already */
     int64_t deadline; /* -1: none */
     bool out_of_band;
     struct event_filter until;

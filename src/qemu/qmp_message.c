@@ -5,7 +5,8 @@
 #include "base/parse.h"
 #include "base/strv.h"
 
-/* Not exact, and never too low for a line that is JSON: commas and opening brackets outside of texts.
+/* Not exact, and never too low for a line that is JSON: commas and opening brackets outside of
+ * texts.
  */
 static size_t count_values(const char *line, size_t len)
 {
@@ -28,8 +29,7 @@ int qmp_parse_line(const char *line, size_t len, enum qmp_line *ret_kind, struct
     struct json *j;
 
     if (len > QMP_VALUES_LIMIT && count_values(line, len) > QMP_VALUES_LIMIT)
-        return err_set(err, ERR_PROTOCOL, "message of QEMU: more than %d values",
-                       QMP_VALUES_LIMIT);
+        return err_set(err, ERR_PROTOCOL, "message of QEMU: more than %d values", QMP_VALUES_LIMIT);
     j = json_parse(line, len, "message of QEMU", err);
     if (!j)
         return -1;
@@ -81,7 +81,8 @@ char *qmp_without_passwords(const struct json *command)
     hide(args, "password");
     hide_in_hmp(args);
     /* object-add of a secret; before QEMU 6.0 its properties stood in "props" (one level down). */
-    if (str_starts(json_get_str(args, "qom-type") ? json_get_str(args, "qom-type") : "", "secret")) {
+    if (str_starts(json_get_str(args, "qom-type") ? json_get_str(args, "qom-type") : "",
+                   "secret")) {
         hide(args, "data");
         hide(json_get(args, "props"), "data");
     }

@@ -10,8 +10,8 @@ enum qmp_line { QMP_LINE_GREETING, QMP_LINE_REPLY, QMP_LINE_EVENT, QMP_LINE_OTHE
 /* -1 with ERR_PROTOCOL when it is no JSON object. *ret belongs to the caller. */
 int qmp_parse_line(const char *line, size_t len, enum qmp_line *ret_kind, struct json **ret,
                    struct err *err);
-/* A line with more values than that is refused: each costs many times its length in memory. What QEMU
- * says of itself (query-qmp-schema) has some 20000. */
+/* A line with more values than that is refused: each costs many times its length in memory. What
+ * QEMU says of itself (query-qmp-schema) has some 20000. */
 #define QMP_VALUES_LIMIT 500000
 /* The text of a command for a log: what is secret in it is "***". Caller frees. */
 char *qmp_without_passwords(const struct json *command);

@@ -156,8 +156,8 @@ int cima_hmp_check(const char *printed, struct err *error)
             continue;
         if (i == 0)
             why += strlen(signs[i]) + strspn(printed + strlen(signs[i]), " ");
-        return err_set(error, ERR_QEMU, "QEMU's monitor: %.*s", (int)(len - (size_t)(why - printed)),
-                       why);
+        return err_set(error, ERR_QEMU, "QEMU's monitor: %.*s",
+                       (int)(len - (size_t)(why - printed)), why);
     }
     return 0;
 }

@@ -114,8 +114,8 @@ static int wait_for_one(struct cima_qmp_watch *w, int64_t until, struct err *err
 
     while (!w->n) {
         if (q->freed || q->state == CIMA_QMP_DEAD)
-            return err_set(error, q->freed ? ERR_STATE : q->why.kind, "waiting for the event '%s': %s",
-                           w->filter.name ? w->filter.name : "*",
+            return err_set(error, q->freed ? ERR_STATE : q->why.kind,
+                           "waiting for the event '%s': %s", w->filter.name ? w->filter.name : "*",
                            q->freed ? "the client was freed" : q->why.msg);
         if (monotonic_ms() >= until)
             return err_set(error, ERR_TIMEOUT, "the event '%s' did not come in time",

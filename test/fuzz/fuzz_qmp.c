@@ -65,11 +65,11 @@ static void send_commands(struct client *c, struct answer *answers)
 
     for (unsigned i = 0; i < COMMANDS; i++) {
         struct cima_qmp_call call = {.command = names[i],
-                                .timeout_ms = 1000,
-                                .until_event = events[i],
-                                .until_value = i == 2 ? "d" : NULL,
-                                .done = on_answer,
-                                .arg = &answers[i]};
+                                     .timeout_ms = 1000,
+                                     .until_event = events[i],
+                                     .until_value = i == 2 ? "d" : NULL,
+                                     .done = on_answer,
+                                     .arg = &answers[i]};
 
         answers[i] = (struct answer){c, i};
         cima_qmp_send(c->q, &call, 0);
@@ -79,7 +79,7 @@ static void send_commands(struct client *c, struct answer *answers)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct cima_qmp_handlers handlers = {
-    .ready = on_ready, .event = on_event, .closed = on_closed};
+        .ready = on_ready, .event = on_event, .closed = on_closed};
     struct client c = {0};
     struct answer answers[COMMANDS];
     size_t piece = size && data[0] % 2 ? data[0] : INPUT_LIMIT;

@@ -203,8 +203,10 @@ Test(qmp, Q07_lost_socket_fails_everything)
     ask(&p, "b", -1);
     RUN_UNTIL(&p, p.closed);
     cr_assert_eq(p.replies, 2);
-    cr_assert(strstr(p.order, "a: exitting QMP loop, command cancelled: QEMU closed the monitor in the middle"),
-              "%s", p.order);
+    cr_assert(
+        strstr(p.order,
+               "a: exitting QMP loop, command cancelled: QEMU closed the monitor in the middle"),
+        "%s", p.order);
     cr_assert_eq(cima_qmp_state(p.q), CIMA_QMP_DEAD);
     cr_assert_eq(cima_qmp_fd(p.q), -1);
     cr_assert_eq(cima_qmp_deadline(p.q), -1);
@@ -237,11 +239,11 @@ static void ask_until(struct peer *p, const char *command, const char *event, co
                       int timeout_ms)
 {
     struct cima_qmp_call call = {.command = command,
-                            .timeout_ms = timeout_ms,
-                            .until_event = event,
-                            .until_value = value,
-                            .done = on_reply,
-                            .arg = p};
+                                 .timeout_ms = timeout_ms,
+                                 .until_event = event,
+                                 .until_value = value,
+                                 .done = on_reply,
+                                 .arg = p};
 
     cima_qmp_send(p->q, &call, monotonic_ms());
 }
@@ -313,7 +315,8 @@ Test(qmp, Q11_event_never_comes)
     begin(&p, steps, 0);
     ask_until(&p, "device_del", "DEVICE_DELETED", "mine", 150);
     RUN_UNTIL(&p, p.replies == 1);
-    cr_assert(strstr(p.order, "device_del: the event 'DEVICE_DELETED' did not follow in time"), "%s", p.order);
+    cr_assert(strstr(p.order, "device_del: the event 'DEVICE_DELETED' did not follow in time"),
+              "%s", p.order);
     cr_assert_eq(end(&p), HANG_STATUS);
 }
 

@@ -11,8 +11,9 @@
  *
  * Texts and lists are borrowed until the command is sent; NULL leaves an optional one out. What a
  * maker finds wrong is the command's answer: "config". Each gets 30 s (device_del too, which ends
- * when the guest has let go) unless it says something else; call.timeout_ms may be changed. Names and
- * meanings of arguments are QEMU's (qemu-qmp-ref(7)); tests hold them against the schema of QEMU. */
+ * when the guest has let go) unless it says something else; call.timeout_ms may be changed. Names
+ * and meanings of arguments are QEMU's (qemu-qmp-ref(7)); tests hold them against the schema of
+ * QEMU. */
 #ifndef CIMA_QEMU_COMMANDS_H
 #define CIMA_QEMU_COMMANDS_H
 
@@ -48,7 +49,8 @@ struct cima_qmp_call cima_cmd_netdev_add(struct cima_opts *opts);
 struct cima_qmp_call cima_cmd_chardev_add(struct cima_opts *opts);
 struct cima_qmp_call cima_cmd_object_add(struct cima_opts *opts);
 
-/* Ends with DEVICE_DELETED of that id (or QOM path): the guest has let go. "qemu" when it refused. */
+/* Ends with DEVICE_DELETED of that id (or QOM path): the guest has let go. "qemu" when it refused.
+ */
 struct cima_qmp_call cima_cmd_device_del(const char *id);
 struct cima_qmp_call cima_cmd_blockdev_del(const char *node);
 struct cima_qmp_call cima_cmd_netdev_del(const char *id);
@@ -58,7 +60,8 @@ struct cima_qmp_call cima_cmd_object_del(const char *id);
 /* A SCSI device of a controller that is there, or the controller itself. Other drivers are refused:
  * "invalid SCSI driver provided …". */
 struct cima_scsi_unit {
-    const char *driver; /* "scsi-hd", "scsi-cd", "scsi-block", "scsi-generic", "virtio-scsi-pci", … */
+    const char
+        *driver; /* "scsi-hd", "scsi-cd", "scsi-block", "scsi-generic", "virtio-scsi-pci", … */
     const char *id, *bus;
     /* Of a device only: */
     const char *node; /* node-name of its medium */
@@ -78,8 +81,8 @@ struct cima_qmp_call cima_cmd_scsi_add(const struct cima_scsi_unit *u);
 /* A tap by its name, or by descriptors that getfd has passed, one per queue, with their names. */
 struct cima_tap {
     const char *id;
-    const char *ifname, *script, *down_script; /* "no": none */
-    unsigned queues;                           /* by name; said when > 1 */
+    const char *ifname, *script, *down_script;           /* "no": none */
+    unsigned queues;                                     /* by name; said when > 1 */
     const char *const *fd_names, *const *vhost_fd_names; /* …, NULL; they are joined by ':' */
 };
 /* netdev_add; with vhost when there are names for it. */
@@ -116,7 +119,10 @@ int cima_qmp_add_fd(struct cima_qmp *q, int set, int fd, const char *opaque, int
 struct cima_cpu_place {
     int64_t node, drawer, book, socket, die, cluster, module, core, thread;
 };
-#define CIMA_CPU_NOWHERE {-1, -1, -1, -1, -1, -1, -1, -1, -1}
+#define CIMA_CPU_NOWHERE                                                                           \
+    {                                                                                              \
+        -1, -1, -1, -1, -1, -1, -1, -1, -1                                                         \
+    }
 /* driver is the type of query-hotpluggable-cpus ("host-x86_64-cpu"). What a driver does not know is
  * left out: die-id and module-id are of x86, socket, cluster and thread not of s390x and ppc64. */
 struct cima_qmp_call cima_cmd_cpu_add(const char *driver, const char *id,
@@ -151,10 +157,10 @@ struct cima_qmp_call cima_cmd_migrate_set_capabilities(const char *const *names,
 
 /* ---- snapshots (jobs) ------------------------------------------------------------------------ */
 struct cima_snapshot {
-    const char *job; /* id of the job that does it, new */
-    const char *tag; /* its name */
-    const char *vmstate;         /* the node that takes the state of the machine: save, load */
-    const char *const *devices;  /* nodes that take part: …, NULL */
+    const char *job;            /* id of the job that does it, new */
+    const char *tag;            /* its name */
+    const char *vmstate;        /* the node that takes the state of the machine: save, load */
+    const char *const *devices; /* nodes that take part: …, NULL */
 };
 /* They begin a job: see cima_qmp_run_job. QEMU 6.0. */
 struct cima_qmp_call cima_cmd_snapshot_save(const struct cima_snapshot *s);
@@ -164,8 +170,8 @@ struct cima_qmp_call cima_cmd_job_cancel(const char *id);
 struct cima_qmp_call cima_cmd_job_dismiss(const char *id);
 
 /* ---- screen and keys ------------------------------------------------------------------------- */
-/* QEMU writes the file. format NULL: PPM; "png" from QEMU 7.1 on. device NULL: the first screen; head
- * counts the screens of a device. */
+/* QEMU writes the file. format NULL: PPM; "png" from QEMU 7.1 on. device NULL: the first screen;
+ * head counts the screens of a device. */
 struct cima_qmp_call cima_cmd_screendump(const char *file, const char *format, const char *device,
                                          unsigned head);
 /* Pressed together: QEMU's key names ("ctrl", "alt", "delete"), …, NULL. hold_ms 0: 100. */
@@ -180,7 +186,8 @@ struct cima_qmp_call cima_cmd_expire_password(const char *protocol, const char *
 
 /* ---- questions ------------------------------------------------------------------------------- */
 /* Answers hold what QEMU said: texts in them belong to them. Release each with cima_NAME_release,
- * which leaves it empty; one that is empty (zero) is allowed. A text that QEMU did not say is NULL. */
+ * which leaves it empty; one that is empty (zero) is allowed. A text that QEMU did not say is NULL.
+ */
 
 struct cima_status {
     struct cima_json *json;
@@ -301,17 +308,16 @@ struct cima_qmp_call cima_cmd_query_qmp_schema(void);
 /* ---- in several steps ------------------------------------------------------------------------ */
 /* These wait as cima_qmp_run does. */
 
-/* Adds all parts of a command line to the running machine, in order, with their descriptors: a device
- * that cima_add_NAME made is there whole or not at all. When one part fails, those before it are
- * taken away again; the error is that of the part, and its detail names what could not be. */
+/* Adds all parts of a command line to the running machine, in order, with their descriptors: a
+ * device that cima_add_NAME made is there whole or not at all. When one part fails, those before it
+ * are taken away again; the error is that of the part, and its detail names what could not be. */
 int cima_qmp_plug(struct cima_qmp *q, const struct cima_cmdline *c, struct cima_error *error);
-/* Takes them away, the last first; each device is waited for timeout_ms (0: CIMA_CMD_MS), because the
- * guest has to let go. Stops at the first that fails: what it uses stays as well. */
+/* Takes them away, the last first; each device is waited for timeout_ms (0: CIMA_CMD_MS), because
+ * the guest has to let go. Stops at the first that fails: what it uses stays as well. */
 int cima_qmp_unplug(struct cima_qmp *q, const struct cima_cmdline *c, int timeout_ms,
                     struct cima_error *error);
 /* One device of device.h: cima_add_device and cima_qmp_plug. */
-int cima_qmp_plug_device(struct cima_qmp *q, const struct cima_device *d,
-                         struct cima_error *error);
+int cima_qmp_plug_device(struct cima_qmp *q, const struct cima_device *d, struct cima_error *error);
 /* A memory module, pc-dimm or nvdimm: its object, then the device; the object goes again when the
  * device is refused (Q-15). */
 int cima_qmp_plug_dimm(struct cima_qmp *q, const struct cima_dimm *d, struct cima_error *error);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A client of QEMU's monitor protocol (QEMU's manual, "QEMU Machine Protocol Specification"). At its
- * core it is an fd and a process() step: it owns no loop, no thread and no clock, and never blocks.
- * The owner polls cima_qmp_fd() for cima_qmp_wants(), and calls cima_qmp_process() then and when
- * cima_qmp_deadline() has passed. For programs without a loop, the functions of the second half of
- * this header do that and wait. Both may be mixed. A client belongs to one thread.
+/* A client of QEMU's monitor protocol (QEMU's manual, "QEMU Machine Protocol Specification"). At
+ * its core it is an fd and a process() step: it owns no loop, no thread and no clock, and never
+ * blocks. The owner polls cima_qmp_fd() for cima_qmp_wants(), and calls cima_qmp_process() then and
+ * when cima_qmp_deadline() has passed. For programs without a loop, the functions of the second
+ * half of this header do that and wait. Both may be mixed. A client belongs to one thread.
  *
  *   GREETING ──greeting──► NEGOTIATING ──capabilities accepted──► READY ──┐
  *       └──────────── end of file, deadline, protocol error, cima_qmp_shutdown ─┴──► DEAD
@@ -113,22 +113,20 @@ bool cima_qmp_has_oob(const struct cima_qmp *q);
 
 /* ---- commands -------------------------------------------------------------------------------- */
 
-/* Exactly one of ret and error is there; both are borrowed. Errors, with the command's name in front:
- *   "qemu"         "QMP command failed: …" with QEMU's words (Q-05); also when the machine has gone
- *   "unsupported"  the same, when this QEMU does not know the command
- *   "not-found"    the same, when there is no such device
- *   "timeout"      no answer in time, or its event did not come
- *   the kind of cima_qmp_why(): "exitting QMP loop, command cancelled: …" when the connection ended
- *                  (Q-07)
+/* Exactly one of ret and error is there; both are borrowed. Errors, with the command's name in
+ * front: "qemu"         "QMP command failed: …" with QEMU's words (Q-05); also when the machine has
+ * gone "unsupported"  the same, when this QEMU does not know the command "not-found"    the same,
+ * when there is no such device "timeout"      no answer in time, or its event did not come the kind
+ * of cima_qmp_why(): "exitting QMP loop, command cancelled: …" when the connection ended (Q-07)
  *   "config"       its arguments could not be made */
 typedef void cima_qmp_reply_fn(void *arg, const struct cima_json *ret,
                                const struct cima_error *error);
 
-/* One command. Zero is a good start for every field. Texts are borrowed until it is sent. commands.h
- * makes them. */
+/* One command. Zero is a good start for every field. Texts are borrowed until it is sent.
+ * commands.h makes them. */
 struct cima_qmp_call {
     const char *command;
-    struct cima_json *args; /* taken over; NULL: none */
+    struct cima_json *args;     /* taken over; NULL: none */
     struct cima_error *problem; /* why it can't be sent: the answer. Taken over; NULL: none */
     /* A descriptor that goes along with the line, exactly once (getfd, add-fd; Q-12). It is
      * duplicated when the command is queued: the caller may close its own at once. */
@@ -153,8 +151,8 @@ void cima_qmp_call_release(struct cima_qmp_call *call);
  * by the next cima_qmp_process. */
 uint64_t cima_qmp_send(struct cima_qmp *q, const struct cima_qmp_call *call, int64_t now);
 /* Its done is not called any more. Not sent yet: it never is. Sent: its reply is awaited and
- * dropped. Answered, but its event has not come: it is over at once (Q-06). An id that is unknown or
- * over is allowed. */
+ * dropped. Answered, but its event has not come: it is over at once (Q-06). An id that is unknown
+ * or over is allowed. */
 void cima_qmp_cancel(struct cima_qmp *q, uint64_t id);
 /* Closes the connection: DEAD, pending commands are answered from the next cima_qmp_process. Safe
  * to repeat. The VM goes on (Q-09). */
@@ -182,15 +180,15 @@ int cima_qmp_execute(struct cima_qmp *q, const char *command, struct cima_json *
  * caller frees. NULL on error; a line that failed is no error here: see cima_hmp_check. */
 char *cima_qmp_execute_hmp(struct cima_qmp *q, const char *line, int timeout_ms,
                            struct cima_error *error);
-/* The human monitor has no errors, but texts that begin with "Error:" or "unknown command:". -1 with
- * "qemu" and the words for such a text. */
+/* The human monitor has no errors, but texts that begin with "Error:" or "unknown command:". -1
+ * with "qemu" and the words for such a text. */
 int cima_hmp_check(const char *printed, struct cima_error *error);
 
 struct cima_qmp_watch;
 /* Collects events from now on, so that none is missed between a command and the wait for what it
- * brings about. name, key and value as until_event, until_key and until_value above; NULL name: all.
- * At most 64 of them or 1 MiB are kept, then the oldest goes. Free with cima_qmp_watch_free, before
- * or after the client. */
+ * brings about. name, key and value as until_event, until_key and until_value above; NULL name:
+ * all. At most 64 of them or 1 MiB are kept, then the oldest goes. Free with cima_qmp_watch_free,
+ * before or after the client. */
 struct cima_qmp_watch *cima_qmp_watch_new(struct cima_qmp *q, const char *name, const char *key,
                                           const char *value);
 void cima_qmp_watch_free(struct cima_qmp_watch *w); /* NULL is allowed */
