@@ -310,8 +310,9 @@ static struct cima_opts *host_net(const struct run_decided *d)
     }
     if (*d->net_name)
         cima_opts_str(o, "ifname", d->net_name);
-    cima_opts_bool(o, "script", false);
-    cima_opts_bool(o, "downscript", false);
+    /* A word of QEMU's, no switch: it would run a program called off. */
+    cima_opts_str(o, "script", "no");
+    cima_opts_str(o, "downscript", "no");
     return o;
 }
 

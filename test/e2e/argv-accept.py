@@ -364,7 +364,7 @@ def provide_netdev(f, host):
     if f.get("addr.type") == "fd" and f.get("addr.str", "").isdigit():
         host.connected(int(f["addr.str"]))
     for script in (f.get("script", "no"), f.get("downscript", "no")):
-        if script != "no":
+        if script.startswith("/"):
             host.content(script, b"#!/bin/sh\n")
             os.chmod(script, 0o755)
     if kind == "tap":
