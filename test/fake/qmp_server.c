@@ -12,7 +12,8 @@
 
 static int sock;
 static struct sbuf in;
-static int64_t last_id;
+static int64_t last_id, kept[4];
+static char *last_line;
 static size_t got_fds;
 
 static void put(const char *data, size_t len)
@@ -58,13 +59,16 @@ static void expect(const char *command)
     while (!(nl = in.len ? memchr(in.buf, '\n', in.len) : NULL))
         receive();
     j = json_parse(in.buf, (size_t)(nl - in.buf), "client", &err);
-    if (!j || !streq0(json_get_str(j, "execute"), command)) {
+    if (!j || !(streq0(json_get_str(j, "execute"), command) ||
+                streq0(json_get_str(j, "exec-oob"), command))) {
         fprintf(stderr, "fake QMP server: expected '%s', got: %.*s\n", command, (int)(nl - in.buf),
                 in.buf);
         _exit(1);
     }
     last_id = json_get_int(j, "id", -1);
     json_free(j);
+    free(last_line);
+    last_line = xstrndup(in.buf, (size_t)(nl - in.buf));
     sbuf_consume(&in, (size_t)(nl - in.buf) + 1);
 }
 
@@ -75,12 +79,65 @@ static void pause_ms(size_t ms)
     nanosleep(&t, NULL);
 }
 
+static void reply(const char *json, int64_t id)
+{
+    char *text = xasprintf("{\"return\": %s, \"id\": %lld}\r\n", json, (long long)id);
+
+    put(text, strlen(text));
+    free(text);
+}
+
+static void drip(const char *text, size_t pause_us)
+{
+    struct timespec t = {.tv_nsec = (long)pause_us * 1000};
+
+    for (; *text; text++) {
+        put(text, 1);
+        nanosleep(&t, NULL);
+    }
+}
+
+static void repeat(const char *text, size_t n)
+{
+    struct sbuf out = SBUF_INIT;
+
+    while (n--) {
+        sbuf_addstr(&out, text);
+        if (out.len >= CHUNK || !n) {
+            put(out.buf, out.len);
+            sbuf_clear(&out);
+        }
+    }
+    sbuf_release(&out);
+}
+
+static void await_signal(void)
+{
+    sigset_t set;
+    int got;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    sigwait(&set, &got);
+}
+
+static void flood(size_t left)
+{
+    static char filler[CHUNK];
+
+    memset(filler, 'x', sizeof(filler));
+    while (left) {
+        size_t n = left < CHUNK ? left : CHUNK;
+
+        put(filler, n);
+        left -= n;
+    }
+}
+
 static void play(const struct qmp_step *s)
 {
-    static char zeros[CHUNK];
     char *text = NULL;
 
-    memset(zeros, 'x', sizeof(zeros));
     switch (s->kind) {
     case QS_SEND:
         put(s->text, strlen(s->text));
@@ -89,8 +146,31 @@ static void play(const struct qmp_step *s)
         expect(s->text);
         break;
     case QS_REPLY:
-        text = xasprintf("{\"return\": %s, \"id\": %lld}\r\n", s->text, (long long)last_id);
-        put(text, strlen(text));
+        reply(s->text, last_id);
+        break;
+    case QS_KEEP:
+        kept[s->n] = last_id;
+        break;
+    case QS_REPLY_KEPT:
+        reply(s->text, kept[s->n]);
+        break;
+    case QS_HAS:
+        if (!strstr(last_line, s->text)) {
+            fprintf(stderr, "fake QMP server: no '%s' in %s\n", s->text, last_line);
+            _exit(1);
+        }
+        break;
+    case QS_DRIP:
+        drip(s->text, s->n);
+        break;
+    case QS_REPEAT:
+        repeat(s->text, s->n);
+        break;
+    case QS_SIGNAL:
+        await_signal();
+        break;
+    case QS_SHUT:
+        shutdown(sock, SHUT_RD);
         break;
     case QS_ERROR:
         text = xasprintf(
@@ -99,12 +179,7 @@ static void play(const struct qmp_step *s)
         put(text, strlen(text));
         break;
     case QS_FLOOD:
-        for (size_t left = s->n; left;) {
-            size_t n = left < CHUNK ? left : CHUNK;
-
-            put(zeros, n);
-            left -= n;
-        }
+        flood(s->n);
         break;
     case QS_FDS:
         if (got_fds != s->n)
@@ -124,11 +199,15 @@ static void play(const struct qmp_step *s)
 
 int qmp_server_start(const struct qmp_step *steps, pid_t *ret_pid)
 {
+    sigset_t set;
     int pair[2];
     pid_t pid;
 
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
         abort();
+    sigprocmask(SIG_BLOCK, &set, NULL); /* an early one waits in the child */
     pid = fork();
     if (pid < 0)
         abort();
@@ -139,6 +218,7 @@ int qmp_server_start(const struct qmp_step *steps, pid_t *ret_pid)
             play(steps);
         _exit(0);
     }
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
     close(pair[1]);
     *ret_pid = pid;
     return pair[0];
