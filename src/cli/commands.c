@@ -14,10 +14,11 @@ ENUM_STRINGS_DEFINE(value_kind, VALUE_KIND_COUNT)
 
 /* Every command, sorted by name (a test checks it): each is the constant cmd_NAME of cmd_NAME.c. */
 #define COMMANDS(row)                                                                              \
-    row(complete) row(completion) row(create) row(delete) row(edit) row(factory_reset)             \
-        row(generate_doc) row(generate_jsonschema) row(help) row(hostagent) row(info) row(list)    \
-        row(protect) row(prune) row(restart) row(run) row(shell) row(show_ssh) row(start) row(stop)         \
-        row(template) row(unprotect) row(validate) row(yq_restrictions)
+    row(complete) row(completion) row(console) row(create) row(delete) row(edit)                   \
+        row(factory_reset) row(generate_doc) row(generate_jsonschema) row(help) row(hostagent)     \
+        row(info) row(list) row(protect) row(prune) row(qmp) row(restart) row(run) row(screenshot) \
+        row(shell) row(show_ssh) row(snapshot) row(start) row(stop) row(template) row(unprotect)   \
+        row(validate) row(yq_restrictions)
 
 #define DECLARE(name) extern const struct command cmd_##name;
 COMMANDS(DECLARE)

@@ -21,7 +21,9 @@ struct driver_plan; /* everything decided, nothing done */
 struct vm;          /* a machine that runs */
 
 enum vm_event { VM_EVENT_RUNNING, VM_EVENT_POWERDOWN, VM_EVENT_RESET, VM_EVENT_PAUSED,
-                VM_EVENT_RESUMED, VM_EVENT_GUEST_PANICKED, VM_EVENT_IO_ERROR };
+                VM_EVENT_RESUMED, VM_EVENT_GUEST_PANICKED, VM_EVENT_IO_ERROR,
+                /* It runs on from a snapshot of its memory. */
+                VM_EVENT_RESTORED };
 
 /* Called from the loop. */
 struct vm_callbacks {
@@ -69,11 +71,16 @@ struct driver {
     pid_t (*pid)(const struct vm *vm);
     /* Lets go of the machine without ending it. */
     void (*vm_free)(struct vm *vm);
+    /* Ends what a machine that was killed has left behind (helper processes). Only when it and its
+     * agent are gone, with the operation lock. */
+    void (*sweep)(const struct instance *inst);
     const struct driver_tools *tools; /* tools.h; NULL: none */
 };
 
 /* By vmType; NULL when there is none. */
 const struct driver *driver_find(const char *vm_type);
+/* sweep() of every driver. */
+void driver_sweep(const struct instance *inst);
 /* NULL-terminated list of names. */
 const char *const *driver_names(void);
 

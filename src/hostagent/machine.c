@@ -89,6 +89,10 @@ static void on_event(void *arg, enum vm_event ev, const char *detail)
     case VM_EVENT_IO_ERROR:
         on_io_error(a, detail);
         break;
+    case VM_EVENT_RESTORED:
+        log_info("The machine has gone back to a snapshot");
+        line_event(a->line, GUEST_RESTORED);
+        break;
     }
 }
 

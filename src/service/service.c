@@ -25,6 +25,7 @@ static const char *const guest_event_names[] = {
     [GUEST_RESET] = "reset",
     [GUEST_PAUSED] = "paused",
     [GUEST_RESUMED] = "resumed",
+    [GUEST_RESTORED] = "restored",
     [GUEST_LINK_UP] = "link up",
     [GUEST_LINK_DOWN] = "link down",
     [GUEST_BOOTED] = "booted",

@@ -23,6 +23,7 @@ enum guest_event {
     GUEST_RESET,   /* it boots again: nothing that was set up inside it holds any more */
     GUEST_PAUSED,  /* its CPUs stand still (by the monitor, or the host's disk is full) */
     GUEST_RESUMED,
+    GUEST_RESTORED, /* its memory is what it was once: connections to it are dead, unnoticed */
     GUEST_LINK_UP,   /* the ssh master is up (again): what lives in it is to be made anew */
     GUEST_LINK_DOWN, /* it has ended, and everything that went through it */
     GUEST_BOOTED,    /* behind GUEST_LINK_UP, unless plain: the boot scripts are over */

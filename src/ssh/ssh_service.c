@@ -621,6 +621,8 @@ static void ssh_event(struct service *base, enum guest_event ev)
 {
     struct ssh_service *s = self(base);
 
+    if (ev == GUEST_RESTORED && s->job)
+        job_terminate(s->job); /* its end is that of the link: a new one follows */
     if (ev != GUEST_RESET || s->state == SSH_OFF)
         return;
     s->reset = true;

@@ -38,6 +38,7 @@ struct vm {
     uint16_t ssh_port;
     int port_fd; /* keeps it until QEMU listens there; -1: none */
     bool status_known, port_known; /* what running() waits for */
+    bool goes_back;                /* somebody loads a snapshot of its memory */
     bool guest_shutdown;           /* the guest or we ended it in order */
     bool asked;                    /* shutdown() or kill() */
     bool forced;                   /* the guest did not follow shutdown() */

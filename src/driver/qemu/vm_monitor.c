@@ -171,6 +171,10 @@ static void on_event(void *arg, const struct cima_qmp_event *e)
     struct vm *vm = arg;
 
     log_debug("QMP event %s", name);
+    if (streq(name, "RESUME") && vm->goes_back) {
+        vm->goes_back = false;
+        vm_tell_event(vm, VM_EVENT_RESTORED, NULL);
+    }
     if (streq(name, "SHUTDOWN"))
         vm->guest_shutdown = true;
     else if (streq(name, "BLOCK_IO_ERROR"))
@@ -260,11 +264,21 @@ void vm_wake(struct vm *vm)
         vm->deadline = loop_add_timer(vm->loop, 0, on_deadline, vm);
 }
 
+/* QEMU has no event for it: the machine goes on, sooner or later, after such a command. */
+static bool loads_snapshot(const struct cima_qmp_call *call)
+{
+    const char *line = json_get_str(call->args, "command-line");
+
+    return streq(call->command, "snapshot-load") ||
+           (streq(call->command, "human-monitor-command") && line && str_starts(line, "loadvm "));
+}
+
 uint64_t qemu_vm_send(struct vm *vm, const struct cima_qmp_call *call)
 {
     uint64_t number = 0;
 
     if (vm->qmp && vm->state != VM_GONE) {
+        vm->goes_back = vm->goes_back || loads_snapshot(call);
         number = cima_qmp_send(vm->qmp, call, monotonic_ms());
         vm_wake(vm);
     }
