@@ -12,6 +12,12 @@ const struct driver *driver_find(const char *vm_type)
     return NULL;
 }
 
+void driver_sweep(const struct instance *inst)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(drivers); i++)
+        drivers[i]->sweep(inst);
+}
+
 const char *const *driver_names(void)
 {
     static const char *names[ARRAY_SIZE(drivers) + 1];

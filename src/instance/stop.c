@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "instance/instance.h"
 #include "base/mem.h"
+#include "driver/driver.h"
 #include "hostagent/client.h"
 #include "instance/internal.h"
 #include "sys/clock.h"
@@ -251,6 +252,7 @@ int inst_kill(const struct instance *i, const struct inst_report *r, struct err 
         err_set(err, ERR_STATE, "instance `%s` still has a running process", i->name);
         return err_hint(err, "is somebody else starting it? try again");
     }
+    driver_sweep(i);
     return 0;
 }
 

@@ -11,6 +11,8 @@
  *   deaf-term as deaf, and ignores SIGTERM      noaccept  never takes the monitor's connection
  *   half      half a line for an answer         long      10 MiB in one line for an answer
  *   hangup    closes the monitor for an answer  slowpid   takes its pid file's lock after a second
+ *   drop      closes the monitor when it runs, and greets nobody afterwards
+ *   nobutton  closes the monitor for an answer to the power button
  *
  * NAME.version: what it answers to query-version. NAME.ssh: when that file exists it forwards a port
  * where a banner of an ssh server is heard.
@@ -129,6 +131,8 @@ static bool answer(const struct json *request)
         return answer_badly();
     if (str_starts(mode, "deaf") && streq(command, "quit"))
         return true;
+    if (is("nobutton") && streq(command, "system_powerdown"))
+        return false;
     reply(request, content_of(command, json_get(request, "arguments")));
     if (streq(command, "system_powerdown"))
         powerdown();
@@ -138,6 +142,8 @@ static bool answer(const struct json *request)
         shut_down("guest-shutdown");
     else if (streq(command, "query-status") && is("crash"))
         raise(SIGABRT);
+    else if (streq(command, "query-status") && is("drop"))
+        return false;
     return true;
 }
 
@@ -272,6 +278,8 @@ static int run(const char *name, const char *pidfile, int listener)
             pause();
         serve(fd, fd);
         close(fd);
+        if (is("drop"))
+            strcpy(mode, "mute");
     }
 }
 

@@ -342,12 +342,13 @@ Test(driver, a_new_image_without_kernel_needs_none)
     tear_down(&f);
 }
 
-Test(driver, not_supported_yet)
+Test(driver, SD_16_no_such_disk)
 {
     struct fixture f;
 
     set_up(&f, "additionalDisks: [data]\nfirmware: {legacyBIOS: true}", "run");
-    plan_fails(&f, ERR_UNSUPPORTED, "additional disks are not supported yet");
+    make_disk(&f, "x");
+    plan_fails(&f, ERR_NOT_FOUND, "could not load disk 'data'");
     tear_down(&f);
 }
 

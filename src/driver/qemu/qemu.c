@@ -138,5 +138,6 @@ const struct driver qemu_driver = {
     .kill = qemu_vm_kill,
     .pid = qemu_vm_pid,
     .vm_free = qemu_vm_free,
+    .sweep = qemu_sweep,
     .tools = &qemu_tools,
 };

@@ -189,11 +189,24 @@ static int prepare(const struct driver_ctx *ctx, const struct qemu_plan *plan, b
 /* What the machine has beside itself, out of its configuration. */
 static struct vm_extra_options extra_of(const struct driver_ctx *ctx, uint16_t ssh_port)
 {
-    return (struct vm_extra_options){
+    struct vm_extra_options o = {
         .usernet = usernet_target_of(ctx, ssh_port),
         .vnc = streq0(ctx->cfg->video.display, "vnc"),
         .press_enter = windows_wants_key(ctx->inst, ctx->cfg),
     };
+
+    for (unsigned i = 0; i < ctx->cfg->additional_disks_count; i++) {
+        _cleanup_free_ char *dir = store_disk_dir(ctx->store, ctx->cfg->additional_disks[i].name);
+
+        strv_push_consume(&o.disk_locks, path_join(dir, "in_use_by"));
+    }
+    return o;
+}
+
+static void extra_release(struct vm_extra_options *o)
+{
+    usernet_target_free(o->usernet);
+    strv_release(&o->disk_locks);
 }
 
 /* Does the command line say where QEMU finds the password of its display (B-VNC)? */
@@ -259,8 +272,11 @@ int qemu_start(const struct driver_ctx *ctx, const struct qemu_plan *plan, int p
     }
     let_go(&r, failed);
     if (failed) {
-        usernet_target_free(s.extra.usernet);
-        vnc_remove_files(inst);
+        if (r.lock_fd >= 0) { /* else they are those of another machine */
+            qemu_unlock_disks(inst, &s.extra.disk_locks);
+            vnc_remove_files(inst);
+        }
+        extra_release(&s.extra);
         return -1;
     }
     s.helpers = r.helpers;
@@ -299,11 +315,21 @@ int qemu_adopt(const struct driver_ctx *ctx, struct loop *loop, const struct vm_
         return err_set(err, ERR_STATE, "QEMU of '%s' ended while it was looked at", inst->name);
     }
     s.helpers = qemu_helpers_adopt(inst);
-    s.extra.usernet = usernet_target_of(ctx, ssh_port);
-    s.extra.vnc = streq0(ctx->cfg->video.display, "vnc");
+    s.extra = extra_of(ctx, ssh_port);
+    s.extra.press_enter = false;
     vm = qemu_vm_new(&s, err);
     if (!vm)
         return err_wrap(err, "taking over the running QEMU of '%s'", inst->name);
     *ret = vm;
     return 0;
+}
+
+void qemu_sweep(const struct instance *inst)
+{
+    _cleanup_free_ char *pidfile = instance_path(inst, INST_QEMU_PID);
+
+    if (lock_posix_holder(pidfile) > 0)
+        return;
+    qemu_helpers_sweep(inst);
+    vnc_remove_files(inst);
 }

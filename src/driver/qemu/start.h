@@ -15,5 +15,7 @@ int qemu_start(const struct driver_ctx *ctx, const struct qemu_plan *plan, int p
  * its monitor from answering. */
 int qemu_adopt(const struct driver_ctx *ctx, struct loop *loop, const struct vm_callbacks *cb,
                void *arg, struct vm **ret, struct err *err);
+/* Helpers and VNC files of a machine that is gone. */
+void qemu_sweep(const struct instance *inst);
 
 #endif

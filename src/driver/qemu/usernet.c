@@ -56,7 +56,7 @@ static void finish(struct usernet *u, struct err *err)
     if (err_is_set(err)) {
         err_wrap(err, "network '%s'", u->t->network);
         if (!err->hint)
-            err_hint(err, "does the daemon of the network still run? its logs are in '%s'",
+            err_hint(err, "does the daemon of the network still run? its logs are beside '%s'",
                      u->t->endpoint);
     }
     if (u->done)

@@ -303,6 +303,8 @@ static void on_press_again(void *arg)
 
 void qemu_vm_shutdown(struct vm *vm)
 {
+    if (vm->state == VM_GONE)
+        log_info("QEMU wait channel was closed: QEMU has already exited"); /* S1-52 */
     if (vm->state != VM_STARTING && vm->state != VM_UP)
         return;
     log_info("Shutting down QEMU with the power button");

@@ -31,8 +31,12 @@ struct vm_extra_options {
     struct usernet_target *usernet; /* taken over; NULL: on no user-v2 network */
     bool vnc;                       /* has a VNC display; its password is in `vncpassword` */
     bool vnc_by_command;            /* … and QEMU is to be told it over the monitor */
+    struct strv disk_locks;         /* in_use_by links of data disks, removed at its end (SD-16) */
     bool press_enter;               /* "Press any key to boot from CD": an installation of Windows */
 };
+
+/* Removes these links where they name the instance. */
+void qemu_unlock_disks(const struct instance *inst, const struct strv *locks);
 
 struct vm_start {
     const struct instance *inst;

@@ -9,6 +9,8 @@
 #include "driver/qemu/vnc.h"
 #include "driver/qemu/windows.h"
 #include "sys/clock.h"
+#include <errno.h>
+#include <limits.h>
 
 /* S1-H3: the firmware shows its words for some five seconds, some seconds after the start. */
 enum { KEY_MS = 1000, KEY_PRESSES = 30 };
@@ -153,6 +155,23 @@ void vm_extra_up(struct vm *vm)
         press_enter(vm);
 }
 
+/* ---- data disks ------------------------------------------------------------------------------ */
+
+/* They are free for other machines now. A link that names another instance is not ours. */
+void qemu_unlock_disks(const struct instance *inst, const struct strv *locks)
+{
+    char owner[PATH_MAX];
+
+    for (size_t i = 0; i < locks->n; i++) {
+        const char *lock = locks->v[i];
+        ssize_t n = readlink(lock, owner, sizeof(owner) - 1);
+
+        owner[n > 0 ? n : 0] = '\0';
+        if (streq(owner, inst->dir) && unlink(lock) < 0)
+            log_warn("unlocking a disk: removing '%s' failed: %s", lock, strerror(errno));
+    }
+}
+
 /* ---- the rest of its life -------------------------------------------------------------------- */
 
 void vm_extra_event(struct vm *vm, enum vm_event ev)
@@ -173,6 +192,7 @@ void vm_extra_gone(struct vm *vm)
     stop_pressing(vm);
     if (vm->extra.usernet)
         usernet_end(vm->extra.usernet);
+    qemu_unlock_disks(&vm->inst, &vm->extra.o.disk_locks);
 }
 
 void vm_extra_release(struct vm *vm)
@@ -180,4 +200,5 @@ void vm_extra_release(struct vm *vm)
     stop_pressing(vm);
     usernet_free(vm->extra.usernet);
     usernet_target_free(vm->extra.o.usernet);
+    strv_release(&vm->extra.o.disk_locks);
 }
