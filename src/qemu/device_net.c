@@ -31,9 +31,8 @@ static void set_vhost(struct making *m, struct cima_opts *o, const struct cima_n
     if (!x->n_vhost_fds)
         return;
     if (x->n_vhost_fds != x->n_fds)
-        fault(m, "vhost_fds", "must be as many as `fds`");
-    else
-        set_fds(m, o, "vhostfds", "vhost_fds", x->vhost_fds, x->n_vhost_fds);
+        doubtful(m, "vhost_fds", "must be as many as `fds`");
+    set_fds(m, o, "vhostfds", "vhost_fds", x->vhost_fds, x->n_vhost_fds);
 }
 
 /* S2-12, S2-16 to S2-18: vhost's descriptors have their numbers before the others. */

@@ -41,8 +41,8 @@ void make_identity(struct making *m, const struct cima_identity *x)
     } else {
         unwanted(m, x->debug_threads, "debug_threads", "goes with a name only");
     }
-    if (has_text(m, "uuid", x->uuid) && !uuid_valid(x->uuid))
-        fault(m, "uuid", "must be a UUID such as 01234567-89ab-cdef-0123-456789abcdef");
+    if (x->uuid && !uuid_valid(x->uuid))
+        dropped(m, "uuid", "must be a UUID such as 01234567-89ab-cdef-0123-456789abcdef");
     else if (x->uuid)
         cima_cmdline_text(m->parts, "-uuid", x->uuid);
 }
@@ -75,14 +75,28 @@ static void make_acceleration(struct making *m, const char *text)
     _cleanup_err_ struct err err = ERR_INIT;
     struct cima_opts *o;
 
-    if (!need_text(m, "accelerations", text))
-        return;
     o = cima_opts_parse(text, "accel", &err);
     if (o)
         part(m, "-accel", o);
     else
         fault(m, "accelerations", "must be a name such as kvm, with options or without: %s",
               err.msg);
+}
+
+/* "kvm:tcg" is how -machine says both. */
+static void make_accelerations(struct making *m, const char *text)
+{
+    _cleanup_strv_ struct strv names = STRV_INIT;
+
+    if (!need_text(m, "accelerations", text))
+        return;
+    if (strchr(text, ',')) {
+        make_acceleration(m, text);
+        return;
+    }
+    strv_split(&names, text, ':');
+    for (size_t i = 0; i < names.n; i++)
+        make_acceleration(m, names.v[i]);
 }
 
 void make_machine(struct making *m, const struct cima_machine *x)
@@ -99,7 +113,7 @@ void make_machine(struct making *m, const struct cima_machine *x)
     if (o)
         part(m, "-machine", o);
     for (size_t i = 0; x->accelerations && x->accelerations[i]; i++)
-        make_acceleration(m, x->accelerations[i]);
+        make_accelerations(m, x->accelerations[i]);
 }
 
 /* "+a", "-a", "a" and "a=b". */
@@ -250,7 +264,7 @@ void make_rtc(struct making *m, const struct cima_rtc *x)
     making_name(m, "clock", NULL);
     has_text(m, "base", x->base);
     has_word(m, "drift_fix", x->drift_fix, "slew|none");
-    has_word(m, "clock", x->clock, "host|vm|rt");
+    has_word(m, "clock", x->clock, "host|vm");
     if (m->failed || (!x->base && !x->clock && !x->drift_fix))
         return;
     o = cima_opts_new(NULL, NULL);

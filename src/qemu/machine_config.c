@@ -47,7 +47,8 @@ static void text(struct whole *w, const char *option, const char *field, const c
 {
     if (!value)
         return;
-    make_text(begin(w, ""), option, field, value);
+    begin(w, field)->is_field = true;
+    make_text(&w->m, option, field, value);
     end(w);
 }
 
@@ -63,12 +64,14 @@ static void make_all(struct whole *w, const struct cima_config *config)
     ITEMS(w, config, devices, device)
     SETTING(w, config, rtc);
     for (size_t i = 0; config->globals && config->globals[i]; i++) {
-        make_global(begin_item(w, "globals", i), config->globals[i]);
+        begin_item(w, "globals", i)->is_field = true;
+        make_global(&w->m, config->globals[i]);
         end(w);
     }
     text(w, "-vga", "vga", config->vga);
     if (config->display) {
-        make_display(begin(w, ""), config->display);
+        begin(w, "display")->is_field = true;
+        make_display(&w->m, config->display);
         end(w);
     }
     SETTING(w, config, knobs);

@@ -41,7 +41,7 @@ static void note(struct making *m, const char *field, enum cima_effect effect, c
 {
     _cleanup_free_ char *why = xvasprintf(fmt, ap), *id = m->id ? shown(m->id) : NULL;
 
-    problems_add(m->problems, m->where, field, effect, "%s%s%s%s: `%s` %s", m->what, id ? " '" : "",
+    problems_add(m->problems, m->where, m->is_field ? "" : field, effect, "%s%s%s%s: `%s` %s", m->what, id ? " '" : "",
                  id ? id : "", id ? "'" : "", field, why);
     if (effect == CIMA_EFFECT_LEFT_OUT)
         m->failed = true;
@@ -408,7 +408,7 @@ static void check_ids(struct making *m)
         id = part_id(m->parts, i, &class);
         if (id && (taken(m->dst, cima_cmdline_len(m->dst), class, id) ||
                    taken(m->parts, i, class, id)))
-            fault(m, "id", "must be new: there is a %s '%s' already", class, id);
+            fault(m, "id", "must be new: '%s' is the id of another %s", id, class);
     }
 }
 

@@ -19,6 +19,7 @@ struct making {
     struct cima_cmdline *dst, *parts;
     struct cima_problems *problems;
     const char *where; /* prefix of the places; NULL: none */
+    bool is_field;     /* where is the place already: what is made is one field */
     const char *what;  /* "network device" */
     const char *id;    /* may be NULL */
     bool failed;       /* it has to be left out */

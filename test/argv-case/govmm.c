@@ -229,7 +229,8 @@ static struct cima_device read_bridge(struct reading *r, const struct json *j)
 {
     struct cima_bridge *x = NEW(r, bridge);
 
-    if (!text(j, "type") || cima_bridge_type_from_string(text(j, "type"), &x->type) < 0)
+    /* Not said: the first type, PCI. */
+    if (text(j, "type") && cima_bridge_type_from_string(text(j, "type"), &x->type) < 0)
         x->type = CIMA_BRIDGE_TYPE_COUNT;
     x->place = place(j, "id");
     x->chassis = number(j, "chassis");

@@ -23,7 +23,8 @@ struct cima_identity {
 struct cima_machine {
     const char *type;                 /* "q35", "virt", … */
     const char *const *options;       /* "kernel-irqchip=split", "nvdimm=on", …, NULL */
-    const char *const *accelerations; /* first choice first: "kvm", "tcg,thread=multi", …, NULL */
+    const char *const *accelerations; /* first choice first: "kvm", "tcg,thread=multi", …, NULL;
+                                       * "kvm:tcg" is both */
 };
 
 struct cima_cpu {
@@ -50,7 +51,7 @@ struct cima_memory {
 
 struct cima_rtc {
     const char *base;      /* "utc", "localtime", a date */
-    const char *clock;     /* "host", "vm", "rt" */
+    const char *clock;     /* "host", "vm" */
     const char *drift_fix; /* "slew", "none" */
 };
 
