@@ -201,10 +201,13 @@ static int load_config(struct state *s, struct plan_result *r)
     return config_load(&in, &ctx, &s->config, &ignored, &r->err);
 }
 
-/* facts.env: variables such as QEMU_SYSTEM_X86_64; only programs called qemu-system-… exist */
+/* facts.env: variables such as QEMU_SYSTEM_X86_64. Programs called qemu-system-… exist, and those of
+ * facts.programs. */
 static int choose_program(struct state *s, enum arch arch, struct err *err)
 {
+    const struct json *programs = json_get(s->c->facts, "programs");
     _cleanup_free_ char *value = NULL;
+    bool found;
 
     s->env_name = qemu_env_name(arch);
     value = real_places(json_get_str(json_get(s->c->facts, "env"), s->env_name)
@@ -213,9 +216,13 @@ static int choose_program(struct state *s, enum arch arch, struct err *err)
     s->program = qemu_program_name(s->env_name, value, arch, &s->env_args, err);
     if (!s->program)
         return -1;
-    if (!str_starts(path_basename(s->program), "qemu-system-"))
-        return err_set(err, ERR_NOT_FOUND, "the QEMU binary '%s' was not found", s->program);
-    s->exe = xasprintf("%s/bin/%s", PREFIX, path_basename(s->program));
+    found = str_starts(path_basename(s->program), "qemu-system-");
+    for (size_t i = 0; i < json_len(programs); i++)
+        found |= streq0(json_str(json_at(programs, i)), path_basename(s->program));
+    if (!found)
+        return qemu_binary_missing(s->env_name, *value ? value : NULL, s->program, arch, err);
+    s->exe = strchr(s->program, '/') ? xstrdup(s->program)
+                                     : xasprintf("%s/bin/%s", PREFIX, s->program);
     return 0;
 }
 
@@ -305,6 +312,7 @@ static void make_input(struct state *s, struct qemu_plan_input *in)
     const struct config_image *im = chosen_image(&s->config.v);
     const char *reason = json_get_str(facts, "kvm_reason");
     const char *virtiofsd = json_get_str(facts, "virtiofsd");
+    const struct json *inst = json_get(facts, "instance_files");
 
     *in = (struct qemu_plan_input){
         .cfg = &s->config.v,
@@ -335,12 +343,27 @@ static void make_input(struct state *s, struct qemu_plan_input *in)
     else if (virtiofsd)
         in->virtiofsd = "/usr/libexec/virtiofsd";
     in->virtiofsd_read_only = json_get_bool(facts, "virtiofsd_read_only", false);
+    in->has_kernel = json_get(inst, "kernel") != NULL;
+    in->has_initrd = json_get(inst, "initrd") != NULL;
+    in->has_iso = json_get(inst, "iso") != NULL;
+    in->kernel_cmdline = json_get_str(inst, "kernel.cmdline");
     if (im) {
-        in->has_iso = str_ends(im->location, ".iso");
-        in->has_kernel = im->kernel.location != NULL;
-        in->has_initrd = im->initrd.location != NULL;
-        in->kernel_cmdline = im->kernel.cmdline;
+        in->has_iso |= str_ends(im->location, ".iso");
+        in->has_kernel |= im->kernel.location != NULL;
+        in->has_initrd |= im->initrd.location != NULL;
+        if (!in->kernel_cmdline)
+            in->kernel_cmdline = im->kernel.cmdline;
     }
+}
+
+static bool fails(const struct json *facts, const char *what)
+{
+    const struct json *list = json_get(json_get(facts, "qemu"), "fail");
+    bool found = false;
+
+    for (size_t i = 0; i < json_len(list); i++)
+        found |= streq0(json_str(json_at(list, i)), what);
+    return found;
 }
 
 static int run(struct state *s, struct plan_result *r)
@@ -360,6 +383,8 @@ static int run(struct state *s, struct plan_result *r)
         return -1;
     if (plan_case_features(s->c->facts, arch, &s->features) < 0)
         return err_set(&r->err, ERR_INTERNAL, "no recorded features");
+    if (fails(s->c->facts, "accel")) /* without it there is no session (probe.c) */
+        return err_set(&r->err, ERR_QEMU, "asking '%s' what it can do failed: accelerators", s->exe);
     strcpy(s->root, "/tmp/cima-plan-XXXXXX");
     if (!mkdtemp(s->root)) {
         s->root[0] = '\0';

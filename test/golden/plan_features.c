@@ -126,6 +126,31 @@ static void follow_facts(struct qemu_features *f, const struct json *q)
     f->sandbox = json_get_bool(q, "sandbox", f->sandbox);
 }
 
+/* "host" comes with KVM, which the emulators of other architectures in the tables lack. */
+static void follow_kvm(struct qemu_features *f)
+{
+    drop(&f->cpus, "host");
+    if (f->cpus.n && strv_contains(&f->accels, "kvm"))
+        strv_push(&f->cpus, "host");
+}
+
+/* facts.qemu.fail: what the binary does not tell. */
+static void forget(struct qemu_features *f, const struct json *fail)
+{
+    for (size_t i = 0; i < json_len(fail); i++) {
+        const char *what = json_str(json_at(fail, i));
+
+        if (streq0(what, "version"))
+            f->version_known = false;
+        if (streq0(what, "cpu"))
+            strv_release(&f->cpus);
+        if (streq0(what, "netdev"))
+            strv_release(&f->netdevs);
+        if (streq0(what, "machine"))
+            strv_release(&f->machine_props);
+    }
+}
+
 int plan_case_features(const struct json *facts, enum arch arch, struct qemu_features *ret)
 {
     _cleanup_json_ struct json *table = read_table(arch_to_string(arch));
@@ -144,5 +169,8 @@ int plan_case_features(const struct json *facts, enum arch arch, struct qemu_fea
     }
     follow(ret, json_get(versions, "assumed"), arch);
     follow_facts(ret, q);
+    if (!json_get(q, "cpus"))
+        follow_kvm(ret);
+    forget(ret, json_get(q, "fail"));
     return 0;
 }

@@ -59,9 +59,18 @@ char *qemu_program_name(const char *env_name, const char *value, enum arch arch,
     return xstrdup(words.v[0]);
 }
 
+int qemu_binary_missing(const char *env_name, const char *value, const char *name, enum arch arch,
+                        struct err *err)
+{
+    err_set(err, ERR_NOT_FOUND, "the QEMU binary '%s' was not found or can't be executed", name);
+    if (value)
+        return err_hint(err, "the name comes from $%s", env_name);
+    return err_hint(err, "install the package '%s', or set $%s to the path of the binary",
+                    qemu_arch(arch)->package, env_name);
+}
+
 static int find_binary(struct qemu_facts *f, enum arch arch, struct err *err)
 {
-    const struct qemu_arch *a = qemu_arch(arch);
     _cleanup_free_ char *name =
         qemu_program_name(f->env_name, getenv(f->env_name), arch, &f->env_args, err);
 
@@ -75,11 +84,7 @@ static int find_binary(struct qemu_facts *f, enum arch arch, struct err *err)
                 strerror(access(name, X_OK) < 0 ? errno : EACCES));
         return err_hint(err, "the name comes from $%s; is the file a program?", f->env_name);
     }
-    err_set(err, ERR_NOT_FOUND, "the QEMU binary '%s' was not found or can't be executed", name);
-    if (getenv(f->env_name))
-        return err_hint(err, "the name comes from $%s", f->env_name);
-    return err_hint(err, "install the package '%s', or set $%s to the path of the binary",
-                    a->package, f->env_name);
+    return qemu_binary_missing(f->env_name, getenv(f->env_name), name, arch, err);
 }
 
 static int read_frozen(const struct driver_ctx *ctx, struct qemu_facts *f, struct err *err)

@@ -38,6 +38,10 @@ char *qemu_env_name(enum arch arch);
 char *qemu_program_name(const char *env_name, const char *value, enum arch arch,
                         struct strv *ret_args, struct err *err);
 
+/* That this program is not there: -1. value: of the variable, NULL when it is not set. */
+int qemu_binary_missing(const char *env_name, const char *value, const char *name, enum arch arch,
+                        struct err *err);
+
 /* The binary and what it can do: enough to create an instance. */
 int qemu_gather_binary(const struct driver_ctx *ctx, struct qemu_facts *f, struct err *err);
 /* Everything. */

@@ -77,29 +77,48 @@ static void plan_accel(struct builder *b)
 
 /* ---- CPU ------------------------------------------------------------------------------------- */
 
-/* The model that was meant: the shortest one that begins so, else the nearest. */
-static const char *likely_cpu(const struct strv *known, const char *model)
+#define CPUS_NAMED 3
+
+static int by_length(const void *a, const void *b)
 {
-    const char *best = NULL;
+    const char *x = *(const char *const *)a, *y = *(const char *const *)b;
+    size_t nx = strlen(x), ny = strlen(y);
+
+    return nx != ny ? (nx < ny ? -1 : 1) : strcmp(x, y);
+}
+
+/* The models that may have been meant, "'Haswell', 'Haswell-IBRS'": those that begin so, the shortest
+ * ones first, else the nearest. NULL: none. Caller frees. */
+static char *likely_cpus(const struct strv *known, const char *model)
+{
+    _cleanup_strv_ struct strv found = STRV_INIT, quoted = STRV_INIT;
+    const char *near = str_nearest(model, (const char *const *)known->v, known->n);
 
     for (size_t i = 0; i < known->n; i++)
-        if (str_starts(known->v[i], model) && (!best || strlen(known->v[i]) < strlen(best)))
-            best = known->v[i];
-    return best ? best : str_nearest(model, (const char *const *)known->v, known->n);
+        if (str_starts(known->v[i], model))
+            strv_push(&found, known->v[i]);
+    if (!found.n && near)
+        strv_push(&found, near);
+    if (!found.n)
+        return NULL;
+    qsort(found.v, found.n, sizeof(*found.v), by_length);
+    for (size_t i = 0; i < found.n && i < CPUS_NAMED; i++)
+        strv_pushf(&quoted, "'%s'", found.v[i]);
+    return strv_join(&quoted, ", ");
 }
 
 /* Only whole names out of the binary's own list (B-CPU-CHECK). */
 static int check_cpu(struct builder *b, const char *model)
 {
     const struct strv *known = &b->in->features->cpus;
-    const char *near;
+    _cleanup_free_ char *near = NULL;
 
     if (!known->n || strv_contains(known, model) || streq(model, "max"))
         return 0;
     err_set(b->err, ERR_CONFIG, "cpu '%s' is not supported by '%s'", model, b->in->exe);
-    near = likely_cpu(known, model);
+    near = likely_cpus(known, model);
     if (near)
-        return err_hint(b->err, "did you mean '%s'?", near);
+        return err_hint(b->err, "did you mean %s?", near);
     return err_hint(b->err, "see '%s -cpu help' for the models", b->in->exe);
 }
 
@@ -151,7 +170,7 @@ static int plan_cpu(struct builder *b)
         const char *end = strchr(asked, ',');
 
         model = xstrndup(asked, end ? (size_t)(end - asked) : strlen(asked));
-        if (check_cpu(b, model) < 0 || (!kvm && check_emulated(b, model) < 0))
+        if ((!kvm && check_emulated(b, model) < 0) || check_cpu(b, model) < 0)
             return err_wrap(b->err, "field `vmOpts.qemu.cpuType.%s`", arch_to_string(b->arch_id));
         /* Features behind the model are QEMU's own syntax (+x, -x, x=off): handed over as they are.
          */
