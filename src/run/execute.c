@@ -108,11 +108,19 @@ static void take_away(struct execution *x)
 
 /* ---- helpers --------------------------------------------------------------------------------- */
 
-static bool is_socket(const char *path)
+static bool find_socket(const char *path, struct stat *ret)
+{
+    return lstat(path, ret) == 0 && S_ISSOCK(ret->st_mode);
+}
+
+/* Is there a socket that is not the one of a run before? */
+static bool has_new_socket(const char *path, const struct stat *old)
 {
     struct stat st;
 
-    return lstat(path, &st) == 0 && S_ISSOCK(st.st_mode);
+    return find_socket(path, &st) &&
+           (st.st_ino != old->st_ino || st.st_ctim.tv_sec != old->st_ctim.tv_sec ||
+            st.st_ctim.tv_nsec != old->st_ctim.tv_nsec);
 }
 
 static void add_log(const char *path, struct err *err)
@@ -124,12 +132,13 @@ static void add_log(const char *path, struct err *err)
 }
 
 /* Waits for its socket; its end is an error, whatever its status (S1-36). */
-static int await_helper(const struct run_helper *h, struct child *child, struct err *err)
+static int await_helper(const struct run_helper *h, struct child *child, const struct stat *old,
+                        struct err *err)
 {
     int64_t until = deadline_in(SOCKET_MS);
     int status;
 
-    while (!is_socket(h->socket)) {
+    while (!has_new_socket(h->socket, old)) {
         if (child_wait(child, 20, &status) == 1) {
             _cleanup_free_ char *how = wait_status_text(status);
 
@@ -155,11 +164,13 @@ static int start_helper(struct execution *x, size_t i, struct err *err)
         open(h->log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     _cleanup_strv_ struct strv argv = STRV_INIT;
     struct spawn s = SPAWN_INIT;
+    struct stat old;
 
     if (log < 0)
         return err_set_errno(err, ERR_IO, "cannot make '%s'", h->log);
-    if (is_socket(h->socket))
-        (void)unlink(h->socket); /* of a run before */
+    /* virtiofsd itself replaces it, unless another one uses it. */
+    if (!find_socket(h->socket, &old))
+        old = (struct stat){0};
     strv_extend(&argv, &h->argv);
     s.argv = (const char *const *)strv_argv(&argv);
     s.stdout_fd = s.stderr_fd = log;
@@ -173,7 +184,7 @@ static int start_helper(struct execution *x, size_t i, struct err *err)
     log_debug("%s", line);
     if (spawn_child(&s, &x->helpers[i], err) < 0)
         return -1;
-    return await_helper(h, &x->helpers[i], err);
+    return await_helper(h, &x->helpers[i], &old, err);
 }
 
 static int start_helpers(struct execution *x, struct err *err)
@@ -187,6 +198,7 @@ static int start_helpers(struct execution *x, struct err *err)
 /* They end by themselves when QEMU does; at the latest now. */
 static void end_helpers(struct execution *x)
 {
+    struct stat st;
     int status;
 
     for (size_t i = 0; i < x->plan->n_helpers; i++) {
@@ -199,7 +211,7 @@ static void end_helpers(struct execution *x)
             child_kill(c, SIGKILL);
             child_wait(c, -1, &status);
         }
-        if (is_socket(x->plan->helpers[i].socket))
+        if (find_socket(x->plan->helpers[i].socket, &st))
             (void)unlink(x->plan->helpers[i].socket);
     }
 }
@@ -220,22 +232,34 @@ static int check(const struct run_plan *p, struct err *err)
     return 0;
 }
 
+/* QEMU can't say why a helper hung up: the last words of those that did. */
+static void add_last_words(struct execution *x, struct err *err)
+{
+    int status;
+
+    for (size_t i = 0; i < x->plan->n_helpers; i++)
+        if (err->kind == ERR_QEMU && x->helpers[i].pid &&
+            child_wait(&x->helpers[i], 200, &status) == 1) {
+            x->helpers[i].pid = 0;
+            if (wait_status_exit_code(status) != 0)
+                add_log(x->plan->helpers[i].log, err);
+        }
+}
+
 static int execute(struct execution *x, pid_t *ret_pid, struct err *err)
 {
+    int r;
+
     if (do_steps(x, err) < 0 || start_helpers(x, err) < 0) {
         end_helpers(x);
         take_away(x);
         return -1;
     }
-    if (x->plan->detached) {
-        int r = run_in_background(x->plan, ret_pid, err);
-
-        if (r < 0)
-            end_helpers(x);
-        return r;
-    }
-    int r = run_in_front(x->plan, err);
-    end_helpers(x);
+    r = x->plan->detached ? run_in_background(x->plan, ret_pid, err) : run_in_front(x->plan, err);
+    if (r < 0)
+        add_last_words(x, err);
+    if (r < 0 || !x->plan->detached)
+        end_helpers(x);
     return r;
 }
 

@@ -29,6 +29,7 @@ void run_facts_release(struct run_facts *f)
     for (size_t i = 0; i < f->n_files; i++) {
         free(f->files[i].path);
         free(f->files[i].text);
+        free(f->files[i].real);
     }
     free(f->files);
     *f = (struct run_facts){0};
@@ -77,6 +78,7 @@ void run_facts_add_file(struct run_facts *f, const char *path, int error, int fd
         file.directory = S_ISDIR(st.st_mode);
         file.device = S_ISBLK(st.st_mode);
         file.writable = access(path, W_OK) == 0;
+        file.real = file.directory ? realpath(path, NULL) : NULL;
         if (S_ISREG(st.st_mode)) {
             look_at_format(fd, &file);
             read_text(fd, &st, &file);

@@ -421,7 +421,8 @@ static int plan_devices(struct run_decided *d)
 static void plan_helper(struct run_decided *d, size_t i, const char *socket)
 {
     struct run_plan *p = d->plan;
-    const char *dir = d->r->virtiofs.v[i];
+    const struct run_file *file = run_facts_file(d->f, d->r->virtiofs.v[i]);
+    const char *dir = file && file->real ? file->real : d->r->virtiofs.v[i];
     _cleanup_free_ char *log = xasprintf("virtiofsd%zu.log", i);
 
     GROW_ARRAY(p->helpers, p->n_helpers, p->cap_helpers);

@@ -223,8 +223,12 @@ int run_in_background(const struct run_plan *p, pid_t *ret_pid, struct err *err)
 
     if (spawn_background(p, &qemu, err) < 0)
         return -1;
-    if (await_monitor(p, &why) < 0)
-        return failed_start(p, &qemu, &why, err);
+    if (await_monitor(p, &why) < 0) {
+        failed_start(p, &qemu, &why, err);
+        (void)unlink(p->console_socket);
+        (void)unlink(p->monitor_socket);
+        return -1;
+    }
     *ret_pid = qemu.pid;
     return 0;
 }

@@ -65,6 +65,7 @@ struct run_file {
     const char *format; /* of a disk image; NULL: can't be told. Static */
     bool has_backing;   /* reads from another file */
     char *text;         /* content of a small file; NULL: not read */
+    char *real;         /* full path of a directory; NULL: not known */
 };
 
 struct run_facts {
