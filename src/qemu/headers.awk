@@ -46,6 +46,8 @@ function roff(s) {
 
 # A comment: its lines, those that are indented as they are. Examples and tables are.
 function put_comment(text,    lines, n, i, fixed) {
+    # Ids of the specification's rows say nothing to a reader of the page.
+    gsub(/[ \n]\((S[0-9]|SD|Q|H|F)-?[0-9][^)]*\)/, "", text)
     n = split(text, lines, "\n")
     for (i = 1; i <= n; i++) {
         if (lines[i] == "") {
@@ -66,16 +68,34 @@ function put_comment(text,    lines, n, i, fixed) {
         print ".fi"
 }
 
+# On lines of at most 76 characters, where that can be.
+function put_prototype(s,    words, n, i, line) {
+    n = split(s, words, /, /)
+    line = words[1]
+    for (i = 2; i <= n; i++) {
+        if (length(line) + 2 + length(words[i]) > 76) {
+            print "\\fB" roff(line ",") "\\fP"
+            line = "        " words[i]
+        } else {
+            line = line ", " words[i]
+        }
+    }
+    print "\\fB" roff(line) "\\fP"
+}
+
 # The declarations that share a comment, then the comment.
 function flush_group(    i, n, lines) {
     if (mode == "man" && group != "") {
         print ".PP\n.nf"
         n = split(group, lines, "\n")
         for (i = 1; i <= n; i++)
-            print "\\fB" roff(lines[i]) "\\fP"
-        print ".fi\n.RS 4"
-        put_comment(comment)
-        print ".RE"
+            put_prototype(lines[i])
+        print ".fi"
+        if (comment != "") {
+            print ".RS 4"
+            put_comment(comment)
+            print ".RE"
+        }
     }
     group = ""
 }
@@ -100,18 +120,31 @@ function add_comment(s) {
     comment = comment (comment == "" ? "" : "\n") s
 }
 
+# "---- title ----" is no comment of what follows, but a heading.
+function end_comment() {
+    if (comment !~ /^----/)
+        return
+    gsub(/^-+ *| *-+$/, "", comment)
+    if (mode == "man" && comment !~ /\n/)
+        print ".PP\n\\fI" roff(comment) "\\fP"
+    comment = ""
+}
+
 # What a comment belongs to ends here.
 function forget() {
     flush_group()
     comment = ""
 }
 
-# The text of a macro with arguments, for expand().
-function keep_macro(line) {
+# The parameters and the text of a macro, for expand().
+function keep_macro(line,    head) {
     if (line ~ /^#define [A-Za-z_]+\(/) {
-        macro = line
+        macro = head = line
         sub(/^#define /, "", macro)
         sub(/\(.*/, "", macro)
+        sub(/^[^(]*\(/, "", head)
+        sub(/\).*/, "", head)
+        parameters[macro] = head
         body[macro] = ""
         sub(/^[^)]*\)/, "", line)
     } else if (!in_cpp) {
@@ -122,19 +155,25 @@ function keep_macro(line) {
         body[macro] = body[macro] " " line
 }
 
-function expand(line,    list, row, rows, n, i, name, s) {
+# What ROW makes of every row X(A, B) of LIST.
+function expand(line,    list, row, rows, names_of, values, n, i, k, m, p, s, parts) {
     list = row = line
     sub(/\(.*/, "", list)
     sub(/^[^(]*\(/, "", row)
     sub(/\).*/, "", row)
     n = split(body[list], rows, /X\(/)
+    m = split(parameters[row], names_of, /, */)
     for (i = 2; i <= n; i++) {
-        name = rows[i]
-        sub(/^[^,]*, */, "", name)
-        sub(/\).*/, "", name)
+        sub(/\).*/, "", rows[i])
+        split(rows[i], values, /, */)
         s = body[row]
-        gsub(/##name/, name, s)
-        declared(s)
+        for (k = 1; k <= m; k++) {
+            gsub("##" names_of[k] "##", values[k], s)
+            gsub("##" names_of[k], values[k], s)
+        }
+        p = split(s, parts, ";")
+        for (k = 1; k < p; k++)
+            declared(parts[k] ";")
     }
 }
 
@@ -152,7 +191,7 @@ function declared(s,    name, head) {
     sub(/.*[ *]/, "", name)
     sub(/ __attribute__.*/, ";", s)
     names[++n_names] = name
-    if (mode == "undocumented" && (comment == "" || comment ~ /^----/)) {
+    if (mode == "undocumented" && comment == "") {
         print FILENAME ":" FNR ": " name
         missing++
     }
@@ -165,6 +204,7 @@ function declared(s,    name, head) {
         if (line ~ /\*\//) {
             add_comment(line)
             in_comment = 0
+            end_comment()
             if (!started)
                 header_text = comment
         } else {
@@ -213,6 +253,7 @@ function declared(s,    name, head) {
         comment = ""
         if (line ~ /\*\//) {
             add_comment(line)
+            end_comment()
             if (!started)
                 header_text = comment
         } else {

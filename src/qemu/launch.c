@@ -174,8 +174,8 @@ static unsigned spawn_flags_of(unsigned flags)
 }
 
 /* With the words, which are complete, and room for what spawn wants in other forms. */
-static int start(const struct cima_launch *l, struct strv *words, int captured, struct child *ret,
-                 struct err *err)
+static int start(const struct cima_launch *l, struct strv *words, int captured,
+                 unsigned spawn_flags, struct child *ret, struct err *err)
 {
     _cleanup_strv_ struct strv env = STRV_INIT;
     _cleanup_free_ struct spawn_fd *fds = NULL;
@@ -196,7 +196,7 @@ static int start(const struct cima_launch *l, struct strv *words, int captured, 
     s.stderr_fd = output_fd(l->stderr_to, CIMA_OUTPUT_CAPTURE, l->stderr_fd, captured);
     s.n_fds = inherited(l, &fds);
     s.fds = fds;
-    s.flags = spawn_flags_of(l->flags);
+    s.flags = spawn_flags_of(l->flags) | spawn_flags;
     s.umask_ = l->umask_ ? l->umask_ : 077;
     s.user = l->user ? &user : NULL;
     s.limits = limits;
@@ -204,14 +204,20 @@ static int start(const struct cima_launch *l, struct strv *words, int captured, 
     return spawn_child(&s, ret, err);
 }
 
-int qemu_launch_child(const struct cima_launch *l, int captured, struct child *ret, struct err *err)
+int qemu_launch_with(const struct cima_launch *l, int captured, unsigned spawn_flags,
+                     struct child *ret, struct err *err)
 {
     _cleanup_strv_ struct strv words = STRV_INIT;
 
     if (qemu_launch_check(l, err) < 0 || words_of(l, &words, err) < 0)
         return -1;
     tell_start(l, &words);
-    return start(l, &words, captured, ret, err);
+    return start(l, &words, captured, spawn_flags, ret, err);
+}
+
+int qemu_launch_child(const struct cima_launch *l, int captured, struct child *ret, struct err *err)
+{
+    return qemu_launch_with(l, captured, 0, ret, err);
 }
 
 /* ---- its words ------------------------------------------------------------------------------- */

@@ -13,6 +13,9 @@ int qemu_launch_check(const struct cima_launch *l, struct err *err);
  * CIMA_OUTPUT_CAPTURE; -1: the launch must say something else. */
 int qemu_launch_child(const struct cima_launch *l, int captured, struct child *ret,
                       struct err *err);
+/* The same with further flags of spawn.h. */
+int qemu_launch_with(const struct cima_launch *l, int captured, unsigned spawn_flags,
+                     struct child *ret, struct err *err);
 /* The environment that QEMU gets: the variables that it needs, out of ours. */
 void qemu_launch_env(bool desktop, struct strv *ret);
 

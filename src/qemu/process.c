@@ -59,7 +59,8 @@ struct cima_process *cima_launch(const struct cima_launch *l, struct err *error)
     /* First: a descriptor that is closed may have the number of the next one that is opened. */
     if (qemu_launch_check(l, &why) == 0 && capture)
         p->words = words_file(&why);
-    if (err_is_set(&why) || qemu_launch_child(l, p->words, &p->child, &why) < 0) {
+    if (err_is_set(&why) ||
+        qemu_launch_with(l, p->words, SPAWN_PIDFD_OR_PIPE, &p->child, &why) < 0) {
         tell_failure(l, &why, "");
         err_move(error, &why);
         cima_process_free(p);

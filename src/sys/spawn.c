@@ -20,7 +20,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-enum { STANDARD_FDS = 3, READ_CHUNK = 16384, DETAIL_LINES = 20, CHECKED_CAP = 1 << 16 };
+enum { STANDARD_FDS = 3, READ_CHUNK = 16384, DETAIL_LINES = 20, CHECKED_CAP = 1 << 16, LOOK_MS = 50 };
 
 enum stage {
     STAGE_FDS,
@@ -48,6 +48,7 @@ struct preparation {
     size_t n;
     int first_high; /* above every target */
     int fail_fd;
+    int life_fd; /* stays open in the child; -1: none */
     pid_t parent;
 };
 
@@ -89,11 +90,13 @@ static void child_reset_signals(void)
  * its place. Nothing else survives the exec. */
 static void child_place_fds(const struct preparation *p, int *fail_fd)
 {
-    int moved = fcntl(*fail_fd, F_DUPFD_CLOEXEC, p->first_high);
+    int moved = fcntl(*fail_fd, F_DUPFD_CLOEXEC, p->first_high), life = p->life_fd;
 
     if (moved < 0)
         child_fail(*fail_fd, STAGE_FDS);
     *fail_fd = moved;
+    if (life >= 0 && (life = fcntl(life, F_DUPFD_CLOEXEC, p->first_high)) < 0)
+        child_fail(*fail_fd, STAGE_FDS);
     for (size_t i = 0; i < p->n; i++) {
         p->high[i] = fcntl(p->map[i].fd, F_DUPFD_CLOEXEC, p->first_high);
         if (p->high[i] < 0)
@@ -105,6 +108,8 @@ static void child_place_fds(const struct preparation *p, int *fail_fd)
     for (size_t i = 0; i < p->n; i++)
         if (dup2(p->high[i], p->map[i].target) < 0)
             child_fail(*fail_fd, STAGE_FDS);
+    if (life >= 0 && fcntl(life, F_SETFD, 0) < 0)
+        child_fail(*fail_fd, STAGE_FDS);
 }
 
 /* Limits first (raising one needs the privileges that go next), the user last. */
@@ -296,18 +301,34 @@ static void ensure_children_wait(void)
     }
 }
 
+static bool pidfds_are_missing(void)
+{
+    int fd = pidfd_open_(getpid());
+
+    if (fd < 0)
+        return errno == ENOSYS;
+    close(fd);
+    return false;
+}
+
 static int start(struct preparation *p, struct child *ret, struct err *err)
 {
     const char *name = p->s->argv[0];
-    int pipe_fds[2];
+    bool by_pid = (p->s->flags & SPAWN_PIDFD_OR_PIPE) && pidfds_are_missing();
+    int pipe_fds[2], life_fds[2] = {-1, -1};
     struct failure failure;
 
     if (pipe2(pipe_fds, O_CLOEXEC) < 0)
         return err_set_errno(err, ERR_IO, "starting '%s'", name);
     _cleanup_close_ int read_end = pipe_fds[0];
     _cleanup_close_ int write_end = pipe_fds[1];
+    if (by_pid && pipe2(life_fds, O_CLOEXEC) < 0)
+        return err_set_errno(err, ERR_IO, "starting '%s'", name);
+    _cleanup_close_ int life_here = life_fds[0];
+    _cleanup_close_ int life_there = life_fds[1];
 
     p->fail_fd = write_end;
+    p->life_fd = life_there;
     p->parent = getpid();
     ensure_children_wait();
     pid_t pid = fork_child(p);
@@ -315,7 +336,7 @@ static int start(struct preparation *p, struct child *ret, struct err *err)
         return err_set_errno(err, ERR_IO, "starting '%s'", name);
     close(TAKE_FD(write_end));
     /* Nobody else reaps this pid, so it is still our child. */
-    _cleanup_close_ int pidfd = pidfd_open_(pid);
+    _cleanup_close_ int pidfd = by_pid ? TAKE_FD(life_here) : pidfd_open_(pid);
     if (pidfd < 0) {
         err_set_errno(err, ERR_IO, "starting '%s': getting a pidfd", name);
         abandon(pid);
@@ -325,7 +346,7 @@ static int start(struct preparation *p, struct child *ret, struct err *err)
         abandon(pid);
         return failure_to_err(p->s, &failure, err);
     }
-    *ret = (struct child){.pid = pid, .pidfd = TAKE_FD(pidfd)};
+    *ret = (struct child){.pid = pid, .pidfd = TAKE_FD(pidfd), .by_pid = by_pid};
     return 0;
 }
 
@@ -342,7 +363,8 @@ int spawn_child(const struct spawn *s, struct child *ret, struct err *err)
                             .n = s->n_fds + STANDARD_FDS,
                             .env = s->env ? (char *const *)s->env : environ,
                             .first_high = STANDARD_FDS,
-                            .fail_fd = -1};
+                            .fail_fd = -1,
+                            .life_fd = -1};
 
     if (null_fd < 0)
         return err_set_errno(err, ERR_IO, "opening /dev/null");
@@ -377,9 +399,10 @@ void child_release(struct child *c)
 
 int child_kill(const struct child *c, int sig)
 {
-    if (pidfd_signal(c->pidfd, sig) == 0 || errno == ESRCH)
-        return 0;
-    return -1;
+    /* A child that has not been reaped keeps its number. */
+    int r = c->by_pid ? kill(c->pid, sig) : pidfd_signal(c->pidfd, sig);
+
+    return r == 0 || errno == ESRCH ? 0 : -1;
 }
 
 /* The status as waitpid would have given it. */
@@ -390,13 +413,13 @@ static int status_of(const siginfo_t *info)
     return (info->si_status & 0x7f) | (info->si_code == CLD_DUMPED ? 0x80 : 0);
 }
 
-int pidfd_reap(int pidfd, int *ret_status)
+static int reap(idtype_t type, id_t id, int *ret_status)
 {
     siginfo_t info = {0};
     int r;
 
     do
-        r = waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG);
+        r = waitid(type, id, &info, WEXITED | WNOHANG);
     while (r < 0 && errno == EINTR);
     if (r < 0)
         return -1;
@@ -406,11 +429,35 @@ int pidfd_reap(int pidfd, int *ret_status)
     return 1;
 }
 
+int pidfd_reap(int pidfd, int *ret_status)
+{
+    return reap(P_PIDFD, (id_t)pidfd, ret_status);
+}
+
+/* The pipe may say too early that the child has ended (it closes its descriptors first), and too
+ * late (a child of its own holds them as well): it shortens the wait, no more. */
+static int wait_by_pid(const struct child *c, int timeout_ms, int *ret_status)
+{
+    int64_t until = deadline_in(timeout_ms);
+
+    for (;;) {
+        int r = reap(P_PID, (id_t)c->pid, ret_status), left = deadline_left(until);
+
+        if (r != 0 || left == 0)
+            return r;
+        if (left < 0 || left > LOOK_MS)
+            left = LOOK_MS;
+        if (pidfd_wait(c->pidfd, left) == 1)
+            poll(NULL, 0, 1);
+    }
+}
+
 int child_wait(struct child *c, int timeout_ms, int *ret_status)
 {
-    int status = 0, r = pidfd_wait(c->pidfd, timeout_ms);
+    int status = 0;
+    int r = c->by_pid ? wait_by_pid(c, timeout_ms, &status) : pidfd_wait(c->pidfd, timeout_ms);
 
-    if (r == 1)
+    if (r == 1 && !c->by_pid)
         r = pidfd_reap(c->pidfd, &status);
     if (r == 1 && ret_status)
         *ret_status = status;

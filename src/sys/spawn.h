@@ -34,6 +34,9 @@ enum spawn_flags {
     SPAWN_DIE_WITH_PARENT = 1 << 2, /* SIGKILL when the spawning thread's process ends */
     SPAWN_SEARCH_PATH = 1 << 3, /* argv[0] is looked up in $PATH */
     SPAWN_NO_CORE = 1 << 4,     /* RLIMIT_CORE 0 */
+    /* Where pidfds are missing (Linux before 5.3, valgrind) a pipe that the child holds open stands
+     * in: one more descriptor there, and pidfd_reap can't be used. Otherwise that is an error. */
+    SPAWN_PIDFD_OR_PIPE = 1 << 5,
 };
 
 struct spawn {
@@ -56,9 +59,10 @@ struct spawn {
 struct child {
     pid_t pid; /* 0: none */
     int pidfd; /* readable when it has ended */
+    bool by_pid; /* pidfd is the pipe of SPAWN_PIDFD_OR_PIPE */
 };
 
-#define CHILD_INIT {0, -1}
+#define CHILD_INIT {0, -1, false}
 #define _cleanup_child_ _cleanup_(child_release)
 
 /* Signal dispositions and mask are reset in the child. ERR_NOT_FOUND when the program does not

@@ -7,11 +7,15 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 enum { LONG = 60000 };
@@ -570,6 +574,51 @@ Test(launch, S2_H3_dies_with_its_caller_when_that_is_wanted)
     /* End of file when the last holder of the other end is gone. */
     cr_assert(is_readable(ends[0], LONG));
     close(ends[0]);
+}
+
+/* The system calls of pidfds fail in this process and its children as on an old kernel. */
+static void take_pidfds_away(void)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pidfd_open, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pidfd_send_signal, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {.len = ARRAY_SIZE(filter), .filter = filter};
+
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+        cr_skip_test("no seccomp filters here");
+    cr_assert_eq(syscall(SYS_pidfd_open, getpid(), 0), -1);
+}
+
+Test(launch, S2_51_S2_56_a_kernel_without_pidfds)
+{
+    _cleanup_err_ struct err e = ERR_INIT, cancelled = ERR_INIT;
+    struct cima_launch l = {SCRIPT("exec 3>&-; sleep 0.3; exit 7")};
+
+    take_pidfds_away();
+    /* The pipe, 3 there, says too early that it has ended. */
+    cr_assert_eq(cima_launch_and_wait(&l, -1, NULL, &e), -1);
+    cr_assert_str_eq(e.msg, "QEMU exited with status 7");
+    /* A process that it leaves behind holds the pipe. */
+    l = (struct cima_launch){SCRIPT("sleep 1000 & exit 5")};
+    _cleanup_process_ struct cima_process *p = cima_launch(&l, NULL);
+    cr_assert_eq(cima_process_wait(p, LONG, NULL), 1);
+    cr_assert_eq(cima_process_exit_code(p), 5);
+    cr_assert_eq(kill(-cima_process_pid(p), SIGKILL), 0);
+    /* It runs, and is cancelled. */
+    l = (struct cima_launch){SCRIPT("exec sleep 1000")};
+    _cleanup_process_ struct cima_process *q = cima_launch(&l, NULL);
+    cr_assert_eq(cima_process_wait(q, 0, NULL), 0);
+    cr_assert_not(is_readable(cima_process_pidfd(q), 0));
+    cr_assert_eq(cima_process_cancel(q, LONG, NULL), 0);
+    cr_assert_eq(cima_process_exit_code(q), 128 + SIGTERM);
+    _cleanup_close_ int cancel = eventfd(1, EFD_CLOEXEC);
+    cr_assert_eq(cima_launch_and_wait(&l, cancel, NULL, &cancelled), -1);
+    cr_assert_eq(cancelled.kind, ERR_INTERRUPTED);
 }
 
 Test(launch, many_leave_nothing_open)

@@ -111,7 +111,9 @@ struct cima_process *cima_launch(const struct cima_launch *l, struct cima_error 
 
 /* Its process id; also that of its process group. */
 pid_t cima_process_pid(const struct cima_process *p);
-/* To be polled: readable when QEMU has ended. Belongs to the process. */
+/* To be polled: readable, or hung up, when QEMU has ended. Belongs to the process. Where the system
+ * has no pidfds (Linux before 5.3, or under an old valgrind) it is a pipe that QEMU holds open as one
+ * more descriptor: then only cima_process_wait is certain. */
 int cima_process_pidfd(const struct cima_process *p);
 /* Waits until it has ended, timeout_ms at most; 0: looks only; -1: for ever. Returns 1 when it has
  * ended, 0 when it still runs, -1 with "io". May be called again after the end. */

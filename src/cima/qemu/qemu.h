@@ -5,6 +5,7 @@
 #define CIMA_QEMU_QEMU_H
 
 #include "cima/qemu/cmdline.h"
+#include "cima/qemu/commands.h"
 #include "cima/qemu/device.h"
 #include "cima/qemu/error.h"
 #include "cima/qemu/json.h"
