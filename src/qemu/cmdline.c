@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cima/qemu/cmdline.h"
+#include "qemu/cmdline_internal.h"
 #include "base/mem.h"
 #include "qemu/qemu.h"
 
@@ -7,6 +7,7 @@ struct part {
     char *name; /* "-device" */
     char *text;
     struct cima_opts *opts; /* at most one of text and opts; none: a flag */
+    const char *class, *id; /* of part_id; both in opts or static */
 };
 
 struct cima_cmdline {
@@ -67,9 +68,38 @@ void cima_cmdline_text(struct cima_cmdline *c, const char *name, const char *tex
     add(c, name)->text = xstrdup(text);
 }
 
+static const char block_node[] = "block node";
+static const struct {
+    const char *name, *key, *class;
+} classes[] = {
+    {"-device", "id", "device"},
+    {"-object", "id", "object"},
+    {"-netdev", "id", "network"},
+    {"-chardev", "id", "character device"},
+    {"-fsdev", "id", "file system"},
+    {"-blockdev", "node-name", block_node},
+    {"-drive", "id", block_node},
+    {"-tpmdev", "id", "TPM"},
+    {"-audiodev", "id", "sound"},
+};
+
 void cima_cmdline_opts(struct cima_cmdline *c, const char *name, struct cima_opts *opts)
 {
-    add(c, name)->opts = opts;
+    struct part *p = add(c, name);
+
+    p->opts = opts;
+    for (size_t i = 0; i < ARRAY_SIZE(classes); i++)
+        if (streq(classes[i].name, name)) {
+            p->class = classes[i].class;
+            p->id = cima_opts_get(opts, classes[i].key);
+            return;
+        }
+}
+
+const char *part_id(const struct cima_cmdline *c, size_t i, const char **ret_class)
+{
+    *ret_class = c->v[i].class;
+    return c->v[i].id;
 }
 
 void cima_cmdline_move(struct cima_cmdline *dst, struct cima_cmdline *src)

@@ -41,7 +41,7 @@ static void check_references(const struct cima_cmdline *c, size_t i, struct cima
     const char *name = cima_cmdline_name(c, i), *id;
 
     for (size_t k = 0; k < ARRAY_SIZE(references); k++) {
-        if (!streq(references[k].option, name))
+        if (references[k].option[1] != name[1] || !streq(references[k].option, name))
             continue;
         id = cima_opts_get(o, references[k].key);
         if (id && !there(c, references[k].class, id))
@@ -61,12 +61,26 @@ static void check_id(const struct cima_cmdline *c, size_t i, struct cima_problem
                      "QEMU does not accept '%s' as an id", id);
     for (size_t k = 0; k < i; k++) {
         other = part_id(c, k, &other_class);
-        if (other && streq(other, id) && streq(class, other_class)) {
+        if (other && class == other_class && streq(other, id)) {
             problems_add(p, NULL, cima_cmdline_name(c, i), CIMA_EFFECT_REFUSED,
                          "the id '%s' is there twice", id);
             return;
         }
     }
+}
+
+/* Whether there is a memory module of that kind. */
+static bool has_module(const struct cima_cmdline *c, const char *driver)
+{
+    for (size_t i = 0; i < cima_cmdline_len(c); i++) {
+        const char *other = cima_cmdline_value(c, i) && streq(cima_cmdline_name(c, i), "-device")
+                                ? cima_opts_get(cima_cmdline_value(c, i), "driver")
+                                : NULL;
+
+        if (other && streq(other, driver))
+            return true;
+    }
+    return false;
 }
 
 /* Whether a part of that option has the key, with that value if one is given. */
@@ -86,12 +100,12 @@ static bool says(const struct cima_cmdline *c, const char *option, const char *k
 
 static void check_modules(const struct cima_cmdline *c, struct cima_problems *p)
 {
-    bool nvdimm = says(c, "-device", "driver", "nvdimm");
+    bool nvdimm = has_module(c, "nvdimm");
 
     if (nvdimm && !says(c, "-machine", "nvdimm", "on"))
         problems_add(p, NULL, "-device", CIMA_EFFECT_REFUSED,
                      "an nvdimm needs the machine option nvdimm=on");
-    if ((nvdimm || says(c, "-device", "driver", "pc-dimm")) &&
+    if ((nvdimm || has_module(c, "pc-dimm")) &&
         (!says(c, "-m", "slots", NULL) || !says(c, "-m", "maxmem", NULL)))
         problems_add(p, NULL, "-m", CIMA_EFFECT_REFUSED,
                      "memory modules need slots and a maximum");

@@ -41,8 +41,8 @@ static void note(struct making *m, const char *field, enum cima_effect effect, c
 {
     _cleanup_free_ char *why = xvasprintf(fmt, ap), *id = m->id ? shown(m->id) : NULL;
 
-    problems_add(m->problems, m->where, m->is_field ? "" : field, effect, "%s%s%s%s: `%s` %s", m->what, id ? " '" : "",
-                 id ? id : "", id ? "'" : "", field, why);
+    problems_add(m->problems, m->where, m->is_field ? "" : field, effect, "%s%s%s%s: `%s` %s",
+                 m->what, id ? " '" : "", id ? id : "", id ? "'" : "", field, why);
     if (effect == CIMA_EFFECT_LEFT_OUT)
         m->failed = true;
 }
@@ -366,34 +366,13 @@ void set_place(struct making *m, struct cima_opts *o, const struct cima_place *p
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
-const char *part_id(const struct cima_cmdline *c, size_t i, const char **ret_class)
-{
-    static const struct {
-        const char *name, *key, *class;
-    } classes[] = {
-        {"-device", "id", "device"},    {"-object", "id", "object"},
-        {"-netdev", "id", "network"},   {"-chardev", "id", "character device"},
-        {"-fsdev", "id", "file system"}, {"-blockdev", "node-name", "block node"},
-        {"-drive", "id", "block node"}, {"-tpmdev", "id", "TPM"},
-        {"-audiodev", "id", "sound"},
-    };
-    const struct cima_opts *o = cima_cmdline_value(c, i);
-
-    for (size_t k = 0; o && k < ARRAY_SIZE(classes); k++)
-        if (streq(classes[k].name, cima_cmdline_name(c, i))) {
-            *ret_class = classes[k].class;
-            return cima_opts_get(o, classes[k].key);
-        }
-    return NULL;
-}
-
 static bool taken(const struct cima_cmdline *c, size_t n, const char *class, const char *id)
 {
     const char *other_class, *other;
 
     for (size_t i = 0; i < n; i++) {
         other = part_id(c, i, &other_class);
-        if (other && streq(other, id) && streq(class, other_class))
+        if (other && class == other_class && streq(other, id))
             return true;
     }
     return false;

@@ -5,6 +5,7 @@
 #define CIMA_QEMU_MAKING_H
 
 #include "cima/qemu/machine.h"
+#include "qemu/cmdline_internal.h"
 #include "qemu/qemu.h"
 #include "base/mem.h"
 
@@ -121,10 +122,7 @@ void make_text(struct making *m, const char *option, const char *field, const ch
         return making_end_strict(&m, error);                                                       \
     }
 
-/* The class in which the id of a part has to be the only one ("device", "network", …) and the id;
- * NULL for a part without. */
-const char *part_id(const struct cima_cmdline *c, size_t i, const char **ret_class);
-/* Whether QEMU accepts it. */
+/* Whether QEMU accepts it as an id. */
 bool id_valid(const char *id);
 
 #endif

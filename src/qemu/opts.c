@@ -58,7 +58,7 @@ static bool key_valid(const char *key)
     if (!*key || *key == '.' || *key == '-')
         return false;
     for (const char *c = key; *c; c++)
-        if (!isalnum((unsigned char)*c) && !strchr("-_.", *c))
+        if (!isalnum((unsigned char)*c) && *c != '-' && *c != '_' && *c != '.')
             return false;
     return true;
 }
@@ -254,18 +254,20 @@ static int check(const struct cima_opts *o, struct err *err)
 
 static void add_escaped(struct sbuf *out, const char *value)
 {
-    for (; *value; value++) {
-        if (*value == ',')
-            sbuf_addch(out, ',');
-        sbuf_addch(out, *value);
+    for (const char *comma; (comma = strchr(value, ',')); value = comma + 1) {
+        sbuf_add(out, value, (size_t)(comma - value));
+        sbuf_addstr(out, ",,");
     }
+    sbuf_addstr(out, value);
 }
 
 static void add_key(struct sbuf *out, const char *prefix, const char *key)
 {
     if (out->len)
         sbuf_addch(out, ',');
-    sbuf_addf(out, "%s%s=", prefix, key);
+    sbuf_addstr(out, prefix);
+    sbuf_addstr(out, key);
+    sbuf_addch(out, '=');
 }
 
 static void add_size(struct sbuf *out, int64_t bytes)
