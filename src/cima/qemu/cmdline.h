@@ -14,14 +14,16 @@ extern "C" {
 
 struct cima_cmdline;
 
+/* One without parts. Free with cima_cmdline_free. */
 struct cima_cmdline *cima_cmdline_new(void);
-void cima_cmdline_free(struct cima_cmdline *c); /* NULL is allowed */
+/* With all its parts; the descriptors stay open. NULL is allowed. */
+void cima_cmdline_free(struct cima_cmdline *c);
 
-/* Names begin with one dash. */
+/* An option without a value: "-S". Names begin with one dash here and below. */
 void cima_cmdline_flag(struct cima_cmdline *c, const char *name);
 /* A text that is no option list: -kernel, -append. */
 void cima_cmdline_text(struct cima_cmdline *c, const char *name, const char *text);
-/* Takes over opts. */
+/* An option with a value of keys: "-device". Takes over opts. */
 void cima_cmdline_opts(struct cima_cmdline *c, const char *name, struct cima_opts *opts);
 /* Moves all parts and descriptors of src behind those of dst; src is empty afterwards. For parts
  * that name descriptors, src has to be made by cima_cmdline_new_behind(dst). */
@@ -39,6 +41,7 @@ size_t cima_cmdline_fds(const struct cima_cmdline *c, const int **ret_fds);
  * sent by getfd under this name first. Free with free(). */
 char *cima_cmdline_fd_name(int number);
 
+/* The number of parts. */
 size_t cima_cmdline_len(const struct cima_cmdline *c);
 /* The name of part i ("-device"), its option value and its plain text; both NULL for a flag.
  * Borrowed. */
@@ -49,7 +52,8 @@ const char *cima_cmdline_plain(const struct cima_cmdline *c, size_t i);
 /* The words behind the program's name, NULL-terminated. NULL with "config" naming the option that
  * can't be written. Free with cima_strings_free. */
 char **cima_cmdline_argv(const struct cima_cmdline *c, struct cima_error *error);
-void cima_strings_free(char **strings); /* NULL is allowed */
+/* Frees such a list with its texts. NULL is allowed. */
+void cima_strings_free(char **strings);
 
 /* The QMP command that adds part i to a running machine, and its arguments: device_add, netdev_add,
  * object-add, blockdev-add, chardev-add. "unsupported" for a part that only the command line has.
@@ -69,7 +73,8 @@ enum cima_effect {
     CIMA_EFFECT_REFUSED,        /* it is written, but the QEMU of today refuses it */
     CIMA_EFFECT_COUNT
 };
-const char *cima_effect_to_string(enum cima_effect e); /* "left out", … */
+/* "left out", …: static text for people. */
+const char *cima_effect_to_string(enum cima_effect e);
 
 struct cima_problem {
     const char *where;   /* "devices[2].addr", "rtc.clock" */
@@ -78,10 +83,13 @@ struct cima_problem {
 };
 
 struct cima_problems;
+/* An empty list of problems. Free with cima_problems_free. */
 struct cima_problems *cima_problems_new(void);
-void cima_problems_free(struct cima_problems *p); /* NULL is allowed */
+/* NULL is allowed. */
+void cima_problems_free(struct cima_problems *p);
+/* How many there are. */
 size_t cima_problems_len(const struct cima_problems *p);
-/* Borrowed. */
+/* Number i of them: borrowed, until the next one is added. */
 const struct cima_problem *cima_problems_at(const struct cima_problems *p, size_t i);
 
 /* What the parts say about each other, and QEMU would find out: an id that is there twice or that

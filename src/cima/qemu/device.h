@@ -2,9 +2,10 @@
 /* The things a machine is made of, each as one typed value, on two levels. Below are whole devices:
  * structs that are checked and become all parts of a device at once (cima_add_NAME). They are made
  * of the single parts that come first here, for those who connect parts themselves: every
- * constructor returns a new struct cima_opts; optional texts may be NULL. Ids connect them. Property names are those of QEMU's
- * manual (qemu(1)) and its QAPI schema, so that the same value can go to blockdev-add, device_add,
- * … */
+ * constructor returns a new struct cima_opts, which cima_cmdline_opts takes over or cima_opts_free
+ * frees; optional texts may be NULL. A value that can't be written is reported when the part becomes
+ * text. Ids connect them. Property names are those of QEMU's manual (qemu(1)) and its QAPI schema
+ * (qemu-qmp-ref(7)), so that the same value can go to blockdev-add, device_add, … */
 #ifndef CIMA_QEMU_DEVICE_H
 #define CIMA_QEMU_DEVICE_H
 
@@ -40,10 +41,13 @@ struct cima_block {
 struct cima_opts *cima_blockdev(const struct cima_block *b);
 /* -device for a node; boot_index 0: none. */
 struct cima_opts *cima_virtio_blk(enum cima_transport t, const char *node, int boot_index);
+/* -device virtio-scsi: its bus is "ID.0". */
 struct cima_opts *cima_virtio_scsi(enum cima_transport t, const char *id);
+/* -device scsi-cd on such a bus; boot_index 0: none. */
 struct cima_opts *cima_scsi_cd(const char *bus, const char *node, int boot_index);
 /* -drive of a flash chip: 0 is the firmware's code, 1 its variables. */
 struct cima_opts *cima_pflash(int unit, const char *format, const char *path, bool read_only);
+/* -device ide-cd on a bus of the machine ("ide.2"); boot_index 0: none. */
 struct cima_opts *cima_ide_cd(const char *bus, const char *node, int boot_index);
 
 /* ---- network --------------------------------------------------------------------------------- */
@@ -51,9 +55,11 @@ struct cima_netdev_user {
     const char *id, *net, *dhcp_start;
     const char *const *hostfwd; /* "tcp:127.0.0.1:0-:22", …, NULL; NULL: none */
 };
+/* -netdev user (netdev_add): a network of QEMU's own, without privileges. */
 struct cima_opts *cima_netdev_user(const struct cima_netdev_user *n);
 /* A stream to a switch, over a connected socket that QEMU inherits. */
 struct cima_opts *cima_netdev_socket_fd(const char *id, int fd);
+/* -device virtio-net for a netdev; mac NULL: QEMU's choice. */
 struct cima_opts *cima_nic(enum cima_transport t, const char *netdev, const char *mac);
 
 /* ---- character devices ----------------------------------------------------------------------- */
@@ -62,9 +68,13 @@ struct cima_opts *cima_nic(enum cima_transport t, const char *netdev, const char
 struct cima_opts *cima_chardev_listen_fd(const char *id, int fd, const char *log_path);
 /* A client of a unix socket. */
 struct cima_opts *cima_chardev_unix(const char *id, const char *path);
+/* -device virtio-serial: the controller of the ports below; max_ports with the reserved port 0. */
 struct cima_opts *cima_virtio_serial(enum cima_transport t, const char *id, int max_ports);
+/* -device virtconsole: hvc0, … in the guest. */
 struct cima_opts *cima_virtconsole(const char *id, const char *chardev);
+/* -device virtserialport: /dev/virtio-ports/NAME in the guest. */
 struct cima_opts *cima_virtserialport(const char *chardev, const char *name);
+/* -device pci-serial: a 16550 on a PCI card. */
 struct cima_opts *cima_pci_serial(const char *chardev);
 /* -mon in control mode. */
 struct cima_opts *cima_monitor_qmp(const char *chardev);
@@ -78,19 +88,26 @@ struct cima_fs_local {
      */
     bool remap_inodes;
 };
+/* -fsdev local: the back end of a 9p device. */
 struct cima_opts *cima_fsdev_local(const struct cima_fs_local *f);
+/* -device virtio-9p for an fsdev; the guest mounts it by its tag. */
 struct cima_opts *cima_virtio_9p(enum cima_transport t, const char *fsdev, const char *mount_tag);
+/* -device vhost-user-fs, served by a virtiofsd behind the character device; the memory has to be
+ * shared. queue_size in requests, a power of two. */
 struct cima_opts *cima_vhost_user_fs(enum cima_transport t, const char *chardev, const char *tag,
                                      int64_t queue_size);
-/* RAM that helpers such as virtiofsd can map. */
+/* -object memory-backend-memfd (object-add): RAM that helpers such as virtiofsd can map. */
 struct cima_opts *cima_memory_memfd(const char *id, uint64_t bytes);
 
+/* -device qemu-xhci: a controller for USB devices. */
 struct cima_opts *cima_usb_xhci(const char *id);
 
 /* ---- TPM, sound, display --------------------------------------------------------------------- */
+/* -tpmdev emulator: a swtpm behind the character device. */
 struct cima_opts *cima_tpm_emulator(const char *id, const char *chardev);
-/* driver: "tpm-crb", "tpm-tis-device", … */
+/* -device of a TPM for a tpmdev; driver: "tpm-crb", "tpm-tis-device", … */
 struct cima_opts *cima_tpm_device(const char *driver, const char *tpmdev);
+/* -audiodev; driver: "none", "pa", "pipewire", "alsa", … */
 struct cima_opts *cima_audiodev(const char *driver, const char *id);
 /* A device with an audiodev: "hda-output", "virtio-sound-pci". */
 struct cima_opts *cima_sound(const char *driver, const char *audiodev);
@@ -254,6 +271,7 @@ enum cima_9p_driver {
     CIMA_9P_SYNTH,
     CIMA_9P_DRIVER_COUNT
 };
+/* QEMU's names: "local", "proxy", "handle", "synth". */
 const char *cima_9p_driver_to_string(enum cima_9p_driver d);
 int cima_9p_driver_from_string(const char *name, enum cima_9p_driver *ret);
 
@@ -470,6 +488,8 @@ struct cima_loader {
 #define CIMA_DECLARE_ADD_(KIND, name)                                                              \
     int cima_add_##name(struct cima_cmdline *c, const struct cima_##name *x,                       \
                         struct cima_error *error);
+/* Each checks *x and appends the parts of the device, options of qemu(1); -1 with "config" naming
+ * the field, and nothing appended. */
 CIMA_DEVICES(CIMA_DECLARE_ADD_)
 #undef CIMA_DECLARE_ADD_
 
@@ -489,6 +509,7 @@ struct cima_device {
         const void *any;
     } is;
 };
+/* What cima_add_NAME of its kind does. "config" also for a kind that is none. */
 int cima_add_device(struct cima_cmdline *c, const struct cima_device *d, struct cima_error *error);
 
 #ifdef __cplusplus

@@ -105,29 +105,46 @@ struct cima_knobs {
     bool mem_lock; /* everything stays in RAM */
 };
 
+/* ---- one by one ------------------------------------------------------------------------------ */
+/* Each checks *x and appends options of qemu(1); -1 with "config" naming the field, and nothing
+ * appended. This one: -name, -uuid. */
 int cima_add_identity(struct cima_cmdline *c, const struct cima_identity *x,
                       struct cima_error *error);
+/* -machine, and -accel for each acceleration. */
 int cima_add_machine(struct cima_cmdline *c, const struct cima_machine *x,
                      struct cima_error *error);
+/* -cpu. */
 int cima_add_cpu(struct cima_cmdline *c, const struct cima_cpu *x, struct cima_error *error);
+/* -smp. */
 int cima_add_smp(struct cima_cmdline *c, const struct cima_smp *x, struct cima_error *error);
+/* -m, with -object and -machine memory-backend for a back end. */
 int cima_add_memory(struct cima_cmdline *c, const struct cima_memory *x, struct cima_error *error);
+/* -rtc. */
 int cima_add_rtc(struct cima_cmdline *c, const struct cima_rtc *x, struct cima_error *error);
+/* -chardev socket and -mon in control mode: what cima_qmp_connect connects to. */
 int cima_add_qmp_socket(struct cima_cmdline *c, const struct cima_qmp_socket *x,
                         struct cima_error *error);
+/* -kernel, -initrd, -append, -dtb. */
 int cima_add_kernel(struct cima_cmdline *c, const struct cima_kernel *x, struct cima_error *error);
+/* -fw_cfg. */
 int cima_add_fw_cfg(struct cima_cmdline *c, const struct cima_fw_cfg *x, struct cima_error *error);
+/* -incoming. */
 int cima_add_incoming(struct cima_cmdline *c, const struct cima_incoming *x,
                       struct cima_error *error);
+/* -sandbox. */
 int cima_add_sandbox(struct cima_cmdline *c, const struct cima_sandbox *x,
                      struct cima_error *error);
+/* -no-user-config, -nodefaults, -nographic, -S, … */
 int cima_add_knobs(struct cima_cmdline *c, const struct cima_knobs *x, struct cima_error *error);
 /* -global: "DRIVER.PROPERTY=VALUE". */
 int cima_add_global(struct cima_cmdline *c, const char *text, struct cima_error *error);
+/* -vga: "none", "std", "virtio", … */
 int cima_add_vga(struct cima_cmdline *c, const char *name, struct cima_error *error);
 /* -display: "none", "gtk,gl=on", … */
 int cima_add_display(struct cima_cmdline *c, const char *text, struct cima_error *error);
+/* -bios: a file, or a name in QEMU's directory of firmware. */
 int cima_add_bios(struct cima_cmdline *c, const char *path, struct cima_error *error);
+/* -pidfile: QEMU holds a lock on it while it runs. */
 int cima_add_pidfile(struct cima_cmdline *c, const char *path, struct cima_error *error);
 /* -D: where QEMU's own messages go. */
 int cima_add_logfile(struct cima_cmdline *c, const char *path, struct cima_error *error);
