@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Every planned command line starts in the real QEMU of its architecture, but for the listed exceptions.
-# S0-49, S1-30, S2-50, SD-01, SD-11: what is planned is what QEMU takes.
+# Rows: S0-49, S1-30, S2-50, SD-01, SD-11
 set -u
 srcdir=${srcdir:-$(dirname "$0")/../..}
 builddir=${builddir:-.}

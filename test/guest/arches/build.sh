@@ -3,7 +3,7 @@
 # A kernel and an initramfs for each architecture of guests, from Debian packages of that architecture:
 # just enough to come to a first process, which says so on the console. Needs neither root nor an
 # emulator; the packages are found and checked by apt with a root of its own. What is built is kept in
-# the cache under the hash of this directory's files.
+# the cache under the hash of what decides about its content.
 set -eu
 umask 022
 export LC_ALL=C
@@ -58,7 +58,8 @@ done
 [ -n "$wanted" ] || wanted=$(printf '%s\n' "$table" | cut -d ' ' -f 1)
 [ -z "$out" ] || [ -L "$out" ] || [ ! -e "$out" ] || fail "'$out' is in the way: it is not a link of ours"
 
-key=$(cd "$here" && sha256sum build.sh init | sha256sum | cut -c 1-16)
+# The number changes when `pack` makes something else of them.
+key=$( (echo 1 "$table" && cat "$here/init") | sha256sum | cut -c 1-16)
 dir=$cache/$key
 has() { [ -e "$dir/$1/initrd.img" ]; }
 
@@ -109,16 +110,17 @@ fetch() {
         cat "$apt/log" >&2
         return 1
     }
-    names=
-    for pair; do
-        real=$(our_apt apt-cache show --no-all-versions "${pair#*:}:${pair%%:*}" 2>/dev/null |
-            sed -n 's/^Depends: \(linux-image-[^ ,]*\).*/\1/p')
-        [ -n "$real" ] || {
-            echo "${pair#*:} is not there" >&2
-            return 1
-        }
-        names="$names $real:${pair%%:*} busybox-static:${pair%%:*}"
-    done
+    # The packages that those stand for.
+    # shellcheck disable=SC2046 # words
+    our_apt apt-cache show --no-all-versions $(printf '%s\n' "$@" | sed 's/\(.*\):\(.*\)/\2:\1/') 2>/dev/null |
+        awk '/^Architecture:/ { arch = $2 } /^Depends: linux-image-/ { name = $2; sub(/,$/, "", name) }
+            /^$/ && name { print name ":" arch; print "busybox-static:" arch; name = "" }
+            END { if (name) { print name ":" arch; print "busybox-static:" arch } }' >"$apt/names"
+    [ "$(wc -l <"$apt/names")" -eq $(($# * 2)) ] || {
+        echo "some of these are not there: $*" >&2
+        return 1
+    }
+    names=$(tr '\n' ' ' <"$apt/names")
     echo "downloading:$names" >&2
     # shellcheck disable=SC2086 # words
     (cd "$apt/debs" && our_apt apt-get -qq download $names >&2)
