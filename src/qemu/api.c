@@ -103,9 +103,9 @@ void cima_json_set(struct json *object, const char *key, struct json *value)
 {
     _cleanup_json_ struct json *name = json_string_new(key); /* always UTF-8 */
 
-    if (!value)
+    if (!value || value == object) /* nothing is part of itself */
         return;
-    if (json_is_object(object) && value != object)
+    if (json_is_object(object))
         json_set(object, json_str(name), value);
     else
         json_free(value);
@@ -129,9 +129,9 @@ void cima_json_set_bool(struct json *object, const char *key, bool value)
 
 void cima_json_append(struct json *list, struct json *item)
 {
-    if (!item)
+    if (!item || item == list)
         return;
-    if (json_is_array(list) && item != list)
+    if (json_is_array(list))
         json_append(list, item);
     else
         json_free(item);
