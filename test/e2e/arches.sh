@@ -80,6 +80,7 @@ boot() {
     took=
     if said "$1"; then
         took=$(seconds "$1")
+        cp "$(home_of "$1")/ha.stderr.log" "$scratch/$1.agent"
         grep -h 'first process: \|^disks: ' "$(home_of "$1")/serial.log" >"$scratch/$1.said"
     fi
     "$cima" stop -f "arch-$1" >/dev/null 2>&1
@@ -93,6 +94,7 @@ boot() {
     [ -n "$took" ]
 }
 
+hinted() { grep -q 'Starting QEMU (hint: to watch the boot progress, see .*serial\*\.log' "$scratch/$1.agent"; }
 says_machine() { grep -q "first process: $2" "$scratch/$1.said"; }
 
 qemu-img create -q -f qcow2 "$scratch/disk.qcow2" 16M
@@ -107,6 +109,7 @@ for arch; do
     fi
     command -v "$(qemu_of "$arch")" >/dev/null || skip "$(qemu_of "$arch") is not installed; ./bootstrap deps does it"
     check "SD-11: $arch comes to its first process" boot "$arch"
+    check "S1-39: its log says where to watch that" hinted "$arch"
     check "SD-31: and says so on its first serial port" says_machine "$arch" "$arch"
 done
 [ -z "$missing" ] || [ "$failed" -gt 0 ] || [ "$passed" -gt 0 ] || skip 'no kernel could be had'

@@ -448,7 +448,7 @@ Test(driver, S02_format_stays)
     tear_down(&f);
 }
 
-Test(driver, disk_is_made_once)
+Test(driver, S1_27_SD_60_disk_is_made_once)
 {
     struct fixture f;
     _cleanup_free_ char *disk = NULL;
@@ -629,7 +629,7 @@ Test(real, S28_outside_view)
     tear_down(&f);
 }
 
-Test(real, SD64_disk_grows)
+Test(real, SD_64_disk_grows)
 {
     struct fixture f;
     _cleanup_err_ struct err err = ERR_INIT;

@@ -116,7 +116,7 @@ Test(image, names_go_both_ways)
 
 /* ---- S01: images that name other files ------------------------------------------------------ */
 
-Test(image, S01_qcow2_backing_file)
+Test(image, SD_63_S01_qcow2_backing_file)
 {
     static const char *const names[] = {"/etc/shadow", "../secret", "json:{\"driver\":\"file\"}",
                                         "nbd:unix:/x", "x"};
@@ -192,7 +192,7 @@ Test(image, S01_vmdk)
     expect_bytes_refused(&f, data, sizeof(data), ERR_UNSUPPORTED, "extents or a parent");
 }
 
-Test(image, vmdk_alone)
+Test(image, SD_63_vmdk_alone)
 {
     _fixture_ struct fixture f = fixture_new();
     _cleanup_free_ char *path = path_join(f.dir, "image");

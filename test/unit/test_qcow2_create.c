@@ -65,7 +65,7 @@ static void check(const char *name, uint64_t size)
     cr_assert_eq(ours.virtual_size, size);
 }
 
-Test(qcow2_create, empty_disks_of_all_sizes)
+Test(qcow2_create, SD_66_empty_disks_of_all_sizes)
 {
     static const uint64_t sizes[] = {512, 65536, UINT64_C(1) << 29, (UINT64_C(1) << 29) + 512,
                                      UINT64_C(100) << 30, UINT64_C(4) << 40, UINT64_C(1) << 50};

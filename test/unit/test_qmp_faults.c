@@ -19,7 +19,7 @@ Test(qmp_faults, F18_no_greeting)
     cr_assert_eq(end(&p), HANG_STATUS);
 }
 
-Test(qmp_faults, F18_capabilities_unanswered)
+Test(qmp_faults, Q_03_F18_capabilities_unanswered)
 {
     static const struct qmp_step steps[] = {
         QS_GREETING, {QS_EXPECT, "qmp_capabilities", 0}, {QS_HANG, NULL, 0}};

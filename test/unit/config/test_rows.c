@@ -66,7 +66,7 @@ Test(S1_25, a_list_does_not_look_at_a_resolved_type)
                            &more), -1);
 }
 
-Test(S1_07, a_given_type_can_be_refused)
+Test(S1_07_H1, a_given_type_can_be_refused)
 {
     _cleanup_config_ struct config c = CONFIG_INIT;
     _cleanup_diags_ struct diags d = DIAGS_INIT;
