@@ -222,10 +222,12 @@ Test(real, S1_30_S1_38_F42_virtiofsd)
                                 "memory-backend-memfd,id=m,size=64M,share=on", "-m", "64",
                                 "-chardev", chardev, "-device",
                                 "vhost-user-fs-pci,chardev=c,tag=t", "-qmp", "stdio", NULL};
-    int out[2];
+    int out[2], in[2];
     cr_assert_eq(pipe2(out, O_CLOEXEC), 0);
+    cr_assert_eq(pipe2(in, O_CLOEXEC), 0); /* at the end of its monitor QEMU would end, too */
     struct spawn s = SPAWN_INIT;
     s.argv = argv;
+    s.stdin_fd = in[0];
     s.stdout_fd = out[1];
     s.flags = SPAWN_SEARCH_PATH;
     cr_assert_eq(spawn_child(&s, &qemu, &err), 0, "%s", err.msg);
@@ -244,5 +246,7 @@ Test(real, S1_30_S1_38_F42_virtiofsd)
     free(plan.name);
     free(plan.socket);
     close(out[0]);
+    close(in[0]);
+    close(in[1]);
     dir_remove(dir, NULL);
 }
