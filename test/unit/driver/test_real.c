@@ -184,6 +184,26 @@ static char *find_virtiofsd(bool *ret_old)
     return path;
 }
 
+/* The greeting comes before the devices; an answer comes when everything is there. */
+static void await_machine(int in, int out)
+{
+    static const char command[] = "{\"execute\": \"qmp_capabilities\"}\n";
+    char text[4096] = "";
+    size_t len = 0;
+
+    cr_assert_eq(write(in, command, sizeof(command) - 1), (ssize_t)sizeof(command) - 1);
+    while (!strstr(text, "\"return\"")) {
+        struct pollfd p = {.fd = out, .events = POLLIN};
+        ssize_t n;
+
+        cr_assert_eq(poll(&p, 1, 60000), 1);
+        n = read(out, text + len, sizeof(text) - 1 - len);
+        cr_assert_gt(n, 0, "the device was refused");
+        len += (size_t)n;
+        text[len] = '\0';
+    }
+}
+
 /* QEMU's vhost-user connection is the only one that the daemon takes: waiting for its socket must not
  * use it up. Then the daemon dies, and QEMU goes on without. */
 Test(real, S1_30_S1_38_F42_virtiofsd)
@@ -232,10 +252,7 @@ Test(real, S1_30_S1_38_F42_virtiofsd)
     s.flags = SPAWN_SEARCH_PATH;
     cr_assert_eq(spawn_child(&s, &qemu, &err), 0, "%s", err.msg);
     close(out[1]);
-    char greeting[512];
-    struct pollfd p = {.fd = out[0], .events = POLLIN};
-    cr_assert_eq(poll(&p, 1, 60000), 1);
-    cr_assert_gt(read(out[0], greeting, sizeof(greeting)), 0, "the device was refused");
+    await_machine(in[1], out[0]);
     qemu_helpers_end(helpers);
     cr_assert_eq(child_wait(&qemu, 1000, &status), 0, "the machine ends with its helper");
     child_kill(&qemu, SIGKILL);

@@ -5,6 +5,7 @@
 #include "driver/qemu/tools.h"
 #include "sys/spawn.h"
 #include "tmpdir.h"
+#include <signal.h>
 
 static struct instance inst = {.name = (char *)"vm", .dir = (char *)"/nowhere"};
 static const struct driver_ctx ctx = {.inst = &inst};
