@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fake_driver.h"
+#include "fake_tools.h"
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/parse.h"
@@ -190,6 +191,7 @@ static struct vm *vm_new(const struct driver_ctx *ctx, struct loop *loop,
     vm->arg = arg;
     vm->pid = pid;
     vm->pidfd = -1;
+    fake_tools_loop = loop;
     vm->ready = loop_add_timer(loop, 0, on_ready, vm);
     vm->event = loop_add_signal(loop, SIGUSR2, on_event, vm);
     return vm;
@@ -269,4 +271,5 @@ const struct driver fake_driver = {
     .kill = fake_kill,
     .pid = fake_pid,
     .vm_free = fake_vm_free,
+    .tools = &fake_driver_tools,
 };

@@ -86,6 +86,7 @@ static const struct driver driver = {
     .check_disk = check_disk,
     .plan = plan,
     .plan_free = plan_free,
+    .tools = &fake_tools,
 };
 
 const struct driver *driver_find(const char *vm_type)

@@ -5,6 +5,7 @@
 #define CIMA_TEST_INSTANCE_FAKES_H
 
 #include "../tmpdir.h"
+#include "driver/tools.h"
 #include "instance/instance.h"
 #include <criterion/criterion.h>
 
@@ -21,12 +22,15 @@ struct fakes {
     pid_t dies;     /* not 0: the first agent_follow sees this agent end without a word */
     bool info_hangs;
     bool stop_takes_long; /* an agent that was asked to stop goes on for a while */
+    bool console_taken;
     /* What was asked of them. */
+    char tools_asked[512];
     unsigned spawned, followed, stopped, prepared;
     void (*on_spawn)(void);
     char base_dir[256];
 };
 extern struct fakes fakes;
+extern const struct driver_tools fake_tools; /* fake_tools.c */
 
 /* A home with nothing in it, and an environment for operations. */
 struct world {
