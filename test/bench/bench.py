@@ -31,7 +31,9 @@ BUILD = os.path.abspath(os.environ.get("builddir", "."))
 QUICK = os.environ.get("BENCH_QUICK", "") not in ("", "0")
 CIMA = os.path.join(BUILD, "cima")
 SPAWNTIME = os.path.join(BUILD, "spawntime")
+QMPTIME = os.path.join(BUILD, "bench-qmp")
 BARE = os.path.join(BUILD, "bench-bare")
+PLANTIME = os.path.join(BUILD, "plantime")
 MB = 1000 * 1000
 START_LIMIT = 1200  # seconds, for anything that boots a guest
 
@@ -247,6 +249,27 @@ def row_validate():
          f"{cpu(all_of_them)}, empty C program {show(wall(bare), 'ms')}")
 
 
+def row_plan():
+    head("plan", "from the filled configuration and what is known of host and QEMU to the command line")
+    env = dict(os.environ, srcdir=SRC)
+    for what, yaml in (("x86_64, defaults", "x86-default.yaml"), ("  with most of what there is", "x86-vnc.yaml")):
+        path = os.path.join(SRC, "test/golden/argv", yaml)
+        times = [int(n) / 1e6 for n in call([PLANTIME, "100" if QUICK else "1000", path], env).split()]
+        emit(what, show(times, "ms", 3), "0.5 ms")
+
+
+def row_qmp():
+    head("qmp", "one round trip to a real QEMU (query-status): the blocking client of libcima-qemu "
+                "and a bare socket client")
+    if not shutil.which("qemu-system-x86_64"):
+        raise NotAvailable("qemu-system-x86_64 is not installed")
+    turns = [[float(n) / 1000 for n in line.split()] for line in
+             call([QMPTIME, "qemu-system-x86_64", "20" if QUICK else "100"]).splitlines()]
+    emit("client of libcima-qemu: ratio", show([mine / bare for mine, bare in turns], "×"), "1.3×")
+    emit("  client of libcima-qemu", show([mine for mine, _ in turns], "µs", 1), "-")
+    emit("  bare socket client", show([bare for _, bare in turns], "µs", 1), "-")
+
+
 def big_image():
     """220 MB that no file system can make smaller, as raw disk with a boot sector's signature."""
     path = os.path.join(scratch, "big.raw")
@@ -308,7 +331,7 @@ def row_size():
 class Guest:
     """An instance of one of the guests of test/guest, started and stopped as often as one likes."""
 
-    def __init__(self, kind, yaml):
+    def __init__(self, kind, yaml, name=None):
         if not shutil.which("qemu-system-x86_64"):
             raise NotAvailable("qemu-system-x86_64 is not installed")
         script = os.path.join(SRC, "test/guest", kind, "build.sh")
@@ -320,12 +343,12 @@ class Guest:
             call([script, "--out", out], timeout=3600)
         except (RuntimeError, OSError) as e:
             raise NotAvailable(f"the guest could not be made: {e}") from e
-        self.env = home_env(kind)
-        self.name = kind
-        self.dir = os.path.join(self.env["CIMA_HOME"], kind)
+        self.name = name or kind
+        self.env = home_env(self.name)
+        self.dir = os.path.join(self.env["CIMA_HOME"], self.name)
         self.running = False
-        path = write(os.path.join(scratch, f"{kind}.yaml"), yaml(os.path.realpath(out)))
-        call([CIMA, "create", "--tty=false", f"--name={kind}", path], self.env, 600)
+        path = write(os.path.join(scratch, f"{self.name}.yaml"), yaml(os.path.realpath(out)))
+        call([CIMA, "create", "--tty=false", f"--name={self.name}", path], self.env, 600)
 
     def start(self):
         """Returns seconds: from the start of the command to READY, from the start of QEMU to the
@@ -430,6 +453,94 @@ def row_mini():
     show_starts("later starts", later, "1.5×")
 
 
+def first_process_initrd():
+    """An initramfs whose first process says so on the console (test/guest/arches/init)."""
+    busybox = shutil.which("busybox")
+    if not busybox:
+        raise NotAvailable("busybox is not installed")
+    root = os.path.join(scratch, "initrd")
+    for name in ("bin", "proc", "sys"):
+        os.makedirs(os.path.join(root, name))
+    shutil.copy(busybox, os.path.join(root, "bin/busybox"))
+    shutil.copy(os.path.join(SRC, "test/guest/arches/init"), root)
+    os.symlink("busybox", os.path.join(root, "bin/sh"))
+    path = root + ".img"
+    with open(path, "wb") as f:
+        names = "\n".join([".", "bin", "proc", "sys", "bin/busybox", "bin/sh", "init"])
+        subprocess.run([busybox, "cpio", "-o", "-H", "newc", "-R", "0:0"], cwd=root, stdout=f, check=True,
+                       input=names.encode(), stderr=subprocess.DEVNULL, timeout=60)
+    return path
+
+
+def has_spoken(log):
+    try:
+        with open(log, "rb") as f:
+            return b"first process: " in f.read()
+    except FileNotFoundError:
+        return False
+
+
+def until_first_process(argv, log):
+    """Seconds from QEMU's start to the first line of the first process in it; QEMU is ended then."""
+    if os.path.exists(log):
+        os.unlink(log)
+    since = time.monotonic()
+    with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE) as qemu:
+        try:
+            while not has_spoken(log):
+                if qemu.poll() is not None:
+                    raise RuntimeError(f"QEMU ended: {qemu.stderr.read().decode(errors='replace').strip()}")
+                if time.monotonic() - since > START_LIMIT:
+                    raise RuntimeError("the first process said nothing")
+                time.sleep(0.002)
+            return time.monotonic() - since
+        finally:
+            qemu.kill()
+
+
+def planned_line(guest):
+    """The command line of a machine that `cima start` started, and the log of its serial port."""
+    log = os.path.join(guest.dir, "serial.log")
+    # It waits for an SSH server, which this guest does not have.
+    with subprocess.Popen([CIMA, "start", "--tty=false", guest.name], env=guest.env, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as start:
+        end = time.monotonic() + START_LIMIT
+        while not has_spoken(log) and start.poll() is None and time.monotonic() < end:
+            time.sleep(0.05)
+        if not has_spoken(log):
+            raise RuntimeError("cima start did not bring the machine to its first process")
+        with open(f"/proc/{read_pid(os.path.join(guest.dir, 'qemu.pid'))}/cmdline", encoding="utf-8") as f:
+            argv = f.read().split("\0")[:-1]
+        guest.end()
+        start.wait(120)
+    # Sockets that the agent made and handed over are QEMU's own here.
+    return [re.sub(r"\bfd=(\d+),server", rf"path={guest.dir}/\1.sock,server", word) for word in argv], log
+
+
+def row_start():
+    head("start", "from exec of QEMU to the first user process: the line of `cima start` for the mini "
+                  "guest's kernel, and one by hand with only what that needs")
+    initrd = first_process_initrd()
+    guest = Guest("mini", lambda d: re.sub(r"initrd: .*", f"initrd: {{location: {initrd}}}", mini_yaml(d)), "first")
+    guests["first"] = guest
+    ours, log = planned_line(guest)
+
+    def of(option):
+        return [option, ours[ours.index(option) + 1]]
+    hand_log = os.path.join(scratch, "hand.log")
+    hand = ours[:1] + ["-machine", "q35", "-cpu", "max", "-smp", "2", "-m", "512", "-nodefaults",
+                       "-display", "none", "-serial", "file:" + hand_log]
+    hand += of("-accel") + of("-kernel") + of("-initrd") + of("-append")
+    mine, other = [], []
+    for _ in range(3 if QUICK else 10):
+        mine.append(until_first_process(ours, log))
+        other.append(until_first_process(hand, hand_log))
+    emit("cima's line: ratio", show([a / b for a, b in zip(mine, other)], "×"), "1.1×")
+    emit("  cima's line", show(mine, "s"), "-")
+    emit("  a line by hand", show(other, "s"), "-")
+
+
 def row_debian():
     head("debian", "start of the Debian guest")
     guest = guest_of("debian")
@@ -503,7 +614,7 @@ def smaps(pid):
 # ---- all of it -----------------------------------------------------------------------------------------
 
 ROWS = {"version": row_version, "list": row_list, "validate": row_validate,
-        "create": row_create, "size": row_size, "mini": row_mini, "shell": row_shell, "agent": row_agent, "debian": row_debian}
+        "plan": row_plan, "start": row_start, "qmp": row_qmp, "create": row_create, "size": row_size, "mini": row_mini, "shell": row_shell, "agent": row_agent, "debian": row_debian}
 guests = {}
 scratch = None
 

@@ -7,6 +7,7 @@
 #include "driver/qemu/gather_disks.h"
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #define USER_HOME "/home/tester"
 #define PREFIX    "/opt/qemu"
@@ -366,6 +367,25 @@ static bool fails(const struct json *facts, const char *what)
     return found;
 }
 
+/* The planner alone, from facts to argv. */
+static int plan_often(const struct plan_case *c, const struct qemu_plan_input *in, struct err *err)
+{
+    for (unsigned i = 0; i < c->times; i++) {
+        _cleanup_diags_ struct diags notes = DIAGS_INIT;
+        struct qemu_plan *plan = NULL;
+        struct timespec from, to;
+
+        clock_gettime(CLOCK_MONOTONIC, &from);
+        if (qemu_plan_build(in, &plan, &notes, err) < 0)
+            return -1;
+        clock_gettime(CLOCK_MONOTONIC, &to);
+        qemu_plan_free(plan);
+        c->timed((uint64_t)(to.tv_sec - from.tv_sec) * 1000000000u + (uint64_t)to.tv_nsec -
+                 (uint64_t)from.tv_nsec);
+    }
+    return 0;
+}
+
 static int run(struct state *s, struct plan_result *r)
 {
     struct qemu_plan_input in;
@@ -394,6 +414,8 @@ static int run(struct state *s, struct plan_result *r)
         find_disks(s, &r->err) < 0)
         return -1;
     make_input(s, &in);
+    if (s->c->times && plan_often(s->c, &in, &r->err) < 0)
+        return -1;
     return qemu_plan_build(&in, &r->plan, &r->notes, &r->err);
 }
 

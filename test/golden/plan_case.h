@@ -12,6 +12,8 @@ struct plan_case {
     const char *instance;     /* name */
     const struct json *facts; /* an object; the keys are those of plan_case.c */
     uint16_t ssh_port;        /* used when the YAML names none */
+    unsigned times;           /* plan this often before, and hand each time to `timed`, in ns */
+    void (*timed)(uint64_t ns);
 };
 
 struct plan_result {
