@@ -124,8 +124,7 @@ const struct command cmd_screenshot = {
         "print the name of the file. The instance must have a screen: `video.display` must be set, "
         "to `vnc` for one without a window. A file that exists is not replaced without --force.",
     .examples = "cima screenshot desktop\n"
-                "cima screenshot -o screen.bmp desktop\n"
-                "cima screenshot -o - desktop >screen.png\n",
+                "cima screenshot -o screen.bmp desktop\n",
     .positional = positional,
     .options = options,
     .run = run,

@@ -101,6 +101,11 @@ const char *const *driver_names(void)
     return names;
 }
 
+void driver_sweep(const struct instance *inst)
+{
+    (void)inst;
+}
+
 /* ---- ssh ------------------------------------------------------------------------------------- */
 
 int ssh_check_program(struct err *err)
