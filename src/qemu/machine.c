@@ -50,7 +50,6 @@ void make_identity(struct making *m, const struct cima_identity *x)
 /* "key=value", or "key" for key=on, into o. */
 static void add_option(struct making *m, struct cima_opts *o, const char *field, const char *text)
 {
-    _cleanup_err_ struct err err = ERR_INIT;
     _cleanup_free_ char *key = NULL;
     const char *eq;
 
@@ -58,15 +57,9 @@ static void add_option(struct making *m, struct cima_opts *o, const char *field,
         return;
     eq = strchr(text, '=');
     key = eq ? xstrndup(text, (size_t)(eq - text)) : xstrdup(text);
-    for (const char *c = key; *c; c++)
-        if (!isalnum((unsigned char)*c) && !strchr("-_.", *c)) {
-            fault(m, field, "must be a name, or a name with '=' and a value, got '%s'", text);
-            return;
-        }
-    if (!*key || (eq && !eq[1]))
+    cima_opts_str(o, key, eq ? eq + 1 : "on");
+    if (!m->failed && cima_opts_problem(o))
         fault(m, field, "must be a name, or a name with '=' and a value, got '%s'", text);
-    else
-        cima_opts_str(o, key, eq ? eq + 1 : "on");
 }
 
 /* S2-37, B-ACCEL-DROPPED: each its own option, in order. */

@@ -37,6 +37,8 @@ static char *shown(const char *text)
 }
 
 static void note(struct making *m, const char *field, enum cima_effect effect, const char *fmt,
+                 va_list ap) PRINTF_FORMAT(4, 0);
+static void note(struct making *m, const char *field, enum cima_effect effect, const char *fmt,
                  va_list ap)
 {
     _cleanup_free_ char *why = xvasprintf(fmt, ap), *id = m->id ? shown(m->id) : NULL;
@@ -297,6 +299,9 @@ void set_fd(struct making *m, struct cima_opts *o, const char *key, const char *
 
 void part(struct making *m, const char *name, struct cima_opts *o)
 {
+    /* Whatever the checks have not seen is not written all the same. */
+    if (!m->failed && cima_opts_problem(o))
+        fault(m, name, "can't be written: %s", cima_opts_problem(o));
     cima_cmdline_opts(m->parts, name, o);
 }
 

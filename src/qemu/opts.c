@@ -230,19 +230,19 @@ const char *cima_opts_get(const struct cima_opts *o, const char *key)
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-static const char *problem_of(const struct cima_opts *o)
+const char *cima_opts_problem(const struct cima_opts *o)
 {
     if (o->problem)
         return o->problem;
     for (size_t i = 0; i < o->n; i++)
-        if (o->v[i].nested && problem_of(o->v[i].nested))
-            return problem_of(o->v[i].nested);
+        if (o->v[i].nested && cima_opts_problem(o->v[i].nested))
+            return cima_opts_problem(o->v[i].nested);
     return NULL;
 }
 
 static int check(const struct cima_opts *o, struct err *err)
 {
-    const char *problem = problem_of(o);
+    const char *problem = cima_opts_problem(o);
     const char *what = o->n && o->v[0].implied ? o->v[0].str : NULL;
 
     if (!problem)
@@ -497,8 +497,8 @@ struct cima_opts *cima_opts_parse(const char *text, const char *implied_key, str
             cima_opts_str(o, part, "on");
         }
     }
-    if (problem_of(o)) {
-        err_set(err, ERR_CONFIG, "%s", problem_of(o));
+    if (cima_opts_problem(o)) {
+        err_set(err, ERR_CONFIG, "%s", cima_opts_problem(o));
         return NULL;
     }
     return TAKE_PTR(o);

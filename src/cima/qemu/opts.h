@@ -57,6 +57,8 @@ const char *cima_opts_get(const struct cima_opts *o, const char *key);
  * struct inside. Free with free(). */
 char *cima_opts_text(const struct cima_opts *o, const char *key);
 
+/* The first thing that can't be written; NULL: none. Belongs to o. */
+const char *cima_opts_problem(const struct cima_opts *o);
 /* "virtio-net-pci,netdev=net0,mac=52:…". The caller frees it with free(). NULL with "config" when a
  * value can't be written. */
 char *cima_opts_to_argv(const struct cima_opts *o, struct cima_error *error);
