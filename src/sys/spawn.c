@@ -121,7 +121,7 @@ static void child_limits_and_user(const struct spawn *s, int fail_fd)
         const struct spawn_limit *l = &s->limits[i];
         const struct rlimit limit = {(rlim_t)l->soft, (rlim_t)l->hard};
 
-        if (setrlimit(l->resource, &limit) < 0)
+        if (setrlimit((unsigned)l->resource, &limit) < 0)
             child_fail_at(fail_fd, STAGE_LIMIT, l->resource);
     }
     if (u && (setgroups(u->n_groups, u->groups) < 0 || setresgid(u->gid, u->gid, u->gid) < 0 ||
