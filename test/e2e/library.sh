@@ -57,6 +57,17 @@ done
 uses_library() { ldd "$1" | grep -q 'libcima-qemu\.so\.0 => /'; }
 check 'the one uses the shared library' uses_library "$scratch/boot-kernel"
 check 'the other does not' sh -c "! ldd '$scratch/boot-kernel-static' | grep -q libcima"
+awk '/^```c$/ { on = 1; next } /^```$/ { on = 0 } on' "$srcdir/README.md" >"$scratch/readme.c"
+# shellcheck disable=SC2086
+succeeds 'the program of README.md' $cc $sanitizers $warnings "$scratch/readme.c" -o "$scratch/readme" $cflags $libs
+{
+    printf '#include <cima/qemu/qemu.h>\n#include <stdio.h>\n#include <stdlib.h>\nint main(void)\n{\n'
+    sed -n '/^\.SH EXAMPLE/,/^\.SH SEE/{/^\.nf/,/^\.fi/p}' "$root/share/man/man3/libcima-qemu.3" |
+        sed '/^\./d; s/\\-/-/g; s/\\e/\\/g'
+    printf 'return 0;\n}\n'
+} >"$scratch/page.c"
+# shellcheck disable=SC2086
+succeeds 'the program of libcima-qemu(3)' $cc $sanitizers $warnings "$scratch/page.c" -o "$scratch/page" $cflags $libs
 if command -v clang >/dev/null 2>&1 && [ -z "$sanitizers" ]; then
     cat >"$scratch/plus.cc" <<'CC'
 #include <cima/qemu/qemu.h>
