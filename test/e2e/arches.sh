@@ -60,14 +60,17 @@ said() { grep -qs 'first process: ' "$(home_of "$1")/serial.log"; }
 over() { said "$1" || ! kill -0 "$starter" 2>/dev/null; }
 
 # seconds ARCH: from the start of QEMU (its log of the serial port is made then) to the last line of
-# the guest, which is the one of its first process.
+# the guest, which is the one of its first process; and QEMU's processor time, which a busy machine
+# changes less.
 seconds() {
     pid=$(cat "$(home_of "$1")/qemu.pid")
     ticks=$(cut -d ')' -f 2 "/proc/$pid/stat" | cut -d ' ' -f 21)
     read -r up _ </proc/uptime
     now=$(date +%s.%N)
     last=$(stat -c %.Y "$(home_of "$1")/serial.log")
-    awk "BEGIN { printf \"%.1f\", $last - ($now - $up + $ticks / $(getconf CLK_TCK)) }"
+    busy=$(cut -d ')' -f 2 "/proc/$pid/stat" | cut -d ' ' -f 13,14 | tr ' ' +)
+    hz=$(getconf CLK_TCK)
+    awk "BEGIN { printf \"%.1f s (%.1f s of a processor)\", $last - ($now - $up + $ticks / $hz), ($busy) / $hz }"
 }
 
 # boot ARCH: the whole way; `cima start` waits for an SSH server that this guest does not have, and is
@@ -86,7 +89,7 @@ boot() {
     "$cima" stop -f "arch-$1" >/dev/null 2>&1
     wait "$starter"
     if [ -n "$took" ]; then
-        printf '     %s: first process after %s s\n' "$1" "$took"
+        printf '     %s: first process after %s\n' "$1" "$took"
     else
         tail -n 8 "$scratch/$1.log" "$(home_of "$1")/serial.log"
     fi

@@ -376,7 +376,7 @@ def provide_netdev(f, host):
                 host.opened(int(number), "/dev/vhost-net")
 
 
-def provide_chardev(f, host, tpms):
+def provide_chardev(f, host, tpms, awaited):
     if f.get("") == "pipe" or f.get("backend") == "pipe":
         path = os.path.join(host.dir, "cwd", f["path"])
         os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -390,7 +390,10 @@ def provide_chardev(f, host, tpms):
     server = f.get("server") in ("on", "yes", "true")
     if f.get("fd", "").isdigit():
         (host.listening if server else host.connected)(int(f["fd"]))
-    elif "path" in f and not server:
+    elif "path" in f and server:
+        if f.get("wait") not in ("off", "no", "false"):
+            awaited.append(f["path"])
+    elif "path" in f:
         if f.get("id") in tpms:
             host.swtpm(f["path"])
         else:
@@ -429,7 +432,7 @@ def provide(argv, host):
         elif option == "netdev":
             provide_netdev(f, host)
         elif option == "chardev":
-            provide_chardev(f, host, tpms)
+            provide_chardev(f, host, tpms, awaited)
         elif option in ("pidfile", "D"):
             os.makedirs(os.path.dirname(os.path.join(host.dir, "cwd", value)), exist_ok=True)
         elif option in ("qmp", "monitor", "serial") and value.startswith("unix:"):
