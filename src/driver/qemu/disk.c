@@ -2,29 +2,36 @@
 #include "driver/qemu/disk.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "driver/qemu/disk_native.h"
 #include "sys/spawn.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sys/resource.h>
 
 #define QEMU_IMG_MS 120000
 #define SECTOR      512
+/* A damaged or hostile image costs no more than this (F35). */
+#define QEMU_IMG_CPU_S  100
+#define QEMU_IMG_MEMORY (UINT64_C(2) << 30)
 
-/* argv without its first word. */
-static int qemu_img(const char *cwd, const struct strv *args, struct err *err)
+/* argv without its first word. The program reads files that others have made: with limits, and never
+ * one that names further files (S01; whoever calls has checked that). */
+static int qemu_img(const char *program, const struct strv *args, struct err *err)
 {
-    _cleanup_free_ char *program = find_program("qemu-img");
+    static const struct spawn_limit limits[] = {
+        {RLIMIT_CPU, QEMU_IMG_CPU_S, QEMU_IMG_CPU_S},
+        {RLIMIT_AS, QEMU_IMG_MEMORY, QEMU_IMG_MEMORY},
+    };
     _cleanup_strv_ struct strv argv = STRV_INIT;
     struct spawn s = SPAWN_INIT;
 
-    if (!program) {
-        err_set(err, ERR_NOT_FOUND, "qemu-img not found in PATH");
-        return err_hint(err, "install the package 'qemu-utils'");
-    }
     strv_push(&argv, program);
     strv_extend(&argv, args);
     s.argv = (const char *const *)strv_argv(&argv);
-    s.cwd = cwd;
+    s.flags = SPAWN_NO_CORE | SPAWN_DIE_WITH_PARENT;
+    s.limits = limits;
+    s.n_limits = ARRAY_SIZE(limits);
     s.umask_ = 077;
     return run_checked(&s, QEMU_IMG_MS, err);
 }
@@ -102,24 +109,55 @@ int qemu_disk_create(const struct instance *inst, const struct image_info *image
     return 1;
 }
 
+static int grow(const char *path, const char *format, uint64_t bytes, struct err *err)
+{
+    _cleanup_free_ char *program = find_program("qemu-img");
+    _cleanup_strv_ struct strv args = STRV_INIT;
+    _cleanup_close_ int fd = -1;
+
+    /* A raw disk's content is the guest's (S02): nothing reads it here. */
+    if (program && !streq(format, "raw")) {
+        strv_pushl(&args, "resize", "-q", "-f", format, path, NULL);
+        strv_pushf(&args, "%" PRIu64, bytes);
+        return qemu_img(program, &args, err);
+    }
+    fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return err_set_errno(err, ERR_IO, "opening '%s' failed", path);
+    return disk_native_grow(fd, path, format, bytes, err);
+}
+
 int qemu_disk_grow(const char *path, const char *format, uint64_t bytes, struct err *err)
 {
-    _cleanup_strv_ struct strv args = STRV_INIT;
+    return grow(path, format, bytes, err) < 0 ? err_wrap(err, "enlarging '%s'", path) : 0;
+}
 
-    strv_pushl(&args, "resize", "-q", "-f", format, path, NULL);
-    strv_pushf(&args, "%" PRIu64, bytes);
-    if (qemu_img(NULL, &args, err) < 0)
-        return err_wrap(err, "enlarging '%s'", path);
-    return 0;
+static int copy_vars(const char *from, const char *from_format, const char *temp, struct err *err)
+{
+    _cleanup_free_ char *program = find_program("qemu-img");
+    _cleanup_strv_ struct strv args = STRV_INIT;
+    _cleanup_close_ int in = -1, out = -1;
+
+    if (program) {
+        strv_pushl(&args, "convert", "-f", from_format, "-O", "qcow2", from, temp, NULL);
+        return qemu_img(program, &args, err);
+    }
+    in = open(from, O_RDONLY | O_CLOEXEC);
+    if (in < 0)
+        return err_set_errno(err, ERR_IO, "opening '%s' failed", from);
+    out = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (out < 0)
+        return err_set_errno(err, ERR_IO, "making '%s' failed", temp);
+    /* A template that is a qcow2 already is copied as it is. */
+    return streq(from_format, "raw") ? disk_native_to_qcow2(in, from, out, err)
+                                     : fd_copy_content(in, out, err);
 }
 
 int qemu_disk_copy_vars(const char *from, const char *from_format, const char *to, struct err *err)
 {
     _cleanup_free_ char *temp = xasprintf("%s.tmp", to);
-    _cleanup_strv_ struct strv args = STRV_INIT;
 
-    strv_pushl(&args, "convert", "-f", from_format, "-O", "qcow2", from, temp, NULL);
-    if (finish(temp, to, qemu_img(NULL, &args, err), err) < 0)
+    if (finish(temp, to, copy_vars(from, from_format, temp, err), err) < 0)
         return err_wrap(err, "copying the firmware's variables '%s'", from);
     return 0;
 }
