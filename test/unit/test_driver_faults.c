@@ -109,7 +109,7 @@ Test(driver_faults, F14_versions)
     with_version(BIOS "\nvmOpts: {qemu: {minimumVersion: 9.2.0}}", ten, NULL, NULL);
     with_version(BIOS "\nvmOpts: {qemu: {minimumVersion: 7.2.0}}", debian, NULL, NULL);
     with_version(BIOS "\nvmOpts: {qemu: {minimumVersion: 10.1.0}}", debian,
-                 "QEMU 7.2.0 is too old, the template requires 10.1.0 or later", NULL);
+                 "QEMU 7.2.0 is too old, template requires '10.1.0' or later", NULL);
     with_version(BIOS,
                  "{\"qemu\": {\"major\": 5, \"minor\": 2, \"micro\": 0}, \"package\": \"\"}", NULL,
                  "QEMU 5.2.0 is too old, 6.2.0 or later is recommended");

@@ -699,3 +699,33 @@ Test(prepare, missing_kernel_leaves_no_image)
     expect_message(&e2, "the xz data is damaged or cut off");
     cr_expect_eq(inode_of(&s.inst, INST_IMAGE), 0);
 }
+
+/* ---- firmware -------------------------------------------------------------------------------- */
+
+static int firmware(struct scene *s, const char *location, const char *digest, struct err *err)
+{
+    _cleanup_free_ char *to = instance_path(&s->inst, INST_EFI_CODE);
+
+    return image_fetch_firmware(&s->f.store, location, digest, "x86_64", s->f.dir, NULL, to, err);
+}
+
+Test(prepare, SD_14_firmware_is_checked_and_put_into_place)
+{
+    _scene_ struct scene s = scene_new();
+    _cleanup_free_ char *path = put_text(&s, "fw.fd", "firmware bytes"), *right = sha(path, "sha256");
+    _cleanup_free_ char *to = instance_path(&s.inst, INST_EFI_CODE), *got = NULL;
+    _cleanup_err_ struct err e = ERR_INIT;
+    size_t len;
+
+    cr_assert_eq(firmware(&s, path,
+                          "sha256:0000000000000000000000000000000000000000000000000000000000000000",
+                          &e),
+                 -1);
+    cr_expect_not(path_exists(to), "nothing is left of a wrong file");
+    err_clear(&e);
+    cr_assert_eq(firmware(&s, "gone.fd", NULL, &e), -1);
+    err_clear(&e);
+    cr_assert_eq(firmware(&s, "fw.fd", right, &e), 0, "%s", e.msg);
+    got = file_read(to, 4096, &len, &e);
+    cr_assert_str_eq(got, "firmware bytes");
+}

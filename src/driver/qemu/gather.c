@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "driver/qemu/gather.h"
 #include "base/fs.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "driver/qemu/arch.h"
 #include "driver/qemu/foreign.h"
@@ -186,14 +187,22 @@ static void keep_firmware(const struct driver_ctx *ctx, struct qemu_facts *f, st
     f->frozen_changed = true;
 }
 
+static void tell(void *arg, enum log_level level, const char *text)
+{
+    (void)arg;
+    log_at(level, "%s", text);
+}
+
 static int fetch_firmware(void *arg, const struct config_firmware_image *image, const char *to,
                           struct err *err)
 {
     const struct driver_ctx *ctx = arg;
 
+    const struct image_report report = {.note = tell};
+
     return image_fetch_firmware(ctx->store, image->location, image->digest,
-                                arch_to_string(config_arch(ctx->cfg)), ctx->inst->dir,
-                                /* r= */ NULL, to, err);
+                                arch_to_string(config_arch(ctx->cfg)), ctx->inst->dir, &report, to,
+                                err);
 }
 
 int qemu_gather_firmware(const struct driver_ctx *ctx, struct qemu_facts *f, struct diags *notes,
@@ -349,6 +358,9 @@ static int look_at_disks(const struct driver_ctx *ctx, struct qemu_facts *f, str
         return 0;
     if (qemu_find_disks(&s, &f->disks, err) < 0)
         return -1;
+    for (unsigned i = 0; i < ctx->cfg->additional_disks_count; i++)
+        log_info("Mounting disk '%s' on '/mnt/lima-%s'", ctx->cfg->additional_disks[i].name,
+                 ctx->cfg->additional_disks[i].name);
     f->in.disks = f->disks;
     f->in.n_disks = f->n_disks = ctx->cfg->additional_disks_count;
     if (!kept || !json_equal(kept, formats)) {

@@ -198,7 +198,7 @@ int qemu_plan_check_version(const struct qemu_plan_input *in, struct diags *note
         return err_set(err, ERR_UNSUPPORTED, "QEMU %s is too old, %u.0.0 or later required", have,
                        QEMU_MIN_MAJOR);
     if (!str_empty(wanted) && semver_cmp(&f->version, &min) < 0) {
-        err_set(err, ERR_UNSUPPORTED, "QEMU %s is too old, the template requires %s or later", have,
+        err_set(err, ERR_UNSUPPORTED, "QEMU %s is too old, template requires '%s' or later", have,
                 wanted);
         return err_hint(err, "`vmOpts.qemu.minimumVersion` says so");
     }
@@ -216,7 +216,7 @@ static void check_ignored(struct builder *b)
         plan_note(b, "field `firmware.legacyBIOS` is not supported for architecture `%s`, ignoring",
                   arch_to_string(b->arch_id));
     if (cfg->ssh.over_vsock == TRI_TRUE)
-        plan_note(b, "field `ssh.overVsock` is not supported with QEMU, ignoring");
+        plan_note(b, "field `ssh.overVsock` is not implemented yet for QEMU driver, ignoring");
 }
 
 /* ---- all of it ------------------------------------------------------------------------------- */

@@ -51,7 +51,6 @@ struct qemu_plan_input {
 enum qemu_step_kind {
     QEMU_STEP_MKDIR,  /* path: made with mode when missing (SD-34) */
     QEMU_STEP_REMOVE, /* path: an old socket or log */
-    QEMU_STEP_COPY,   /* from → path, 0644 */
     QEMU_STEP_VARS,   /* variable store: from (format) → path, qcow2 */
     QEMU_STEP_LINK,   /* path: symbolic link with the text `from` */
     QEMU_STEP_GROW,   /* disk image path of that format to size bytes */

@@ -36,6 +36,8 @@ static int create_disk(const struct driver_ctx *ctx, const struct image_result *
     if (qemu_gather_binary(ctx, &f, err) < 0 ||
         qemu_gather_firmware(ctx, &f, &notes, err) < 0)
         return -1;
+    for (size_t i = 0; i < notes.n; i++)
+        log_diag(&notes.v[i]);
     made = qemu_disk_create(ctx->inst, &image->info, config_disk_bytes(ctx->cfg), &minimum, err);
     if (made < 0)
         return -1;

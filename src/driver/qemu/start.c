@@ -23,26 +23,6 @@
 
 /* ---- steps ----------------------------------------------------------------------------------- */
 
-static int copy_file(const char *from, const char *to, struct err *err)
-{
-    _cleanup_free_ char *temp = xasprintf("%s.tmp", to);
-    _cleanup_close_ int in = open(from, O_RDONLY | O_CLOEXEC), out = -1;
-
-    if (in < 0)
-        return err_set_errno(err, ERR_IO, "opening '%s' failed", from);
-    unlink(temp);
-    out = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (out < 0)
-        return err_set_errno(err, ERR_IO, "making '%s' failed", temp);
-    if (fd_copy_content(in, out, err) < 0) {
-        unlink(temp);
-        return err_wrap(err, "copying '%s'", from);
-    }
-    if (rename(temp, to) < 0)
-        return err_set_errno(err, ERR_IO, "renaming '%s' to '%s' failed", temp, to);
-    return 0;
-}
-
 static int do_step(const struct qemu_step *s, struct err *err)
 {
     switch (s->kind) {
@@ -52,8 +32,6 @@ static int do_step(const struct qemu_step *s, struct err *err)
         if (unlink(s->path) < 0 && errno != ENOENT)
             return err_set_errno(err, ERR_IO, "removing '%s' failed", s->path);
         return 0;
-    case QEMU_STEP_COPY:
-        return copy_file(s->from, s->path, err);
     case QEMU_STEP_VARS:
         return qemu_disk_copy_vars(s->from, s->format, s->path, err);
     case QEMU_STEP_LINK:

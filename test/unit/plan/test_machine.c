@@ -52,7 +52,7 @@ Test(plan, SD_03_04_versions)
 {
     refused("", "{\"qemu\": {\"version\": \"3.1.0\"}}",
             "QEMU 3.1.0 is too old, 4.0.0 or later required");
-    refused("vmOpts: {qemu: {minimumVersion: 9.0.0}}", "{}", "requires 9.0.0 or later");
+    refused("vmOpts: {qemu: {minimumVersion: 9.0.0}}", "{}", "QEMU 7.2.22 is too old, template requires '9.0.0' or later");
     PLAN(old, "x86_64", BIOS, "{\"qemu\": {\"version\": \"6.1.0\"}}");
     cr_expect(has_note(&old, "6.2.0 or later is recommended"));
     PLAN(good, "x86_64", BIOS, "{\"qemu\": {\"version\": \"6.2.0\"}}");
@@ -267,7 +267,7 @@ Test(plan, S1_15_options_of_the_driver_have_a_shape)
 Test(plan, S1_29_over_vsock_is_ignored)
 {
     PLAN(r, "x86_64", BIOS "ssh: {overVsock: true}", "{}");
-    cr_expect(has_note(&r, "`ssh.overVsock` is not supported"));
+    cr_expect(has_note(&r, "`ssh.overVsock` is not implemented yet for QEMU driver"));
 }
 
 Test(plan, S1_60_no_templates_in_words)
