@@ -72,14 +72,10 @@ static const char block_node[] = "block node";
 static const struct {
     const char *name, *key, *class;
 } classes[] = {
-    {"-device", "id", "device"},
-    {"-object", "id", "object"},
-    {"-netdev", "id", "network"},
-    {"-chardev", "id", "character device"},
-    {"-fsdev", "id", "file system"},
-    {"-blockdev", "node-name", block_node},
-    {"-drive", "id", block_node},
-    {"-tpmdev", "id", "TPM"},
+    {"-device", "id", "device"},     {"-object", "id", "object"},
+    {"-netdev", "id", "network"},    {"-chardev", "id", "character device"},
+    {"-fsdev", "id", "file system"}, {"-blockdev", "node-name", block_node},
+    {"-drive", "id", block_node},    {"-tpmdev", "id", "TPM"},
     {"-audiodev", "id", "sound"},
 };
 

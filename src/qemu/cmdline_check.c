@@ -107,8 +107,7 @@ static void check_modules(const struct cima_cmdline *c, struct cima_problems *p)
                      "an nvdimm needs the machine option nvdimm=on");
     if ((nvdimm || has_module(c, "pc-dimm")) &&
         (!says(c, "-m", "slots", NULL) || !says(c, "-m", "maxmem", NULL)))
-        problems_add(p, NULL, "-m", CIMA_EFFECT_REFUSED,
-                     "memory modules need slots and a maximum");
+        problems_add(p, NULL, "-m", CIMA_EFFECT_REFUSED, "memory modules need slots and a maximum");
 }
 
 size_t cima_cmdline_check(const struct cima_cmdline *c, struct cima_problems *p)

@@ -5,8 +5,8 @@
 
 #include "cima/qemu/cmdline.h"
 
-/* The id of part i; NULL for a part without. *ret_class: the kind of thing of which it has to be the
- * only one, "device", "network", …; the same kind is the same pointer. */
+/* The id of part i; NULL for a part without. *ret_class: the kind of thing of which it has to be
+ * the only one, "device", "network", …; the same kind is the same pointer. */
 const char *part_id(const struct cima_cmdline *c, size_t i, const char **ret_class);
 
 #endif

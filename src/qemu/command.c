@@ -38,8 +38,8 @@ static struct json *socket_address(struct json *flat)
 
 static const struct backend {
     const char *name;
-    const char *path;  /* what QMP calls the path; NULL: the backend has none */
-    const char *rest;  /* other keys it has in QMP, separated by '|' */
+    const char *path; /* what QMP calls the path; NULL: the backend has none */
+    const char *rest; /* other keys it has in QMP, separated by '|' */
 } backends[] = {
     {"socket", NULL, "|server|wait|reconnect|logfile|logappend|"},
     {"file", "out", "|append|logfile|logappend|"},

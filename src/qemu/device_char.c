@@ -4,10 +4,10 @@
 #include "base/enum.h"
 
 static const char *const cima_char_backend_names[] = {
-    [CIMA_CHAR_SOCKET] = "socket",     [CIMA_CHAR_PIPE] = "pipe",       [CIMA_CHAR_PTY] = "pty",
-    [CIMA_CHAR_SERIAL] = "serial",     [CIMA_CHAR_TTY] = "tty",         [CIMA_CHAR_PARALLEL] = "parallel",
-    [CIMA_CHAR_CONSOLE] = "console",   [CIMA_CHAR_STDIO] = "stdio",     [CIMA_CHAR_FILE] = "file",
-    [CIMA_CHAR_NULL] = "null",         [CIMA_CHAR_VC] = "vc",           [CIMA_CHAR_RINGBUF] = "ringbuf",
+    [CIMA_CHAR_SOCKET] = "socket",   [CIMA_CHAR_PIPE] = "pipe",   [CIMA_CHAR_PTY] = "pty",
+    [CIMA_CHAR_SERIAL] = "serial",   [CIMA_CHAR_TTY] = "tty",     [CIMA_CHAR_PARALLEL] = "parallel",
+    [CIMA_CHAR_CONSOLE] = "console", [CIMA_CHAR_STDIO] = "stdio", [CIMA_CHAR_FILE] = "file",
+    [CIMA_CHAR_NULL] = "null",       [CIMA_CHAR_VC] = "vc",       [CIMA_CHAR_RINGBUF] = "ringbuf",
 };
 ENUM_STRINGS_DEFINE(cima_char_backend, CIMA_CHAR_BACKEND_COUNT)
 

@@ -128,8 +128,9 @@ static void make_disk_device(struct making *m, const struct cima_disk *x)
 {
     struct cima_opts *o = cima_virtio_blk(x->place.transport, x->id, 0);
     /* What sits on a controller has its id there: it has a bus, no slot. */
-    unsigned has = is_virtio(x) ? PLACE_PCI | PLACE_VIRTIO
-                   : x->driver && streq(x->driver, "nvme") ? PLACE_PCI : 0;
+    unsigned has = is_virtio(x)                            ? PLACE_PCI | PLACE_VIRTIO
+                   : x->driver && streq(x->driver, "nvme") ? PLACE_PCI
+                                                           : 0;
 
     if (x->driver)
         cima_opts_str(o, "driver", x->driver);

@@ -144,7 +144,8 @@ void make_rng(struct making *m, const struct cima_rng *x)
         return;
     if ((unsigned)x->source >= CIMA_RNG_SOURCE_COUNT)
         fault(m, "source", "must be random or builtin");
-    source = cima_opts_new("qom-type", x->source == CIMA_RNG_BUILTIN ? "rng-builtin" : "rng-random");
+    source =
+        cima_opts_new("qom-type", x->source == CIMA_RNG_BUILTIN ? "rng-builtin" : "rng-random");
     if (need_id(m, "object", x->object))
         cima_opts_str(source, "id", x->object);
     if (x->source == CIMA_RNG_RANDOM)

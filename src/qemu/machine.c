@@ -22,8 +22,7 @@ int cima_parse_memory(const char *text, uint64_t *ret_bytes, struct err *error)
 static bool uuid_valid(const char *s)
 {
     for (int i = 0; i < 36; i++)
-        if (i == 8 || i == 13 || i == 18 || i == 23 ? s[i] != '-'
-                                                    : !isxdigit((unsigned char)s[i]))
+        if (i == 8 || i == 13 || i == 18 || i == 23 ? s[i] != '-' : !isxdigit((unsigned char)s[i]))
             return false;
     return !s[36];
 }
@@ -159,8 +158,8 @@ static void check_topology(struct making *m, const struct cima_smp *x)
     unsigned all = x->max_cpus ? x->max_cpus : x->cpus;
 
     if (product && product != all)
-        doubtful(m, "cores", "%u times threads %u times sockets %u must be %u", x->cores, x->threads,
-                 x->sockets, all);
+        doubtful(m, "cores", "%u times threads %u times sockets %u must be %u", x->cores,
+                 x->threads, x->sockets, all);
 }
 
 /* S2-40, S2-H1. */

@@ -124,8 +124,10 @@ void make_sandbox(struct making *m, const struct cima_sandbox *x)
 
     making_name(m, "sandbox", NULL);
     if (!x->on) {
-        unwanted(m, x->deny_obsolete || x->deny_elevate_privileges || x->deny_spawn ||
-                        x->deny_resource_control, "on", "is missing: nothing is denied");
+        unwanted(m,
+                 x->deny_obsolete || x->deny_elevate_privileges || x->deny_spawn ||
+                     x->deny_resource_control,
+                 "on", "is missing: nothing is denied");
         return;
     }
     o = cima_opts_new("enable", "on");
@@ -147,9 +149,12 @@ void make_knobs(struct making *m, const struct cima_knobs *x)
         bool on;
         const char *name;
     } flags[] = {
-        {x->no_user_config, "-no-user-config"}, {x->no_defaults, "-nodefaults"},
-        {x->no_graphic, "-nographic"},          {x->daemonize, "-daemonize"},
-        {x->no_reboot, "-no-reboot"},           {x->no_shutdown, "-no-shutdown"},
+        {x->no_user_config, "-no-user-config"},
+        {x->no_defaults, "-nodefaults"},
+        {x->no_graphic, "-nographic"},
+        {x->daemonize, "-daemonize"},
+        {x->no_reboot, "-no-reboot"},
+        {x->no_shutdown, "-no-shutdown"},
         {x->stopped, "-S"},
     };
     struct cima_opts *o;
@@ -233,8 +238,8 @@ int cima_add_display(struct cima_cmdline *c, const char *text, struct err *error
     return making_end_strict(&m, error);
 }
 
-static int add_text(struct cima_cmdline *c, const char *option, const char *field,
-                    const char *text, struct err *error)
+static int add_text(struct cima_cmdline *c, const char *option, const char *field, const char *text,
+                    struct err *error)
 {
     struct making m;
 

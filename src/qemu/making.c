@@ -97,8 +97,10 @@ bool has_id(struct making *m, const char *field, const char *id)
     if (id_valid(id))
         return true;
     text = shown(id);
-    fault(m, field, "must begin with a letter and go on with letters, digits, '-', '.' and '_', "
-                    "got '%s'", text);
+    fault(m, field,
+          "must begin with a letter and go on with letters, digits, '-', '.' and '_', "
+          "got '%s'",
+          text);
     return false;
 }
 
@@ -329,8 +331,10 @@ static void set_addr(struct making *m, struct cima_opts *o, const struct cima_pl
         c += 2;
     }
     if (c == p->addr || *c || slot > 31) {
-        dropped(m, "addr", "must be a slot from 0 to 31, with '.' and a function from 0 to 7 "
-                           "or without, got '%s'", got);
+        dropped(m, "addr",
+                "must be a slot from 0 to 31, with '.' and a function from 0 to 7 "
+                "or without, got '%s'",
+                got);
         return;
     }
     if (!slot && !function && p->bus && (streq(p->bus, "pcie.0") || streq(p->bus, "pci.0")))
@@ -390,8 +394,8 @@ static void check_ids(struct making *m)
 
     for (size_t i = 0; i < cima_cmdline_len(m->parts); i++) {
         id = part_id(m->parts, i, &class);
-        if (id && (taken(m->dst, cima_cmdline_len(m->dst), class, id) ||
-                   taken(m->parts, i, class, id)))
+        if (id &&
+            (taken(m->dst, cima_cmdline_len(m->dst), class, id) || taken(m->parts, i, class, id)))
             fault(m, "id", "must be new: '%s' is the id of another %s", id, class);
     }
 }

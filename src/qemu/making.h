@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How whole devices are made: fields are checked one by one, what is wrong is noted with the field's
- * name, and parts go to a command line of their own until everything is known to be right. */
+/* How whole devices are made: fields are checked one by one, what is wrong is noted with the
+ * field's name, and parts go to a command line of their own until everything is known to be right.
+ */
 #ifndef CIMA_QEMU_MAKING_H
 #define CIMA_QEMU_MAKING_H
 
@@ -101,8 +102,9 @@ CIMA_DEVICES(DECLARE_MAKE)
 void make_device(struct making *m, const struct cima_device *d);
 
 #define MACHINE_SETTINGS(X)                                                                        \
-    X(identity) X(machine) X(cpu) X(smp) X(memory) X(rtc) X(qmp_socket) X(kernel) X(fw_cfg)        \
-    X(incoming) X(sandbox) X(knobs)
+    X(identity)                                                                                    \
+    X(machine) X(cpu) X(smp) X(memory) X(rtc) X(qmp_socket) X(kernel) X(fw_cfg) X(incoming)        \
+        X(sandbox) X(knobs)
 #define DECLARE_MAKE(name) void make_##name(struct making *m, const struct cima_##name *x);
 MACHINE_SETTINGS(DECLARE_MAKE)
 #undef DECLARE_MAKE

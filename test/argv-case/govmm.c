@@ -8,7 +8,7 @@
 #include <ctype.h>
 
 #define DEVICES_MAX 1000
-#define FDS_MAX 64
+#define FDS_MAX     64
 
 /* What the structs point to. */
 struct reading {
@@ -242,7 +242,7 @@ static const struct {
     const char *kind;
     struct cima_device (*read)(struct reading *r, const struct json *j);
 } readers[] = {
-    {"object", read_object}, {"fs", read_fs},       {"char", read_char},
+    {"object", read_object}, {"fs", read_fs},         {"char", read_char},
     {"net", read_net},       {"serial", read_serial}, {"block", read_block},
     {"vfio", read_vfio},     {"bridge", read_bridge}, {"vhostuser", read_vhostuser},
 };
@@ -278,8 +278,8 @@ static void read_sockets(struct reading *r, const struct json *list, struct cima
     for (size_t i = 0; i < n; i++) {
         const struct json *j = json_at(list, i);
 
-        if (!text(j, "type") || cima_qmp_socket_type_from_string(text(j, "type"),
-                                                                 &sockets[i].type) < 0)
+        if (!text(j, "type") ||
+            cima_qmp_socket_type_from_string(text(j, "type"), &sockets[i].type) < 0)
             sockets[i].type = CIMA_QMP_SOCKET_TYPE_COUNT;
         sockets[i].path = text(j, "name");
         sockets[i].server = yes(j, "server");
@@ -325,9 +325,8 @@ static void read_config(struct reading *r, const struct json *j, struct cima_con
                                     .threads = number(smp, "threads"),
                                     .sockets = number(smp, "sockets"),
                                     .max_cpus = number(smp, "maxCPUs")};
-    config->rtc = (struct cima_rtc){.base = text(rtc, "base"),
-                                    .clock = text(rtc, "clock"),
-                                    .drift_fix = text(rtc, "driftFix")};
+    config->rtc = (struct cima_rtc){
+        .base = text(rtc, "base"), .clock = text(rtc, "clock"), .drift_fix = text(rtc, "driftFix")};
     config->globals = words(r, text(j, "globalParam"));
     config->vga = text(j, "vga");
     config->bios = text(j, "bios");
@@ -341,16 +340,40 @@ static void read_config(struct reading *r, const struct json *j, struct cima_con
 
 /* ---- the answer ------------------------------------------------------------------------------ */
 
-/* The library's names of places as the configuration spells them: mount_tag is mountTag. */
-static char *camel(const char *where)
+/* Where the configuration has another word for a member, or another place. */
+static const struct {
+    const char *place, *member, *name;
+} names[] = {
+    {"qmp_sockets", "path", "name"},     {"devices", "host", "bdf"},
+    {"devices", "transport", "driver"},  {"devices", "ifname", "ifName"},
+    {"devices", "chardev", "charDevID"}, {"devices", "vhost_fds", "vhostFDs"},
+    {"memory", "max", "maxMem"},         {"machine", "accelerations", "acceleration"},
+    {"smp", "max_cpus", "maxCPUs"},
+};
+
+static void add_camel(struct sbuf *out, const char *name, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (name[i] == '_' && i + 1 < len)
+            sbuf_addch(out, (char)toupper((unsigned char)name[++i]));
+        else
+            sbuf_addch(out, name[i]);
+}
+
+/* "devices[2].mount_tag" is devices[2].mountTag there. */
+static char *place_name(const char *where)
 {
     struct sbuf out = SBUF_INIT;
+    const char *dot = strrchr(where, '.'), *member = dot ? dot + 1 : where;
 
-    for (; *where; where++)
-        if (*where == '_' && where[1])
-            sbuf_addch(&out, (char)toupper((unsigned char)*++where));
-        else
-            sbuf_addch(&out, *where);
+    if (dot && !str_starts(where, "identity."))
+        add_camel(&out, where, (size_t)(member - where));
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (str_starts(where, names[i].place) && streq(member, names[i].member)) {
+            sbuf_addstr(&out, names[i].name);
+            return sbuf_detach(&out);
+        }
+    add_camel(&out, member, strlen(member));
     return sbuf_detach(&out);
 }
 
@@ -360,7 +383,7 @@ static struct json *errors(const struct cima_problems *problems)
 
     for (size_t i = 0; i < cima_problems_len(problems); i++) {
         const struct cima_problem *p = cima_problems_at(problems, i);
-        _cleanup_free_ char *where = camel(p->where);
+        _cleanup_free_ char *where = place_name(p->where);
         struct json *item = json_object_new();
 
         json_set_str(item, "where", where);

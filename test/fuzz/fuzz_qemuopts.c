@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Option texts of people, and any text as a value: what is read is written so that it is read as
- * the same again; a device whose fields are any texts is refused, or is there with just these, on the
- * command line and in JSON. Also what HMP may print about the user network. */
+ * the same again; a device whose fields are any texts is refused, or is there with just these, on
+ * the command line and in JSON. Also what HMP may print about the user network. */
 #include "base/mem.h"
 #include "cima/qemu/machine.h"
 #include "qemu/qemu.h"
@@ -134,8 +134,8 @@ static void as_fields(const char *t)
     AS(VFIO, vfio, "-device", "driver", "host", t, .host = t);
     AS(DIMM, dimm, "-object", "qom-type", "mem-path", t, .kind = CIMA_DIMM_NVDIMM,
        .memory = {.kind = CIMA_MEMORY_FILE, .id = "m", .path = t, .size = 1});
-    AS(VHOST_USER, vhost_user, "-device", "driver", "tag", t, .type = CIMA_VHOST_USER_FS,
-       .id = "v", .chardev = "c", .socket_path = "/s", .tag = t);
+    AS(VHOST_USER, vhost_user, "-device", "driver", "tag", t, .type = CIMA_VHOST_USER_FS, .id = "v",
+       .chardev = "c", .socket_path = "/s", .tag = t);
     AS(BALLOON, balloon, "-device", "driver", "bus", t, .place = {.bus = t});
     AS(BALLOON, balloon, "-device", "driver", "driver", "virtio-balloon-pci", .place = {.addr = t});
 }

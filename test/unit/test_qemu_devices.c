@@ -20,8 +20,8 @@ static char *words_of(const struct cima_cmdline *c)
     return sbuf_detach(&out);
 }
 
-/* Adds a device twice over: once for its words, once behind a part that has to stay alone when it is
- * refused. */
+/* Adds a device twice over: once for its words, once behind a part that has to stay alone when it
+ * is refused. */
 static void check_device(struct cima_device d, const char *expected, const char *refused)
 {
     _cleanup_cmdline_ struct cima_cmdline *c = cima_cmdline_new();
@@ -53,12 +53,16 @@ static void check_device(struct cima_device d, const char *expected, const char 
 
 /* ---- memory, file systems -------------------------------------------------------------------- */
 
-#define PMEM {.kind = CIMA_MEMORY_FILE, .id = "m0", .path = "/pmem,1", .size = 128 * MIB}
+#define PMEM                                                                                       \
+    {                                                                                              \
+        .kind = CIMA_MEMORY_FILE, .id = "m0", .path = "/pmem,1", .size = 128 * MIB                 \
+    }
 
 Test(devices, S2_01_02_nvdimm)
 {
     IS(DIMM, dimm,
-       "-object memory-backend-file,id=m0,size=128M,mem-path=/pmem,,1 -device nvdimm,id=nv0,memdev=m0",
+       "-object memory-backend-file,id=m0,size=128M,mem-path=/pmem,,1 -device "
+       "nvdimm,id=nv0,memdev=m0",
        .kind = CIMA_DIMM_NVDIMM, .id = "nv0", .memory = PMEM);
     NOT(DIMM, dimm, "memory module 'nv0': `id` is missing", .kind = CIMA_DIMM_NVDIMM, .id = "nv0",
         .memory = {.kind = CIMA_MEMORY_FILE, .path = "/p", .size = 1});
@@ -76,7 +80,8 @@ Test(devices, S2_01_02_nvdimm)
 
 Test(devices, S2_H3_objects)
 {
-    IS(MEMORY_BACKEND, memory_backend, "-object memory-backend-memfd,id=m,size=1G,share=on,hugetlb=on,hugetlbsize=2M",
+    IS(MEMORY_BACKEND, memory_backend,
+       "-object memory-backend-memfd,id=m,size=1G,share=on,hugetlb=on,hugetlbsize=2M",
        .kind = CIMA_MEMORY_MEMFD, .id = "m", .size = 1024 * MIB, .share = true,
        .hugetlb_size = 2 * MIB);
     NOT(MEMORY_BACKEND, memory_backend, "`path` is for memory out of a file only", .id = "m",
@@ -134,10 +139,10 @@ Test(devices, S2_06_07_08_char_devices)
        .name = "org.example.0", .chardev = {.id = "ch0", .path = "/s,1", .server = true});
     IS(CHAR_DEVICE, char_device,
        "-chardev pipe,id=ch0,path=/p -device virtconsole,chardev=ch0,id=port0",
-       .place = {.id = "port0"},
-       .chardev = {.id = "ch0", .backend = CIMA_CHAR_PIPE, .path = "/p"});
+       .place = {.id = "port0"}, .chardev = {.id = "ch0", .backend = CIMA_CHAR_PIPE, .path = "/p"});
     NOT(CHAR_DEVICE, char_device, "character device: `id` is missing", .chardev = {.path = "/s"});
-    NOT(CHAR_DEVICE, char_device, "character device 'c': `path` is missing", .chardev = {.id = "c"});
+    NOT(CHAR_DEVICE, char_device, "character device 'c': `path` is missing",
+        .chardev = {.id = "c"});
     NOT(CHAR_DEVICE, char_device, "`path` is nothing that 'pty' has",
         .chardev = {.id = "c", .backend = CIMA_CHAR_PTY, .path = "/p"});
     NOT(CHAR_DEVICE, char_device, "'serial' is meant",
@@ -151,9 +156,9 @@ Test(devices, S2_08_chardevs)
 {
     IS(CHARDEV, chardev, "-chardev stdio,id=c,signal=off,mux=on", .id = "c",
        .backend = CIMA_CHAR_STDIO, .signal = CIMA_OFF, .mux = true);
-    IS(CHARDEV, chardev, "-chardev socket,id=c,host=::1,port=22,reconnect=3,logfile=/l,logappend=on",
-       .id = "c", .host = "::1", .port = 22, .reconnect = 3, .logfile = "/l",
-       .logappend = CIMA_ON);
+    IS(CHARDEV, chardev,
+       "-chardev socket,id=c,host=::1,port=22,reconnect=3,logfile=/l,logappend=on", .id = "c",
+       .host = "::1", .port = 22, .reconnect = 3, .logfile = "/l", .logappend = CIMA_ON);
     IS(CHARDEV, chardev, "-chardev socket,id=c,path=/s,server=on,wait=on", .id = "c", .path = "/s",
        .server = true, .wait = true);
     IS(CHARDEV, chardev, "-chardev file,id=c,path=/f,append=on", .id = "c",
@@ -200,7 +205,7 @@ Test(devices, S2_20_serial_controller)
 
 /* ---- network --------------------------------------------------------------------------------- */
 
-#define TAP .id = "n0", .type = CIMA_NET_TAP, .ifname = "tap3", .mac = "02:11:22:33:44:55"
+#define TAP  .id = "n0", .type = CIMA_NET_TAP, .ifname = "tap3", .mac = "02:11:22:33:44:55"
 #define CARD "-device virtio-net-pci,netdev=n0,mac=02:11:22:33:44:55"
 
 Test(devices, S2_10_11_12_13_16_19_net)
@@ -208,8 +213,9 @@ Test(devices, S2_10_11_12_13_16_19_net)
     enum cima_net_type t;
 
     IS(NET, net, "-netdev tap,id=n0,ifname=tap3 " CARD, TAP);
-    IS(NET, net, "-netdev tap,id=n0,ifname=tap3,downscript=no,script=/up,,1 " CARD ",bus=pcie.0,addr=a",
-       TAP, .script = "/up,1", .down_script = "no", .place = {.bus = "pcie.0", .addr = "10"});
+    IS(NET, net,
+       "-netdev tap,id=n0,ifname=tap3,downscript=no,script=/up,,1 " CARD ",bus=pcie.0,addr=a", TAP,
+       .script = "/up,1", .down_script = "no", .place = {.bus = "pcie.0", .addr = "10"});
     IS(NET, net, "-netdev tap,id=n0,vhost=on,ifname=tap3 " CARD ",disable-modern=on", TAP,
        .vhost = true, .place = {.disable_modern = true});
     NOT(NET, net, "network device: `id` is missing", .type = CIMA_NET_TAP, .ifname = "t");
@@ -232,16 +238,23 @@ Test(devices, S2_14_addr)
     static const struct {
         const char *addr, *written, *refused;
     } cases[] = {
-        {"1", "1", NULL},          {"31", "1f", NULL},   {"10.2", "a.2", NULL},
-        {"0x10", NULL, "'0x10'"},  {"-1", NULL, "'-1'"}, {"32", NULL, "'32'"},
-        {"", NULL, "`addr` must"}, {"1.8", NULL, "1.8"}, {"1.", NULL, "'1.'"},
-        {"0", NULL, "the host bridge is there"},         {"4294967297", NULL, "`addr` must"},
+        {"1", "1", NULL},
+        {"31", "1f", NULL},
+        {"10.2", "a.2", NULL},
+        {"0x10", NULL, "'0x10'"},
+        {"-1", NULL, "'-1'"},
+        {"32", NULL, "'32'"},
+        {"", NULL, "`addr` must"},
+        {"1.8", NULL, "1.8"},
+        {"1.", NULL, "'1.'"},
+        {"0", NULL, "the host bridge is there"},
+        {"4294967297", NULL, "`addr` must"},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         const struct cima_balloon x = {.place = {.bus = "pcie.0", .addr = cases[i].addr}};
-        _cleanup_free_ char *expected = xasprintf(
-            "-device virtio-balloon-pci,bus=pcie.0,addr=%s", cases[i].written ? cases[i].written : "");
+        _cleanup_free_ char *expected = xasprintf("-device virtio-balloon-pci,bus=pcie.0,addr=%s",
+                                                  cases[i].written ? cases[i].written : "");
 
         check_device((struct cima_device){CIMA_DEVICE_BALLOON, {.as_balloon = &x}}, expected,
                      cases[i].refused);
@@ -255,8 +268,8 @@ Test(devices, S2_14_addr)
 Test(devices, S2_15_17_34_descriptors)
 {
     static const int fds[] = {40, 41}, vhost[] = {42, 43};
-    const struct cima_net first = {TAP, .fds = fds, .n_fds = 2, .vhost = true, .vhost_fds = vhost,
-                                   .n_vhost_fds = 2};
+    const struct cima_net first = {TAP,           .fds = fds,         .n_fds = 2,
+                                   .vhost = true, .vhost_fds = vhost, .n_vhost_fds = 2};
     const struct cima_vsock second = {.guest_cid = 3, .vhost_fd = 44};
     _cleanup_cmdline_ struct cima_cmdline *c = cima_cmdline_new();
     _cleanup_err_ struct err err = ERR_INIT;
@@ -293,16 +306,19 @@ Test(devices, S2_H3_other_networks)
     static const int fds[] = {9};
     static const char *const fwd[] = {"tcp::1-:2", NULL};
 
-    IS(NET, net, "-netdev user,id=n,net=10.0.0.0/8,restrict=on,ipv6=off,hostfwd=tcp::1-:2 "
-                 "-device virtio-net-pci,netdev=n,host_mtu=1400,romfile=,bootindex=2",
+    IS(NET, net,
+       "-netdev user,id=n,net=10.0.0.0/8,restrict=on,ipv6=off,hostfwd=tcp::1-:2 "
+       "-device virtio-net-pci,netdev=n,host_mtu=1400,romfile=,bootindex=2",
        .id = "n", .net = "10.0.0.0/8", .restrict_guest = true, .ipv6 = CIMA_OFF, .hostfwd = fwd,
        .mtu = 1400, .place = {.boot_index = 2, .romfile = CIMA_NO_ROM});
     IS(NET, net, "-netdev bridge,id=n,br=br0 -device e1000e,netdev=n", .id = "n",
        .type = CIMA_NET_BRIDGE, .bridge = "br0", .model = "e1000e");
-    IS(NET, net, "-netdev stream,id=n,server=off,addr.type=unix,addr.path=/s -device virtio-net-ccw,netdev=n",
+    IS(NET, net,
+       "-netdev stream,id=n,server=off,addr.type=unix,addr.path=/s -device virtio-net-ccw,netdev=n",
        .id = "n", .type = CIMA_NET_STREAM, .path = "/s",
        .place = {.transport = CIMA_TRANSPORT_CCW});
-    IS(NET, net, "-netdev stream,id=n,server=off,addr.type=fd,addr.str=3 -device virtio-net-pci,netdev=n",
+    IS(NET, net,
+       "-netdev stream,id=n,server=off,addr.type=fd,addr.str=3 -device virtio-net-pci,netdev=n",
        .id = "n", .type = CIMA_NET_STREAM, .fds = fds, .n_fds = 1);
     IS(NET, net, "-netdev socket,id=n,fd=3 -device virtio-net-pci,netdev=n", .id = "n",
        .type = CIMA_NET_SOCKET, .fds = fds, .n_fds = 1);
@@ -314,18 +330,21 @@ Test(devices, S2_H3_other_networks)
 Test(devices, S2_24_25_26_vhost_user)
 {
     IS(VHOST_USER, vhost_user,
-       "-chardev socket,id=vc0,path=/v -netdev vhost-user,id=vd0,chardev=vc0,vhostforce=on,queues=2 "
+       "-chardev socket,id=vc0,path=/v -netdev "
+       "vhost-user,id=vd0,chardev=vc0,vhostforce=on,queues=2 "
        "-device virtio-net-pci,netdev=vd0,mac=02:aa:00:00:00:01,mq=on,vectors=6",
        .id = "vd0", .chardev = "vc0", .socket_path = "/v", .mac = "02:aa:00:00:00:01", .queues = 2);
     IS(VHOST_USER, vhost_user,
        "-chardev socket,id=vc0,path=/v -device vhost-user-scsi-pci,chardev=vc0,id=vd0",
        .type = CIMA_VHOST_USER_SCSI, .id = "vd0", .chardev = "vc0", .socket_path = "/v");
     IS(VHOST_USER, vhost_user,
-       "-chardev socket,id=vc0,fd=3 -device vhost-user-blk-pci,chardev=vc0,num-queues=4,queue-size=256,id=vd0",
+       "-chardev socket,id=vc0,fd=3 -device "
+       "vhost-user-blk-pci,chardev=vc0,num-queues=4,queue-size=256,id=vd0",
        .type = CIMA_VHOST_USER_BLK, .id = "vd0", .chardev = "vc0", .fd = 8, .queues = 4,
        .queue_size = 256);
     IS(VHOST_USER, vhost_user,
-       "-chardev socket,id=vc0,path=/v -device vhost-user-fs-ccw,queue-size=1024,chardev=vc0,tag=t,id=vd0",
+       "-chardev socket,id=vc0,path=/v -device "
+       "vhost-user-fs-ccw,queue-size=1024,chardev=vc0,tag=t,id=vd0",
        .type = CIMA_VHOST_USER_FS, .id = "vd0", .chardev = "vc0", .socket_path = "/v", .tag = "t",
        .queue_size = 1024, .place = {.transport = CIMA_TRANSPORT_CCW});
     NOT(VHOST_USER, vhost_user, "`socket_path` is missing", .id = "a", .chardev = "b", .mac = "x");
@@ -351,16 +370,20 @@ Test(devices, S2_21_22_23_block)
        .format = "qcow2", .aio = "threads", .config_wce = CIMA_OFF);
     /* B-AIO-NATIVE */
     IS(DISK, disk,
-       "-drive id=d0,if=none,file=/a,format=raw,aio=native,cache.direct=on -device virtio-blk-pci,drive=d0",
+       "-drive id=d0,if=none,file=/a,format=raw,aio=native,cache.direct=on -device "
+       "virtio-blk-pci,drive=d0",
        .form = CIMA_DISK_DRIVE, .id = "d0", .file = "/a", .format = "raw", .aio = "native");
     IS(DISK, disk,
-       "-blockdev raw,node-name=d0,read-only=on,file.driver=file,file.filename=/a,file.read-only=on "
+       "-blockdev "
+       "raw,node-name=d0,read-only=on,file.driver=file,file.filename=/a,file.read-only=on "
        "-device scsi-cd,drive=d0,bus=scsi0.0,bootindex=1",
        .id = "d0", .file = "/a", .format = "raw", .driver = "scsi-cd",
        .place = {.bus = "scsi0.0", .boot_index = 1});
     IS(DISK, disk,
-       "-blockdev raw,node-name=d0,file.driver=host_device,file.filename=/dev/sdb,file.aio=io_uring,"
-       "file.cache.direct=on,cache.direct=on -device virtio-blk-pci,drive=d0,iothread=io,num-queues=2",
+       "-blockdev "
+       "raw,node-name=d0,file.driver=host_device,file.filename=/dev/sdb,file.aio=io_uring,"
+       "file.cache.direct=on,cache.direct=on -device "
+       "virtio-blk-pci,drive=d0,iothread=io,num-queues=2",
        .id = "d0", .file = "/dev/sdb", .format = "raw", .host_device = true, .aio = "io_uring",
        .cache_direct = true, .iothread = "io", .queues = 2);
     NOT(DISK, disk, "disk: `id` is missing", .file = "/a", .format = "raw");
@@ -372,10 +395,10 @@ Test(devices, S2_21_22_23_block)
         .file = "/a", .format = "raw", .aio = "fast");
     NOT(DISK, disk, "`logical_block_size` must be a power of two from 512 to 2 MiB, got 100",
         .id = "d", .file = "/a", .format = "raw", .logical_block_size = 100);
-    NOT(DISK, disk, "`serial` must have at most 20 bytes", .id = "d", .file = "/a",
-        .format = "raw", .serial = "123456789012345678901");
-    NOT(DISK, disk, "`config_wce` is for virtio-blk only", .id = "d", .file = "/a",
-        .format = "raw", .driver = "scsi-hd", .config_wce = CIMA_ON);
+    NOT(DISK, disk, "`serial` must have at most 20 bytes", .id = "d", .file = "/a", .format = "raw",
+        .serial = "123456789012345678901");
+    NOT(DISK, disk, "`config_wce` is for virtio-blk only", .id = "d", .file = "/a", .format = "raw",
+        .driver = "scsi-hd", .config_wce = CIMA_ON);
 }
 
 Test(devices, S2_H3_flash_and_controllers)
@@ -424,16 +447,17 @@ Test(devices, S2_28_29_bridge)
 
 Test(devices, S2_H3_small_devices)
 {
-    IS(ROOT_PORT, root_port, "-device pcie-root-port,id=rp0,bus=pcie.0,addr=5,chassis=1,slot=2,port=16,"
-                             "multifunction=on,pref64-reserve=32M",
+    IS(ROOT_PORT, root_port,
+       "-device pcie-root-port,id=rp0,bus=pcie.0,addr=5,chassis=1,slot=2,port=16,"
+       "multifunction=on,pref64-reserve=32M",
        .place = {.id = "rp0", .bus = "pcie.0", .addr = "5"}, .chassis = 1, .slot = 2, .port = 16,
        .multifunction = true, .pref64_reserve = 32 * MIB);
     NOT(ROOT_PORT, root_port, "`chassis` must be from 1 to 255", .place = {.id = "r"},
         .chassis = 300);
     IS(IOMMU, iommu, "-device intel-iommu,intremap=on,device-iotlb=on,caching-mode=on",
        .interrupt_remapping = CIMA_ON, .device_iotlb = true, .caching_mode = true);
-    IS(BALLOON, balloon, "-device virtio-balloon-ccw,deflate-on-oom=on,id=b", .deflate_on_oom = true,
-       .place = {.id = "b", .transport = CIMA_TRANSPORT_CCW});
+    IS(BALLOON, balloon, "-device virtio-balloon-ccw,deflate-on-oom=on,id=b",
+       .deflate_on_oom = true, .place = {.id = "b", .transport = CIMA_TRANSPORT_CCW});
     IS(VSOCK, vsock, "-device vhost-vsock-ccw,guest-cid=42", .guest_cid = 42,
        .place = {.transport = CIMA_TRANSPORT_CCW});
     NOT(VSOCK, vsock, "`guest_cid` must be from 3 to ", .guest_cid = 2);
@@ -450,8 +474,8 @@ Test(devices, S2_H3_small_devices)
 
 Test(devices, hostile_ids)
 {
-    static const char *const bad[] = {"0a", "a b", "a,b", "a=b", "a\nb", "-a", ".a", "\xc3\xa4",
-                                      "a/b", "_a", "a\x7f"};
+    static const char *const bad[] = {"0a", "a b",      "a,b", "a=b", "a\nb", "-a",
+                                      ".a", "\xc3\xa4", "a/b", "_a",  "a\x7f"};
 
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         NOT(IOTHREAD, iothread, "`id` must begin with a letter", .id = bad[i]);
@@ -475,12 +499,14 @@ Test(devices, hostile_texts)
     NOT(NET, net, "`hostfwd` is missing", .id = "n", .hostfwd = (const char *const[]){"", NULL});
     NOT(NET, net, "got 'a\\nb'", .id = "n", .mac = "a\nb");
     IS(DISK, disk,
-       "-blockdev raw,node-name=d,file.driver=file,file.filename=json:{\"driver\":\"nbd\"},,file.x=y "
+       "-blockdev "
+       "raw,node-name=d,file.driver=file,file.filename=json:{\"driver\":\"nbd\"},,file.x=y "
        "-device virtio-blk-pci,drive=d",
        .id = "d", .file = "json:{\"driver\":\"nbd\"},file.x=y", .format = "raw");
     /* What the first key would be read from is written with its key. */
-    IS(DISK, disk, "-blockdev driver=a=b,node-name=d,file.driver=file,file.filename=/a "
-                   "-device virtio-blk-pci,drive=d",
+    IS(DISK, disk,
+       "-blockdev driver=a=b,node-name=d,file.driver=file,file.filename=/a "
+       "-device virtio-blk-pci,drive=d",
        .id = "d", .file = "/a", .format = "a=b");
 }
 

@@ -58,7 +58,8 @@ Test(machine, S2_35_36_name_uuid)
 {
     is(CONFIG(.identity = {.name = "one,two", .uuid = "8d3c2b1a-0f0e-4d0d-8c0c-0b0a09080706"}),
        "-name one,,two -uuid 8d3c2b1a-0f0e-4d0d-8c0c-0b0a09080706");
-    is(CONFIG(.identity = {.name = "a=b", .debug_threads = true}), "-name guest=a=b,debug-threads=on");
+    is(CONFIG(.identity = {.name = "a=b", .debug_threads = true}),
+       "-name guest=a=b,debug-threads=on");
     is_wrong(CONFIG(.identity = {.name = "a", .uuid = "x"}), "identity.uuid", "must be a UUID",
              "-name a");
     is_wrong(CONFIG(.identity = {.name = "a\nb"}), "identity.name", "has a line break", "");
@@ -105,7 +106,8 @@ Test(machine, S2_39_45_46_47_memory)
        "-m size=512M -object memory-backend-ram,id=dimm1,size=512M,prealloc=on "
        "-machine memory-backend=dimm1");
     is(CONFIG(.memory = {.size = gib, .memfd = true, .id = "ram"}),
-       "-m size=1G -object memory-backend-memfd,id=ram,size=1G,share=on -machine memory-backend=ram");
+       "-m size=1G -object memory-backend-memfd,id=ram,size=1G,share=on -machine "
+       "memory-backend=ram");
     is(CONFIG(.memory = {.size = gib, .file = "/m,1"}),
        "-m size=1G -object memory-backend-file,id=dimm1,size=1G,mem-path=/m,,1 "
        "-machine memory-backend=dimm1");
@@ -137,7 +139,8 @@ Test(machine, S2_40_H1_smp)
     is_wrong(CONFIG(.smp = {.cores = 4}), "smp.cpus", "is missing", "");
     is_wrong(CONFIG(.smp = {.cpus = 4, .cores = 3, .sockets = 1, .threads = 1}), "smp.cores",
              "must be 4", "-smp cpus=4,cores=3,threads=1,sockets=1");
-    is_wrong(CONFIG(.smp = {.cpus = 100000}), "smp.cpus", "must be from 1 to 65535, got 100000", "");
+    is_wrong(CONFIG(.smp = {.cpus = 100000}), "smp.cpus", "must be from 1 to 65535, got 100000",
+             "");
 }
 
 Test(machine, S2_30_31_rtc)
@@ -148,7 +151,8 @@ Test(machine, S2_30_31_rtc)
     is(CONFIG(.rtc = {.base = NULL}), "");
     is_wrong(CONFIG(.rtc = {.base = "utc", .clock = "sundial"}), "rtc.clock",
              "must be host or vm, got 'sundial'", "");
-    is_wrong(CONFIG(.rtc = {.drift_fix = "x"}), "rtc.drift_fix", "must be slew or none, got 'x'", "");
+    is_wrong(CONFIG(.rtc = {.drift_fix = "x"}), "rtc.drift_fix", "must be slew or none, got 'x'",
+             "");
     is_wrong(CONFIG(.rtc = {.base = ""}), "rtc.base", "is empty", "");
 }
 
@@ -179,8 +183,8 @@ Test(machine, S2_42_global_vga_bios)
               .bios = "/b,1", .display = "gtk,gl=on"),
        "-global kvm-pit.lost_tick_policy=discard -global a.b=c,d -vga std -display gtk,gl=on "
        "-bios /b,1");
-    is_wrong(CONFIG(.globals = LIST("a.b=c", "x")), "globals[1]",
-             "must be DRIVER.PROPERTY=VALUE", "-global a.b=c");
+    is_wrong(CONFIG(.globals = LIST("a.b=c", "x")), "globals[1]", "must be DRIVER.PROPERTY=VALUE",
+             "-global a.b=c");
     is_wrong(CONFIG(.bios = ""), "bios", "is missing", "");
 }
 
@@ -198,7 +202,10 @@ Test(machine, S2_44_48_49_H2_H3_knobs)
 {
     is(CONFIG(.knobs = {.no_user_config = true, .no_defaults = true, .no_graphic = true}),
        "-no-user-config -nodefaults -nographic");
-    is(CONFIG(.knobs = {.daemonize = true, .no_reboot = true, .no_shutdown = true, .stopped = true,
+    is(CONFIG(.knobs = {.daemonize = true,
+                        .no_reboot = true,
+                        .no_shutdown = true,
+                        .stopped = true,
                         .mem_lock = true}),
        "-daemonize -no-reboot -no-shutdown -S -overcommit mem-lock=on");
     is_wrong(CONFIG(.knobs = {.daemonize = true, .no_graphic = true}), "knobs.daemonize",
@@ -212,8 +219,11 @@ Test(machine, S2_H3_others)
     const struct cima_fw_cfg both = {.name = "opt/a", .string = "x", .file = "/f"};
 
     is(CONFIG(.fw_cfg = fw, .n_fw_cfg = 2, .pidfile = "/p,1", .logfile = "/l",
-              .sandbox = {.on = true, .deny_obsolete = true, .deny_elevate_privileges = true,
-                          .deny_spawn = true, .deny_resource_control = true}),
+              .sandbox = {.on = true,
+                          .deny_obsolete = true,
+                          .deny_elevate_privileges = true,
+                          .deny_spawn = true,
+                          .deny_resource_control = true}),
        "-fw_cfg name=opt/a,string=x,,y -fw_cfg name=opt/b,file=/f -sandbox on,obsolete=deny,"
        "elevateprivileges=deny,spawn=deny,resourcecontrol=deny -pidfile /p,1 -D /l");
     is(CONFIG(.incoming = {.how = CIMA_INCOMING_DEFER}), "-incoming defer");
@@ -247,7 +257,8 @@ Test(machine, S2_41_problems_are_reported_in_order)
     };
     static const struct cima_problem expected[] = {
         {"devices[1].id", "I/O thread: `id` is missing", CIMA_EFFECT_LEFT_OUT},
-        {"devices[2].addr", "network device 'n': `addr` must be a slot", CIMA_EFFECT_FIELD_LEFT_OUT},
+        {"devices[2].addr", "network device 'n': `addr` must be a slot",
+         CIMA_EFFECT_FIELD_LEFT_OUT},
         {"devices[3].kind", "`kind` is none of the devices there are", CIMA_EFFECT_LEFT_OUT},
         {"devices[5].id", "'io0' is the id of another object", CIMA_EFFECT_LEFT_OUT},
     };
@@ -318,7 +329,8 @@ Test(machine, parts_that_dont_fit_together)
     cima_cmdline_opts(c, "-object", cima_memory_memfd("m", 4096));
     cima_cmdline_opts(c, "-object", cima_memory_memfd("0", 4096));
     cr_assert_eq(cima_cmdline_check(c, problems), 5);
-    cr_assert(strstr(cima_problems_at(problems, 2)->message, "means 'nobody', which is no network"));
+    cr_assert(
+        strstr(cima_problems_at(problems, 2)->message, "means 'nobody', which is no network"));
     cr_assert(strstr(cima_problems_at(problems, 3)->message, "the id 'm' is there twice"));
     cr_assert(strstr(cima_problems_at(problems, 4)->message, "does not accept '0' as an id"));
     cima_problems_free(problems);
@@ -352,9 +364,9 @@ static char *commands_of(const struct cima_cmdline *c, bool undo)
         _cleanup_free_ char *text = NULL;
         const char *command;
 
-        cr_assert_eq((undo ? cima_cmdline_undo_command : cima_cmdline_command)(c, i, &command,
-                                                                             &args, &err),
-                     0, "%s", err.msg);
+        cr_assert_eq(
+            (undo ? cima_cmdline_undo_command : cima_cmdline_command)(c, i, &command, &args, &err),
+            0, "%s", err.msg);
         text = json_dump(args);
         sbuf_addf(&out, "%s%s %s", i ? "\n" : "", command, text);
     }
@@ -386,9 +398,11 @@ Test(commands, S2_23_disk)
                .config_wce = CIMA_OFF, .write_cache = CIMA_ON, .cache_direct = true,
                .place = {.id = "disk0", .bus = "rp0", .addr = "10", .boot_index = 2}),
         "blockdev-add {\"driver\":\"qcow2\",\"node-name\":\"d\",\"discard\":\"unmap\",\"file\":"
-        "{\"driver\":\"file\",\"filename\":\"/a,b\",\"discard\":\"unmap\",\"cache\":{\"direct\":true}},"
+        "{\"driver\":\"file\",\"filename\":\"/"
+        "a,b\",\"discard\":\"unmap\",\"cache\":{\"direct\":true}},"
         "\"cache\":{\"direct\":true}}\n"
-        "device_add {\"driver\":\"virtio-blk-pci\",\"drive\":\"d\",\"id\":\"disk0\",\"bus\":\"rp0\","
+        "device_add "
+        "{\"driver\":\"virtio-blk-pci\",\"drive\":\"d\",\"id\":\"disk0\",\"bus\":\"rp0\","
         "\"addr\":\"a\",\"bootindex\":2,\"config-wce\":false,\"write-cache\":\"on\"}",
         "blockdev-del {\"node-name\":\"d\"}\ndevice_del {\"id\":\"disk0\"}");
 }
@@ -474,7 +488,8 @@ Test(commands, refused)
 
 /* ---- time ------------------------------------------------------------------------------------ */
 
-/* Well under 0.1 ms for 60 words; the limit here is that of a machine that does many other things. */
+/* Well under 0.1 ms for 60 words; the limit here is that of a machine that does many other things.
+ */
 Test(machine, building_a_line_is_quick)
 {
     enum { ROUNDS = 1000 };

@@ -15,12 +15,12 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#define QEMU "/usr/bin/qemu-system-x86_64"
+#define QEMU    "/usr/bin/qemu-system-x86_64"
 #define WAIT_MS 60000
 
 enum {
-    BOOT_ONLY = 1,  /* QEMU has no command for it */
-    BY_GUEST = 2,   /* the guest has to let go of it */
+    BOOT_ONLY = 1, /* QEMU has no command for it */
+    BY_GUEST = 2,  /* the guest has to let go of it */
 };
 
 /* Adds one device, with files in dir. */
@@ -61,8 +61,12 @@ static int add_nvdimm(struct cima_cmdline *c, const char *dir, struct err *err)
     const struct cima_dimm x = {
         .kind = CIMA_DIMM_NVDIMM,
         .id = "nv0",
-        .memory = {.kind = CIMA_MEMORY_FILE, .id = "m", .size = 32 << 20, .path = path,
-                   .share = true, .align = 2 << 20},
+        .memory = {.kind = CIMA_MEMORY_FILE,
+                   .id = "m",
+                   .size = 32 << 20,
+                   .path = path,
+                   .share = true,
+                   .align = 2 << 20},
         .label_size = 128 << 10,
     };
 
@@ -300,11 +304,8 @@ static int add_stream(struct cima_cmdline *c, const char *dir, struct err *err)
 static int add_by_fd(struct cima_cmdline *c, enum cima_net_type type, struct err *err)
 {
     int sv[2];
-    const struct cima_net x = {.id = "n0",
-                               .type = type,
-                               .fds = sv,
-                               .n_fds = 1,
-                               .place = {.id = "nic0", .bus = "rp1"}};
+    const struct cima_net x = {
+        .id = "n0", .type = type, .fds = sv, .n_fds = 1, .place = {.id = "nic0", .bus = "rp1"}};
 
     cr_assert(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == 0);
     return cima_add_net(c, &x, err);
@@ -463,8 +464,7 @@ static int add_pci_bridge(struct cima_cmdline *c, const char *dir, struct err *e
 
 static int add_pcie_bridge(struct cima_cmdline *c, const char *dir, struct err *err)
 {
-    const struct cima_bridge x = {.type = CIMA_BRIDGE_PCIE,
-                                  .place = {.id = "br1", .bus = "rp1"}};
+    const struct cima_bridge x = {.type = CIMA_BRIDGE_PCIE, .place = {.id = "br1", .bus = "rp1"}};
 
     (void)dir;
     return cima_add_bridge(c, &x, err);
@@ -495,10 +495,10 @@ static int add_iommu(struct cima_cmdline *c, const char *dir, struct err *err)
 
 static int add_balloon(struct cima_cmdline *c, const char *dir, struct err *err)
 {
-    const struct cima_balloon x = {.place = {.id = "balloon0", .bus = "br0", .addr = "5",
-                                             .disable_modern = true},
-                                   .deflate_on_oom = true,
-                                   .free_page_reporting = true};
+    const struct cima_balloon x = {
+        .place = {.id = "balloon0", .bus = "br0", .addr = "5", .disable_modern = true},
+        .deflate_on_oom = true,
+        .free_page_reporting = true};
 
     (void)dir;
     return cima_add_balloon(c, &x, err);

@@ -3,9 +3,9 @@
  * structs that are checked and become all parts of a device at once (cima_add_NAME). They are made
  * of the single parts that come first here, for those who connect parts themselves: every
  * constructor returns a new struct cima_opts, which cima_cmdline_opts takes over or cima_opts_free
- * frees; optional texts may be NULL. A value that can't be written is reported when the part becomes
- * text. Ids connect them. Property names are those of QEMU's manual (qemu(1)) and its QAPI schema
- * (qemu-qmp-ref(7)), so that the same value can go to blockdev-add, device_add, … */
+ * frees; optional texts may be NULL. A value that can't be written is reported when the part
+ * becomes text. Ids connect them. Property names are those of QEMU's manual (qemu(1)) and its QAPI
+ * schema (qemu-qmp-ref(7)), so that the same value can go to blockdev-add, device_add, … */
 #ifndef CIMA_QEMU_DEVICE_H
 #define CIMA_QEMU_DEVICE_H
 
@@ -113,11 +113,11 @@ struct cima_opts *cima_audiodev(const char *driver, const char *id);
 struct cima_opts *cima_sound(const char *driver, const char *audiodev);
 
 /* ---- whole devices --------------------------------------------------------------------------- */
-/* Each struct is one device with all its parts; a field that is zero is not said, and QEMU's default
- * applies. Texts are borrowed for the time of the call. cima_add_NAME checks the fields and appends
- * the parts, back ends first; or it appends nothing and says which field is wrong and what is
- * accepted ("config"). Ids begin with a letter and go on with letters, digits and "-._"; an id that
- * the command line has already is an error.
+/* Each struct is one device with all its parts; a field that is zero is not said, and QEMU's
+ * default applies. Texts are borrowed for the time of the call. cima_add_NAME checks the fields and
+ * appends the parts, back ends first; or it appends nothing and says which field is wrong and what
+ * is accepted ("config"). Ids begin with a letter and go on with letters, digits and "-._"; an id
+ * that the command line has already is an error.
  *
  * Descriptors (fd, fds, …) are those of the caller, 0 for none; QEMU gets them by
  * cima_cmdline_inherit. */
@@ -222,11 +222,11 @@ struct cima_chardev {
     int fd; /* a socket: a connected one, or with server a listening one */
     const char *host;
     uint16_t port;
-    bool server;            /* socket: listens */
-    bool wait;              /* server: QEMU waits for a client before the machine starts */
-    unsigned reconnect;     /* socket, not server: seconds between attempts */
-    bool append;            /* file: what is there stays */
-    bool mux;               /* several front ends share it; not in a running machine */
+    bool server;             /* socket: listens */
+    bool wait;               /* server: QEMU waits for a client before the machine starts */
+    unsigned reconnect;      /* socket, not server: seconds between attempts */
+    bool append;             /* file: what is there stays */
+    bool mux;                /* several front ends share it; not in a running machine */
     enum cima_switch signal; /* stdio: Ctrl-C ends QEMU */
     const char *logfile;
     enum cima_switch logappend;
@@ -279,9 +279,9 @@ struct cima_9p {
     struct cima_place place;
     const char *id; /* of the fsdev */
     enum cima_9p_driver driver;
-    const char *path;      /* local: the directory */
-    const char *socket;    /* proxy */
-    const char *mount_tag; /* at most 31 bytes */
+    const char *path;           /* local: the directory */
+    const char *socket;         /* proxy */
+    const char *mount_tag;      /* at most 31 bytes */
     const char *security_model; /* none, passthrough, mapped-xattr, mapped-file; needed for local */
     const char *multidevs;      /* remap, forbid, warn */
     bool read_only;
@@ -376,12 +376,12 @@ struct cima_disk {
     const char *format; /* "qcow2", "raw", …: needed, or the guest could choose it */
     bool host_device;   /* the file is a block device (blockdev only) */
     bool read_only;
-    const char *aio;           /* threads, native (adds cache.direct=on), io_uring */
-    bool cache_direct;         /* around the host's page cache */
-    bool cache_no_flush;       /* the guest's flushes are dropped */
-    enum cima_switch discard;  /* CIMA_ON: unmap */
-    bool detect_zeroes;        /* written zeroes are discarded */
-    enum cima_switch locking;  /* of the image file */
+    const char *aio;             /* threads, native (adds cache.direct=on), io_uring */
+    bool cache_direct;           /* around the host's page cache */
+    bool cache_no_flush;         /* the guest's flushes are dropped */
+    enum cima_switch discard;    /* CIMA_ON: unmap */
+    bool detect_zeroes;          /* written zeroes are discarded */
+    enum cima_switch locking;    /* of the image file */
     enum cima_switch config_wce; /* virtio-blk: the guest may switch the write cache */
     enum cima_switch write_cache;
     bool share_rw;
@@ -411,9 +411,9 @@ int cima_bridge_type_from_string(const char *name, enum cima_bridge_type *ret);
 
 struct cima_bridge {
     enum cima_bridge_type type;
-    struct cima_place place; /* id and bus are needed */
-    unsigned chassis;        /* pci only, and needed: 1 to 255 */
-    bool shpc;               /* pci only: hot-plug controller */
+    struct cima_place place;                          /* id and bus are needed */
+    unsigned chassis;                                 /* pci only, and needed: 1 to 255 */
+    bool shpc;                                        /* pci only: hot-plug controller */
     uint64_t io_reserve, mem_reserve, pref64_reserve; /* bytes; pci only */
 };
 

@@ -39,13 +39,13 @@ struct cima_smp {
 };
 
 struct cima_memory {
-    uint64_t size;   /* bytes, whole KiB */
-    unsigned slots;  /* for modules that are plugged in; with max */
-    uint64_t max;    /* bytes */
-    const char *id;  /* of the back end, if one is needed; NULL: "dimm1" */
+    uint64_t size;    /* bytes, whole KiB */
+    unsigned slots;   /* for modules that are plugged in; with max */
+    uint64_t max;     /* bytes */
+    const char *id;   /* of the back end, if one is needed; NULL: "dimm1" */
     const char *file; /* the memory is that file */
-    bool hugepages;  /* from /dev/hugepages, shared and allocated at once */
-    bool memfd;      /* anonymous memory that helpers such as virtiofsd can map */
+    bool hugepages;   /* from /dev/hugepages, shared and allocated at once */
+    bool memfd;       /* anonymous memory that helpers such as virtiofsd can map */
     bool share, prealloc;
 };
 
@@ -74,8 +74,8 @@ struct cima_kernel {
 };
 
 struct cima_fw_cfg {
-    const char *name;   /* "opt/…" */
-    const char *file;   /* one of these */
+    const char *name; /* "opt/…" */
+    const char *file; /* one of these */
     const char *string;
 };
 
@@ -178,8 +178,7 @@ struct cima_config {
  * them are added to it, each with what became of it, and the result is what is left: NULL never.
  * The places are names of the members: "devices[2].addr". Free with cima_cmdline_free. */
 struct cima_cmdline *cima_config_cmdline(const struct cima_config *config,
-                                         struct cima_problems *problems,
-                                         struct cima_error *error);
+                                         struct cima_problems *problems, struct cima_error *error);
 
 #ifdef __cplusplus
 }

@@ -53,8 +53,8 @@ struct cima_opts *cima_opts_inner(const struct cima_opts *o, const char *key);
  * to o. */
 const char *cima_opts_get(const struct cima_opts *o, const char *key);
 
-/* The value as text, whatever its type: "on", "3:4", "1G". NULL when the key is missing, a list or a
- * struct inside. Free with free(). */
+/* The value as text, whatever its type: "on", "3:4", "1G". NULL when the key is missing, a list or
+ * a struct inside. Free with free(). */
 char *cima_opts_text(const struct cima_opts *o, const char *key);
 
 /* The first thing that can't be written; NULL: none. Belongs to o. */
