@@ -4,9 +4,12 @@
 #include "cima/qemu/qmp.h"
 #include "qemu/qmp_internal.h"
 #include "qemu/qmp_message.h"
+#include "sys/clock.h"
 #include "sys/sock.h"
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 
 static const char *const qmp_state_names[] = {
@@ -29,7 +32,8 @@ struct cima_qmp *cima_qmp_new(int fd, const struct cima_qmp_handlers *h, void *a
 {
     struct cima_qmp *q = xcalloc(1, sizeof(*q));
 
-    fd_set_nonblock(fd, true);
+    /* Every call says itself whether it may block: a program without a loop waits in recv(). */
+    fd_set_nonblock(fd, false);
     q->fd = fd;
     q->cancel_fd = -1;
     q->state = CIMA_QMP_GREETING;
@@ -201,21 +205,43 @@ void qmp_filter_release(struct event_filter *f)
 
 /* ---- commands -------------------------------------------------------------------------------- */
 
-/* The line, and what may be shown of it. */
-static void compose(struct cima_qmp *q, struct cmd *c, struct json *args)
+static void add_text(struct sbuf *out, const char *text)
 {
-    _cleanup_json_ struct json *j = json_object_new();
-    _cleanup_free_ char *text = NULL;
+    bool plain = true;
 
-    json_set_str(j, c->out_of_band ? "exec-oob" : "execute", c->name);
-    if (args)
-        json_set(j, "arguments", args);
-    json_set_int(j, "id", (int64_t)c->id);
-    text = json_dump(j);
-    c->line = xasprintf("%s\n", text);
-    c->len = strlen(c->line);
+    for (const char *c = text; *c && plain; c++)
+        plain = isalnum((unsigned char)*c) || *c == '-' || *c == '_';
+    if (plain) {
+        sbuf_addf(out, "\"%s\"", text);
+    } else {
+        _cleanup_json_ struct json *j = json_string_new(text);
+        _cleanup_free_ char *quoted = json_dump(j);
+
+        sbuf_addstr(out, quoted);
+    }
+}
+
+/* The line, and what may be shown of it. As few bytes as it can have: QEMU (7.2) takes its
+ * monitor's input byte by byte, each with a turn of its main loop. So the id of a command in the
+ * queue has one digit: it is enough to know a reply from those around it, as one is in flight. */
+static void compose(struct cima_qmp *q, struct cmd *c, const struct json *args)
+{
+    struct sbuf line = SBUF_INIT;
+
+    c->wire_id = c->out_of_band ? (int64_t)c->id + 10 : (int64_t)(c->id % 10);
+    sbuf_addstr(&line, c->out_of_band ? "{\"exec-oob\":" : "{\"execute\":");
+    add_text(&line, c->name);
+    if (args) {
+        _cleanup_free_ char *text = json_dump(args);
+
+        sbuf_addf(&line, ",\"arguments\":%s", text);
+    }
+    sbuf_addf(&line, ",\"id\":%" PRId64 "}", c->wire_id);
     if (q->h.line)
-        c->shown = qmp_without_passwords(j);
+        c->shown = qmp_without_passwords(sbuf_str(&line), args);
+    sbuf_addch(&line, '\n');
+    c->len = line.len;
+    c->line = sbuf_detach(&line);
 }
 
 static void problem(struct cima_qmp *q, struct cmd *c, struct err *why)
@@ -241,6 +267,7 @@ struct cmd *qmp_cmd_new(struct cima_qmp *q, const struct cima_qmp_call *call, in
     c->done = call->done;
     c->arg = call->arg;
     compose(q, c, call->args);
+    json_free(call->args);
     if (call->with_fd && !call->problem) {
         c->fd = fcntl(call->fd, F_DUPFD_CLOEXEC, 3);
         if (c->fd < 0) {
@@ -474,17 +501,20 @@ static void check_writing(struct cima_qmp *q)
     qmp_die(q, &e);
 }
 
-static void step(struct cima_qmp *q, int64_t now)
+static void step(struct cima_qmp *q, int64_t now, enum qmp_reading reading)
 {
     if (q->n_problems && q->state != CIMA_QMP_DEAD)
         answer_problems(q);
     if (!q->freed)
         qmp_write(q);
-    if (!q->freed)
-        qmp_read(q, now);
+    if (!q->freed && reading != QMP_READ_NOTHING) {
+        qmp_read(q, now, reading == QMP_READ_WAITING);
+        if (reading == QMP_READ_WAITING)
+            now = monotonic_ms();
+    }
     if (!q->freed)
         check_deadlines(q, now);
-    if (!q->freed)
+    if (!q->freed && qmp_may_write(q))
         qmp_write(q);
     if (!q->freed)
         check_writing(q);
@@ -492,13 +522,18 @@ static void step(struct cima_qmp *q, int64_t now)
         bury(q);
 }
 
-void cima_qmp_process(struct cima_qmp *q, int64_t now)
+void qmp_step(struct cima_qmp *q, int64_t now, enum qmp_reading reading)
 {
     if (q->busy || q->freed)
         return; /* from a callback: the step on the stack goes on and sends what was queued */
     q->busy = true;
-    step(q, now);
+    step(q, now, reading);
     q->busy = false;
     if (q->freed && !q->pins)
         destroy(q);
+}
+
+void cima_qmp_process(struct cima_qmp *q, int64_t now)
+{
+    qmp_step(q, now, QMP_READ_READY);
 }

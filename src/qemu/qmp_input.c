@@ -3,6 +3,7 @@
 #include "qemu/qmp_internal.h"
 #include "qemu/qmp_message.h"
 #include <errno.h>
+#include <sys/socket.h>
 
 /* Bytes read in one step, so that a peer that never stops can't hold the owner's loop. */
 #define READ_CHUNK     65536U
@@ -101,7 +102,7 @@ static void refuse_urgent(struct cima_qmp *q)
 
 static struct cmd *sent_with_id(struct cmd *c, int64_t id)
 {
-    while (c && !(c->state == CMD_SENT && (int64_t)c->id == id))
+    while (c && !(c->state == CMD_SENT && c->wire_id == id))
         c = c->next;
     return c;
 }
@@ -298,24 +299,39 @@ static void on_end(struct cima_qmp *q)
     qmp_die(q, &e);
 }
 
-void qmp_read(struct cima_qmp *q, int64_t now)
+/* Whether more may be there. */
+static bool read_some(struct cima_qmp *q, int64_t now, int flags)
 {
-    for (int i = 0; i < READ_STEPS_MAX && !q->freed && q->state != CIMA_QMP_DEAD; i++) {
-        char *room = sbuf_reserve(&q->in, READ_CHUNK);
-        ssize_t n = read(q->fd, room, READ_CHUNK);
-        struct err e = ERR_INIT;
+    char *room = sbuf_reserve(&q->in, READ_CHUNK);
+    ssize_t n = recv(q->fd, room, READ_CHUNK, flags);
+    struct err e = ERR_INIT;
 
-        if (n > 0) {
-            sbuf_grown(&q->in, (size_t)n);
-            on_input(q, now);
-        } else if (n == 0) {
-            on_end(q);
-        } else if (errno == EAGAIN) {
-            return;
-        } else if (errno != EINTR) {
-            err_set_errno(&e, ERR_QEMU, "%sreading from the monitor failed",
-                          q->state == CIMA_QMP_READY ? "" : "lost connection to VM: ");
-            qmp_die(q, &e);
-        }
+    if (n > 0) {
+        sbuf_grown(&q->in, (size_t)n);
+        on_input(q, now);
+        return true;
     }
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return errno == EINTR;
+    if (n == 0) {
+        on_end(q);
+    } else {
+        err_set_errno(&e, ERR_QEMU, "%sreading from the monitor failed",
+                      q->state == CIMA_QMP_READY ? "" : "lost connection to VM: ");
+        qmp_die(q, &e);
+    }
+    return false;
+}
+
+void qmp_read(struct cima_qmp *q, int64_t now, bool wait)
+{
+    if (wait) {
+        /* One is enough: who waits asks again. */
+        if (q->state != CIMA_QMP_DEAD)
+            read_some(q, now, 0);
+        return;
+    }
+    for (int i = 0; i < READ_STEPS_MAX && !q->freed && q->state != CIMA_QMP_DEAD; i++)
+        if (!read_some(q, now, MSG_DONTWAIT))
+            return;
 }

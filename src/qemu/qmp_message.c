@@ -69,15 +69,18 @@ static void hide_in_hmp(struct json *args)
     json_set_str(args, "command-line", shown);
 }
 
-char *qmp_without_passwords(const struct json *command)
+char *qmp_without_passwords(const char *line, const struct json *line_args)
 {
     _cleanup_json_ struct json *shown = NULL;
-    struct json *args = json_get(command, "arguments");
+    _cleanup_err_ struct err err = ERR_INIT;
+    struct json *args;
 
-    if (!json_is_object(args))
-        return json_dump(command);
-    shown = json_copy(command);
+    if (!json_is_object(line_args))
+        return xstrdup(line);
+    shown = json_parse(line, strlen(line), "line", &err);
     args = json_get(shown, "arguments");
+    if (!args)
+        return xstrdup("(a line that is not shown)"); /* deeper than our parser goes */
     hide(args, "password");
     hide_in_hmp(args);
     /* object-add of a secret; before QEMU 6.0 its properties stood in "props" (one level down). */

@@ -13,8 +13,9 @@ int qmp_parse_line(const char *line, size_t len, enum qmp_line *ret_kind, struct
 /* A line with more values than that is refused: each costs many times its length in memory. What
  * QEMU says of itself (query-qmp-schema) has some 20000. */
 #define QMP_VALUES_LIMIT 500000
-/* The text of a command for a log: what is secret in it is "***". Caller frees. */
-char *qmp_without_passwords(const struct json *command);
+/* The text of a command for a log: what is secret in its arguments is "***". args: those in the
+ * line; may be NULL. Caller frees. */
+char *qmp_without_passwords(const char *line, const struct json *args);
 /* The version out of a greeting or query-version: -1 when it has none. */
 int qmp_version(const struct json *j, unsigned ret[3]);
 
