@@ -136,6 +136,15 @@ static void print_object(const struct driver_snapshot *s)
     puts(text);
 }
 
+/* Others than ours may have given it any. */
+static void print_tag(const struct driver_snapshot *s)
+{
+    _cleanup_sbuf_ struct sbuf shown = SBUF_INIT;
+
+    sbuf_add_printable(&shown, s->tag, strlen(s->tag));
+    puts(sbuf_str(&shown));
+}
+
 /* Those that can't be applied are in the list all the same: only so can they be deleted. */
 static void tell_partial(const struct driver_snapshots *all)
 {
@@ -164,7 +173,7 @@ static int list(struct cli *cli, const struct args *args, struct err *err)
         print_table(&all);
     for (size_t i = 0; i < all.n; i++) {
         if (quiet)
-            puts(all.v[i].tag);
+            print_tag(&all.v[i]);
         else if (as_json)
             print_object(&all.v[i]);
     }

@@ -219,6 +219,17 @@ def busy(cima, name, path):
     assert t.exit_code() == 0
 
 
+def held(cima, name, path):
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(path)
+        s.settimeout(PATIENCE)
+        assert b"QMP" in s.recv(65536)
+        r = subprocess.run([cima, "qmp", name, "query-status"], stdin=subprocess.DEVNULL,
+                           capture_output=True, timeout=PATIENCE)
+        assert r.returncode == 1, r
+        assert b"another program is connected to the monitor of instance `%s`" % name.encode() in r.stderr, r
+
+
 def end(cima, name):
     t = attach(cima, name)
     follower = subprocess.Popen([cima, "console", "--log", "-f", name], stdout=subprocess.PIPE)
@@ -232,4 +243,4 @@ def end(cima, name):
 
 if __name__ == "__main__":
     {"png": png, "bmp": bmp, "rest": rest, "console": console, "key": key, "busy": busy,
-     "end": end}[sys.argv[1]](*sys.argv[2:])
+     "held": held, "end": end}[sys.argv[1]](*sys.argv[2:])

@@ -102,6 +102,7 @@ kill -9 "$(agent_pid)"
 check 'SD-73: without an agent' within 10 "$cima" snapshot list -q one
 succeeds 'qmp: without an agent' "$cima" qmp one query-status
 check '… answers' prints '"running": true'
+check 'qmp: while another program is connected' python3 "$tools" held "$cima" one "$dir/qmp.sock"
 succeeds 'the agent is replaced' "$cima" start one
 
 # ---- qmp ----------------------------------------------------------------------------------------------
@@ -186,7 +187,9 @@ check '… with the next step' says 'video.display'
 check '… leaves no file' sh -c '! ls one-*.png.tmp screenshot* >/dev/null 2>&1'
 
 # The kernel of the mini guest has no 9p: the share is there, nobody has mounted it.
-succeeds 'SD-72: delete while running' "$cima" snapshot del one --tag stopped
+succeeds 'SD-70: create beside a share that nobody has mounted' "$cima" snapshot create one --tag share
+succeeds 'SD-72: delete while running' "$cima" snapshot del one --tag share
+succeeds 'SD-72: one that was taken while stopped' "$cima" snapshot del one --tag stopped
 fails 'SD-72: the same again' 1 "$cima" snapshot del one --tag stopped
 check '… says so' says "has no snapshot 'stopped'"
 succeeds 'SD-73: list' "$cima" snapshot list -q one

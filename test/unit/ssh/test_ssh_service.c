@@ -347,6 +347,18 @@ Test(ssh_service, F07_a_reboot_of_the_guest_starts_over)
     cr_assert_eq(fixture_calls(&f, "login", NULL), 2, "the session is checked anew");
 }
 
+Test(ssh_service, SD_71_a_guest_that_went_back_to_a_snapshot_gets_a_new_master)
+{
+    guest_is_ready();
+    fixture_start(&f, &ssh_service);
+    fixture_until(&f, until_boot_done);
+    masters_wanted = 2;
+    f.svc->type->event(f.svc, GUEST_RESTORED);
+    fixture_until(&f, until_masters);
+    cr_assert_eq(fixture_calls(&f, "login", NULL), 1, "the session is that of the same boot");
+    cr_assert_eq(f.n_degraded, 0);
+}
+
 Test(ssh_service, F25_a_reboot_in_the_middle_of_the_boot)
 {
     fixture_start(&f, &ssh_service);
