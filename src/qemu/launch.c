@@ -4,6 +4,8 @@
 #include "base/sbuf.h"
 #include <fcntl.h>
 
+enum { MAX_LIMITS = 64 }; /* there are 16 resources */
+
 /* XDG_RUNTIME_DIR and friends lead to sockets of the user's session: only for windows and sound. */
 static const char *const env_always[] = {"PATH",   "HOME", "TMPDIR",          "LANG",
                                          "LC_ALL", "TZ",   "LD_LIBRARY_PATH", "QEMU_MODULE_DIR"};
@@ -62,6 +64,8 @@ static int check_fds(const struct cima_launch *l, struct err *err)
 
     if (l->n_fds && !l->fds)
         return wrong(err, "fds", "is missing");
+    if (l->n_fds > CIMA_LAUNCH_MAX_FDS)
+        return wrong(err, "n_fds", "is too large");
     n = inherited(l, &fds);
     for (size_t i = 0; i < n; i++)
         if (!is_fd(fds[i].fd))
@@ -91,6 +95,8 @@ int qemu_launch_check(const struct cima_launch *l, struct err *err)
         return wrong(err, "user", "-1 is neither a user nor a group");
     if (l->n_limits && !l->limits)
         return wrong(err, "limits", "is missing");
+    if (l->n_limits > MAX_LIMITS)
+        return wrong(err, "n_limits", "is too large");
     for (size_t i = 0; i < l->n_limits; i++)
         if (l->limits[i].soft > l->limits[i].hard)
             return wrong(err, "limits", "a soft limit is above its hard one");

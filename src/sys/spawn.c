@@ -355,7 +355,7 @@ int spawn_child(const struct spawn *s, struct child *ret, struct err *err)
     const int standard[STANDARD_FDS] = {s->stdin_fd, s->stdout_fd, s->stderr_fd};
     _cleanup_free_ struct spawn_fd *map = xcalloc(s->n_fds + STANDARD_FDS, sizeof(*map));
     _cleanup_free_ int *high = xcalloc(s->n_fds + STANDARD_FDS, sizeof(*high));
-    _cleanup_free_ char *program = NULL;
+    _cleanup_free_ char *program = NULL, *absolute = NULL;
     _cleanup_close_ int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
     struct preparation p = {.s = s,
                             .map = map,
@@ -385,6 +385,11 @@ int spawn_child(const struct spawn *s, struct child *ret, struct err *err)
                            s->argv[0]);
         if (!program)
             return err_set_errno(err, errno_kind(errno), "starting '%s'", s->argv[0]);
+        /* Found from here; the child is somewhere else by then. */
+        if (*program != '/' && s->cwd && (absolute = realpath(program, NULL))) {
+            free(program);
+            program = TAKE_PTR(absolute);
+        }
     }
     p.program = program ? program : s->argv[0];
     return start(&p, ret, err);

@@ -32,7 +32,7 @@ enum spawn_flags {
     SPAWN_NEW_SESSION = 1 << 0, /* setsid: outlives the terminal, gets no ^C */
     SPAWN_NEW_GROUP = 1 << 1,   /* process group of its own */
     SPAWN_DIE_WITH_PARENT = 1 << 2, /* SIGKILL when the spawning thread's process ends */
-    SPAWN_SEARCH_PATH = 1 << 3, /* argv[0] is looked up in $PATH */
+    SPAWN_SEARCH_PATH = 1 << 3, /* argv[0] is looked up in $PATH, from our directory */
     SPAWN_NO_CORE = 1 << 4,     /* RLIMIT_CORE 0 */
     /* Where pidfds are missing (Linux before 5.3, valgrind) a pipe that the child holds open stands
      * in: one more descriptor there, and pidfd_reap can't be used. Otherwise that is an error. */

@@ -89,6 +89,20 @@ Test(launch, S2_52_the_program_is_found_through_path)
     refused(&l, ERR_NOT_FOUND, path);
 }
 
+Test(launch, a_relative_path_is_the_callers)
+{
+    _tmpdir_ char *dir = tmpdir_new();
+    _cleanup_free_ char *path = path_join(dir, "tool");
+    static const char script[] = "#!/bin/sh\npwd >&2\n";
+    struct cima_launch l = {.program = "./tool", .cwd = "/"};
+
+    cr_assert_eq(file_write_atomic(path, script, strlen(script), 0755, NULL), 0);
+    cr_assert_eq(chdir(dir), 0);
+    _cleanup_free_ char *text = words_of(&l);
+    cr_assert_str_eq(text, "/\n");
+    cr_assert_eq(chdir("/"), 0);
+}
+
 /* From nothing every time: neither the launch nor the parts keep something of the first one. */
 Test(launch, S2_51_S2_55_S2_60_a_command_line_is_launched_twice_alike)
 {
@@ -353,6 +367,8 @@ Test(launch, members_that_are_wrong_are_named)
     wrong(&(struct cima_launch){.user = &no_groups}, "`user`");
     wrong(&(struct cima_launch){.user = &nobody}, "`user`");
     wrong(&(struct cima_launch){.n_limits = 1}, "`limits`");
+    wrong(&(struct cima_launch){.fds = fds, .n_fds = SIZE_MAX / 16}, "`n_fds`");
+    wrong(&(struct cima_launch){.limits = &upside_down, .n_limits = SIZE_MAX}, "`n_limits`");
     wrong(&(struct cima_launch){.limits = &upside_down, .n_limits = 1}, "`limits`");
     refused(&(struct cima_launch){.program = "/bin/true", .cwd = "/nonexistent"}, ERR_NOT_FOUND,
             "/nonexistent");

@@ -23,6 +23,8 @@ extern "C" {
 
 /* The number under which QEMU gets the first inherited descriptor. */
 #define CIMA_LAUNCH_FIRST_FD 3
+/* More are refused. */
+#define CIMA_LAUNCH_MAX_FDS 1024
 /* Bytes of standard error that are kept when it is captured; what comes after is dropped, QEMU goes
  * on. They are in memory. */
 #define CIMA_LAUNCH_STDERR_LIMIT (16U << 20)
@@ -62,7 +64,8 @@ enum cima_log_level {
 
 /* What to start and how. A member that is 0 or NULL has its default. */
 struct cima_launch {
-    /* A path, or a name that is looked up in the caller's $PATH. NULL or "": qemu-system-x86_64. */
+    /* A path as the caller sees it, or a name that is looked up in the caller's $PATH. NULL or "":
+     * qemu-system-x86_64. */
     const char *program;
     /* The words behind the program's name, by one of these two: as parts, or as texts with a NULL
      * at the end. */
@@ -73,7 +76,7 @@ struct cima_launch {
      * `cmdline` (cima_cmdline_inherit) come before them. They stay open in the caller and need not
      * have any flag. The same one may be there twice. */
     const int *fds;
-    size_t n_fds;
+    size_t n_fds; /* at most CIMA_LAUNCH_MAX_FDS */
 
     /* QEMU's working directory. NULL: the caller's. Entered as the new user. */
     const char *cwd;
