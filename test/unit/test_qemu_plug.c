@@ -749,6 +749,62 @@ Test(devices, S2_H3_plugged_into_a_running_machine, .timeout = 600)
     }
 }
 
+/* Everything that is no device, in one machine; the descriptors of two settings, too. */
+Test(machine, S2_H1_H2_H3_settings_accepted, .timeout = 600)
+{
+    static const char *const options[] = {"kernel-irqchip=off", "vmport=off", NULL};
+    static const char *const accel[] = {"tcg,thread=multi,tb-size=64", NULL};
+    static const char *const features[] = {"+ssse3", "-svm", "vendor=GenuineIntel", NULL};
+    static const char *const globals[] = {"virtio-net-pci.mac=52:55:00:00:00:01", NULL};
+    struct vm vm;
+    _cleanup_free_ char *kernel = NULL, *pid = NULL, *log = NULL, *path = NULL;
+    const struct cima_fw_cfg fw = {.name = "opt/org.example", .string = "a,b"};
+    struct cima_qmp_socket qmp[2] = {{.fd = 0}, {.server = true, .pretty = true}};
+    struct cima_config config = {
+        .identity = {.name = "one,two=3",
+                     .uuid = "8d3c2b1a-0f0e-4d0d-8c0c-0b0a09080706",
+                     .debug_threads = true},
+        .machine = {.type = "q35", .options = options, .accelerations = accel},
+        .cpu = {.model = "qemu64,+aes", .features = features},
+        .memory = {.size = 128 << 20, .slots = 2, .max = 1 << 30, .memfd = true, .prealloc = true},
+        .smp = {.cpus = 2, .cores = 2, .threads = 1, .sockets = 2, .max_cpus = 4},
+        .qmp_sockets = qmp,
+        .n_qmp_sockets = 2,
+        .rtc = {.base = "2020-02-02T02:02:02", .clock = "vm", .drift_fix = "slew"},
+        .globals = globals,
+        .vga = "std",
+        .display = "none",
+        .knobs = {.no_user_config = true,
+                  .no_defaults = true,
+                  .no_reboot = true,
+                  .no_shutdown = true,
+                  .stopped = true},
+        .fw_cfg = &fw,
+        .n_fw_cfg = 1,
+        .incoming = {.how = CIMA_INCOMING_DEFER},
+        .sandbox = {.on = true,
+                    .deny_obsolete = true,
+                    .deny_elevate_privileges = true,
+                    .deny_spawn = true,
+                    .deny_resource_control = true},
+    };
+    _cleanup_err_ struct err err = ERR_INIT;
+
+    if (no_qemu())
+        cr_skip_test("skipped: there is no " QEMU);
+    vm_init(&vm);
+    config.pidfile = pid = xasprintf("%s/pid,1", vm.dir);
+    config.logfile = log = xasprintf("%s/log,1", vm.dir);
+    qmp[0].fd = vm.theirs;
+    qmp[1].path = path = xasprintf("%s/q,mp=1", vm.dir);
+    cima_cmdline_free(vm.c);
+    vm.c = cima_config_cmdline(&config, NULL, &err);
+    must(vm.c ? 0 : -1, &err, "the settings");
+    vm_start(&vm, "the settings");
+    cr_assert(access(pid, F_OK) == 0 && access(log, F_OK) == 0 && access(path, F_OK) == 0);
+    vm_end(&vm);
+}
+
 /* What has no command says so, for all that BOOT_ONLY stands for here or QEMU itself refuses. */
 Test(devices, parts_without_a_command)
 {

@@ -66,7 +66,7 @@ struct cima_qmp_socket {
     int fd;
     bool server;
     bool wait;   /* server: QEMU waits for a client before the machine starts */
-    bool pretty; /* answers on several lines */
+    bool pretty; /* answers on several lines: for people, not for the client of qmp.h */
 };
 
 struct cima_kernel {
