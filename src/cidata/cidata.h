@@ -17,6 +17,7 @@ struct cidata {
     struct cidata_file *v;
     size_t n, cap;
     char *iid;      /* LIMA_CIDATA_IID: id of this boot, what the markers must hold */
+    const char *label; /* of the volume, static, at most 32 bytes; NULL: "cidata" */
 };
 
 #define _cleanup_cidata_ _cleanup_(cidata_release)
@@ -39,7 +40,10 @@ struct cidata_input {
 int cidata_plan(const struct cidata_input *in, struct cidata *ret, struct err *err);
 /* The user-data alone (also kept as cloud-config.yaml). */
 const struct cidata_file *cidata_find(const struct cidata *c, const char *name);
-/* Writes the ISO 9660 image (Rock Ridge, label cidata, 0600) in one step (temporary file, rename). */
+/* Another form of a seed, for guests that know OpenStack's: volume config-2 with
+ * openstack/latest/{meta_data.json,user_data}. *ret is empty before. */
+void cidata_config_drive(const char *meta_data, const char *user_data, struct cidata *ret);
+/* Writes the ISO 9660 image (Rock Ridge, the seed's label, 0600) in one step (temporary file, rename). */
 int cidata_write_iso(const struct cidata *c, const char *path, struct err *err);
 
 #endif

@@ -62,7 +62,7 @@ static void add_stderr(int fd, struct err *err)
         err_detail(err, text);
 }
 
-static int run_helper(int in, int out, struct err *err)
+static int run_helper(int in, int out, const char *label, struct err *err)
 {
     static const struct sbuf nothing = SBUF_INIT;
     _cleanup_free_ char *program = helper_path("cima-seediso", err);
@@ -71,7 +71,7 @@ static int run_helper(int in, int out, struct err *err)
     _cleanup_close_ int messages = memory_file("messages", &nothing, err);
     if (messages < 0)
         return -1;
-    const char *const argv[] = {program, NULL};
+    const char *const argv[] = {program, label, NULL};
     struct spawn s = SPAWN_INIT;
     s.argv = argv;
     s.stdin_fd = in;
@@ -98,14 +98,14 @@ static int run_helper(int in, int out, struct err *err)
     return -1;
 }
 
-static int write_to(int stream, const char *tmp, struct err *err)
+static int write_to(int stream, const char *tmp, const char *label, struct err *err)
 {
     _cleanup_close_ int out = open(tmp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (out < 0)
         return err_set_errno(err, ERR_IO, "cannot make '%s'", tmp);
     if (fchmod(out, 0600) < 0)
         return err_set_errno(err, ERR_IO, "cannot make '%s' private", tmp);
-    if (run_helper(stream, out, err) < 0)
+    if (run_helper(stream, out, label, err) < 0)
         return -1;
     /* No fsync: the seed is made anew at every start. */
     return 0;
@@ -122,7 +122,7 @@ int cidata_write_iso(const struct cidata *c, const char *path, struct err *err)
     _cleanup_free_ char *tmp = xasprintf("%s.tmp", path);
     /* The operation lock of the instance is held: a file of that name was left by a crash. */
     (void)unlink(tmp);
-    if (write_to(stream, tmp, err) < 0 ||
+    if (write_to(stream, tmp, c->label, err) < 0 ||
         (rename(tmp, path) < 0 &&
          err_set_errno(err, ERR_IO, "cannot rename '%s' to '%s'", tmp, path) < 0)) {
         (void)unlink(tmp);

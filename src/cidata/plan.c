@@ -148,3 +148,11 @@ int cidata_plan(const struct cidata_input *in, struct cidata *ret, struct err *e
     *ret = c;
     return 0;
 }
+
+/* S2-H4. */
+void cidata_config_drive(const char *meta_data, const char *user_data, struct cidata *ret)
+{
+    ret->label = "config-2";
+    add_file(ret, "openstack/latest/meta_data.json", meta_data, strlen(meta_data), 0644);
+    add_file(ret, "openstack/latest/user_data", user_data, strlen(user_data), 0644);
+}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cima-seediso: reads a list of files (seedstream.h) from stdin and writes an ISO 9660 image with
- * Rock Ridge names and the label "cidata" to stdout. The same input gives the same bytes. A program
+ * Rock Ridge names and the label LABEL (argument; "cidata" without one) to stdout. The same input gives the same bytes. A program
  * of its own because libarchive costs a millisecond of start-up, and so that it is this process
  * that meets the data. */
 #include "base/macro.h"
@@ -21,7 +21,9 @@
 #define SECTOR          2048u
 #define VOLUME_LABEL_AT (16 * SECTOR + 40) /* in the primary volume descriptor, 32 bytes */
 
-static const char label[] = "cidata";
+#define LABEL_MAX       32
+
+static const char *label = "cidata";
 
 /* Stands in for libc's, for libarchive: it gives the volume and the root directory the time of now,
  * and has no option for that. */
@@ -193,14 +195,19 @@ static int add_files(struct archive *a)
     return 0;
 }
 
-/* libarchive writes the label in upper case, as ISO 9660 says; the guest looks for the lower case
- * (/dev/disk/by-label/cidata). */
+/* libarchive writes the label in upper case and other characters as '_', as ISO 9660 says; the guest
+ * looks for the lower case (/dev/disk/by-label/cidata). */
 static int fix_label(struct sbuf *iso)
 {
-    if (iso->len < VOLUME_LABEL_AT + sizeof(label) ||
-        strncasecmp(iso->buf + VOLUME_LABEL_AT, label, strlen(label)) != 0)
+    size_t len = strlen(label);
+    if (iso->len < VOLUME_LABEL_AT + LABEL_MAX)
         return fail("libarchive: the volume descriptor is not where it should be");
-    memcpy(iso->buf + VOLUME_LABEL_AT, label, strlen(label));
+    for (size_t i = 0; i < len; i++) {
+        char there = iso->buf[VOLUME_LABEL_AT + i];
+        if (strncasecmp(&there, &label[i], 1) != 0 && there != '_')
+            return fail("libarchive: the volume descriptor is not where it should be");
+    }
+    memcpy(iso->buf + VOLUME_LABEL_AT, label, len);
     return 0;
 }
 
@@ -210,9 +217,10 @@ static int make_iso(struct sbuf *iso)
     if (!a)
         return fail("out of memory");
     int r = -1;
+    _cleanup_free_ char *options = xasprintf("iso9660:volume-id=%s,iso9660:!joliet,"
+                                             "iso9660:rockridge=strict,iso9660:!pad", label);
     if (archive_write_set_format_iso9660(a) != ARCHIVE_OK ||
-        archive_write_set_options(a, "iso9660:volume-id=cidata,iso9660:!joliet,"
-                                     "iso9660:rockridge=strict,iso9660:!pad") != ARCHIVE_OK ||
+        archive_write_set_options(a, options) != ARCHIVE_OK ||
         archive_write_set_bytes_per_block(a, 0) != ARCHIVE_OK ||
         archive_write_open(a, iso, NULL, collect, NULL) != ARCHIVE_OK)
         archive_fail(a);
@@ -237,8 +245,12 @@ static int write_out(const struct sbuf *iso)
     return 0;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc > 1)
+        label = argv[1];
+    if (argc > 2 || !*label || strlen(label) > LABEL_MAX || strpbrk(label, ",=!"))
+        return fail("usage: cima-seediso [LABEL] <FILES >ISO; a label has at most %d bytes", LABEL_MAX) < 0;
     /* Nothing here needs more; a fault in a library should not get more either. */
     (void)setenv("TZ", "UTC0", 1); /* ISO 9660 dates are local ones */
     const struct rlimit none = {0, 0};

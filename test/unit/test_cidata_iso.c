@@ -87,6 +87,34 @@ Test(iso, GS01_label_mode_and_nothing_beside_it)
     cr_expect_eq(names.n, 1);
 }
 
+Test(iso, S2_H4_config_drive)
+{
+    _tmpdir_ char *dir = tmpdir_new();
+    _cleanup_free_ char *path = path_join(dir, "config.iso");
+    _cleanup_cidata_ struct cidata c = {0};
+    _cleanup_err_ struct err err = ERR_INIT;
+    struct archive *a = archive_read_new();
+    struct archive_entry *e;
+    size_t len, found = 0;
+    cidata_config_drive("{\"uuid\": \"1\"}", "#cloud-config\n", &c);
+    cr_assert_eq(cidata_write_iso(&c, path, &err), 0, "%s", err.msg);
+    _cleanup_free_ char *data = file_read(path, 64u << 20, &len, NULL);
+    cr_expect_eq(memcmp(data + 0x8000 + 40, "config-2                        ", 32), 0);
+    archive_read_support_format_iso9660(a);
+    cr_assert_eq(archive_read_open_filename(a, path, 10240), ARCHIVE_OK);
+    while (archive_read_next_header(a, &e) == ARCHIVE_OK) {
+        if (archive_entry_filetype(e) != AE_IFREG)
+            continue;
+        const struct cidata_file *f = cidata_find(&c, archive_entry_pathname(e));
+        cr_assert_not_null(f, "%s", archive_entry_pathname(e));
+        _cleanup_free_ char *text = entry_data(a, (size_t)archive_entry_size(e));
+        cr_expect_str_eq(text, f->data);
+        found++;
+    }
+    archive_read_free(a);
+    cr_expect_eq(found, 2);
+}
+
 Test(iso, same_content_same_bytes)
 {
     _tmpdir_ char *dir = tmpdir_new();
