@@ -4,7 +4,6 @@
 #include "cima/qemu/qmp.h"
 #include "qemu/qmp_internal.h"
 #include "qemu/qmp_message.h"
-#include "sys/clock.h"
 #include "sys/sock.h"
 #include <ctype.h>
 #include <errno.h>
@@ -32,8 +31,7 @@ struct cima_qmp *cima_qmp_new(int fd, const struct cima_qmp_handlers *h, void *a
 {
     struct cima_qmp *q = xcalloc(1, sizeof(*q));
 
-    /* Every call says itself whether it may block: a program without a loop waits in recv(). */
-    fd_set_nonblock(fd, false);
+    fd_set_nonblock(fd, true);
     q->fd = fd;
     q->cancel_fd = -1;
     q->state = CIMA_QMP_GREETING;
@@ -489,45 +487,45 @@ static void check_deadlines(struct cima_qmp *q, int64_t now)
             too_late(q, lists[i], c);
 }
 
-/* The other end took no more: what it said before that has been read by now. */
-static void check_writing(struct cima_qmp *q)
+/* The other end took no more: what it said before that is read first, and mostly the end as well. */
+static void check_writing(struct cima_qmp *q, int64_t now)
 {
     struct err e = ERR_INIT;
 
     if (!q->write_errno || q->state == CIMA_QMP_DEAD)
+        return;
+    qmp_read(q, now);
+    if (q->freed || q->state == CIMA_QMP_DEAD)
         return;
     errno = q->write_errno;
     err_set_errno(&e, ERR_QEMU, "writing to the monitor failed");
     qmp_die(q, &e);
 }
 
-static void step(struct cima_qmp *q, int64_t now, enum qmp_reading reading)
+static void step(struct cima_qmp *q, int64_t now, bool read)
 {
     if (q->n_problems && q->state != CIMA_QMP_DEAD)
         answer_problems(q);
     if (!q->freed)
         qmp_write(q);
-    if (!q->freed && reading != QMP_READ_NOTHING) {
-        qmp_read(q, now, reading == QMP_READ_WAITING);
-        if (reading == QMP_READ_WAITING)
-            now = monotonic_ms();
-    }
+    if (!q->freed && read)
+        qmp_read(q, now);
     if (!q->freed)
         check_deadlines(q, now);
-    if (!q->freed && qmp_may_write(q))
+    if (!q->freed)
         qmp_write(q);
     if (!q->freed)
-        check_writing(q);
+        check_writing(q, now);
     if (!q->freed && q->state == CIMA_QMP_DEAD)
         bury(q);
 }
 
-void qmp_step(struct cima_qmp *q, int64_t now, enum qmp_reading reading)
+void qmp_step(struct cima_qmp *q, int64_t now, bool read)
 {
     if (q->busy || q->freed)
         return; /* from a callback: the step on the stack goes on and sends what was queued */
     q->busy = true;
-    step(q, now, reading);
+    step(q, now, read);
     q->busy = false;
     if (q->freed && !q->pins)
         destroy(q);
@@ -535,5 +533,5 @@ void qmp_step(struct cima_qmp *q, int64_t now, enum qmp_reading reading)
 
 void cima_qmp_process(struct cima_qmp *q, int64_t now)
 {
-    qmp_step(q, now, QMP_READ_READY);
+    qmp_step(q, now, true);
 }

@@ -3,7 +3,6 @@
 #include "qemu/qmp_internal.h"
 #include "qemu/qmp_message.h"
 #include <errno.h>
-#include <sys/socket.h>
 
 /* Bytes read in one step, so that a peer that never stops can't hold the owner's loop. */
 #define READ_CHUNK     65536U
@@ -299,17 +298,17 @@ static void on_end(struct cima_qmp *q)
     qmp_die(q, &e);
 }
 
-/* Whether more may be there. */
-static bool read_some(struct cima_qmp *q, int64_t now, int flags)
+/* Whether more may be there: what did not fill the room was all. */
+static bool read_some(struct cima_qmp *q, int64_t now)
 {
     char *room = sbuf_reserve(&q->in, READ_CHUNK);
-    ssize_t n = recv(q->fd, room, READ_CHUNK, flags);
+    ssize_t n = read(q->fd, room, READ_CHUNK);
     struct err e = ERR_INIT;
 
     if (n > 0) {
         sbuf_grown(&q->in, (size_t)n);
         on_input(q, now);
-        return true;
+        return n == READ_CHUNK;
     }
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return errno == EINTR;
@@ -323,15 +322,9 @@ static bool read_some(struct cima_qmp *q, int64_t now, int flags)
     return false;
 }
 
-void qmp_read(struct cima_qmp *q, int64_t now, bool wait)
+void qmp_read(struct cima_qmp *q, int64_t now)
 {
-    if (wait) {
-        /* One is enough: who waits asks again. */
-        if (q->state != CIMA_QMP_DEAD)
-            read_some(q, now, 0);
-        return;
-    }
     for (int i = 0; i < READ_STEPS_MAX && !q->freed && q->state != CIMA_QMP_DEAD; i++)
-        if (!read_some(q, now, MSG_DONTWAIT))
+        if (!read_some(q, now))
             return;
 }

@@ -62,7 +62,6 @@ struct cima_qmp {
     unsigned pins; /* waiting functions on the stack */
     bool freed;
     int cancel_fd;
-    bool has_slice; /* the socket's own limit for waiting is set */
     struct cima_qmp_watch *watches;
 };
 
@@ -81,18 +80,11 @@ void qmp_unpin(struct cima_qmp *q);
 bool qmp_filter_matches(const struct event_filter *f, const struct cima_qmp_event *e);
 void qmp_filter_release(struct event_filter *f);
 
-/* cima_qmp_process, with another way to read. */
-enum qmp_reading {
-    QMP_READ_READY,   /* what is there */
-    QMP_READ_WAITING, /* waits for something to be there, at most QMP_SLICE_MS */
-    QMP_READ_NOTHING, /* not now: the caller waits next */
-};
-#define QMP_SLICE_MS 1000
-void qmp_step(struct cima_qmp *q, int64_t now, enum qmp_reading reading);
+/* cima_qmp_process; read false: nothing is read now, because the caller waits next. */
+void qmp_step(struct cima_qmp *q, int64_t now, bool read);
 
 /* ---- qmp_input.c ---- */
-/* wait: the first read may block, for as long as the socket's SO_RCVTIMEO says. */
-void qmp_read(struct cima_qmp *q, int64_t now, bool wait);
+void qmp_read(struct cima_qmp *q, int64_t now);
 
 /* ---- qmp_output.c ---- */
 bool qmp_may_write(const struct cima_qmp *q);

@@ -55,7 +55,7 @@ static ssize_t send_some(int fd, const char *data, size_t len, int pass_fd)
         h->cmsg_len = CMSG_LEN(sizeof(int));
         memcpy(CMSG_DATA(h), &pass_fd, sizeof(int));
     }
-    return sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return sendmsg(fd, &m, MSG_NOSIGNAL);
 }
 
 /* The first byte went: so did the descriptor. */

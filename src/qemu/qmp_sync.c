@@ -4,7 +4,6 @@
 #include "sys/clock.h"
 #include "sys/sock.h"
 #include <poll.h>
-#include <sys/socket.h>
 
 struct cima_qmp *cima_qmp_connect(const char *path, const struct cima_qmp_handlers *h, void *arg,
                                   int timeout_ms, struct err *error)
@@ -26,21 +25,6 @@ int qmp_may_wait(const struct cima_qmp *q, struct err *error)
     return 0;
 }
 
-/* Waiting in recv() is one system call less than in poll(), and wakes up sooner (the round trip to
- * QEMU is a third shorter). It wants a socket with a limit of its own, nothing else to wait for,
- * and time. */
-static bool may_wait_in_recv(struct cima_qmp *q, int64_t next)
-{
-    struct timeval slice = {.tv_sec = QMP_SLICE_MS / 1000, .tv_usec = QMP_SLICE_MS % 1000 * 1000};
-
-    if (q->cancel_fd >= 0 || q->state != CIMA_QMP_READY || cima_qmp_wants(q) != POLLIN ||
-        (next != INT64_MAX && next - monotonic_ms() < QMP_SLICE_MS))
-        return false;
-    if (!q->has_slice)
-        q->has_slice = setsockopt(q->fd, SOL_SOCKET, SO_RCVTIMEO, &slice, sizeof(slice)) == 0;
-    return q->has_slice;
-}
-
 int qmp_turn(struct cima_qmp *q, int64_t until, struct err *error)
 {
     struct pollfd p[] = {{.fd = cima_qmp_fd(q), .events = cima_qmp_wants(q)},
@@ -49,10 +33,6 @@ int qmp_turn(struct cima_qmp *q, int64_t until, struct err *error)
 
     if (next < 0 || next > until)
         next = until;
-    if (may_wait_in_recv(q, next)) {
-        qmp_step(q, 0, QMP_READ_WAITING);
-        return 0;
-    }
     if (poll(p, 2, deadline_left(next)) > 0 && p[1].revents)
         return err_set(error, ERR_INTERRUPTED, "canceled by caller");
     cima_qmp_process(q, monotonic_ms());
@@ -114,7 +94,7 @@ static int run(struct cima_qmp *q, struct cima_qmp_call *call, struct json **ret
     call->done = on_answer;
     call->arg = &a;
     id = cima_qmp_send(q, call, now);
-    qmp_step(q, now, QMP_READ_NOTHING); /* writes it without asking whether it may */
+    qmp_step(q, now, false); /* writes it without asking whether it may */
     while (!a.done && !q->freed)
         if (qmp_turn(q, INT64_MAX, error) < 0) {
             cima_qmp_cancel(q, id);

@@ -71,9 +71,8 @@ struct cima_qmp_handlers {
     void (*line)(void *arg, bool out, const char *text, size_t len);
 };
 
-/* Takes over fd, a connected stream socket, whose flag O_NONBLOCK it clears: nothing else reads or
- * writes there. step_ms: time for each step of the handshake, 0 for the default. h is copied, NULL
- * is allowed. Free with cima_qmp_free. */
+/* Takes over fd, a connected stream socket, and makes it non-blocking. step_ms: time for each step
+ * of the handshake, 0 for the default. h is copied, NULL is allowed. Free with cima_qmp_free. */
 struct cima_qmp *cima_qmp_new(int fd, const struct cima_qmp_handlers *h, void *arg, int step_ms,
                               int64_t now);
 /* Connects to a unix socket and goes on as cima_qmp_new with `timeout_ms` for the steps; waits only
