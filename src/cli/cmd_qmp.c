@@ -30,7 +30,8 @@ static int read_arguments(const char *text, struct json **ret, struct err *err)
     }
     if (!json_is_object(j)) {
         json_free(j);
-        return err_set(err, ERR_USAGE, "%s: not an object, as the arguments of a command are", what);
+        return err_set(err, ERR_USAGE, "%s: not an object, as the arguments of a command are",
+                       what);
     }
     *ret = j;
     return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What people do to a machine beside starting and stopping it: look at it, talk to its monitor, take
- * it back to an earlier state. A driver that can't has no such table. */
+/* What people do to a machine beside starting and stopping it: look at it, talk to its monitor,
+ * take it back to an earlier state. A driver that can't has no such table. */
 #ifndef CIMA_DRIVER_TOOLS_H
 #define CIMA_DRIVER_TOOLS_H
 

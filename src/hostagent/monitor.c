@@ -184,7 +184,9 @@ static int send_command(struct pending *p, const char *command, struct json *arg
     struct monitor *m = p->m;
 
     p->number = m->driver->tools->send(m->vm, command, args, done, p);
-    return p->number ? 0 : err_set(err, ERR_STATE, "the connection to the machine's monitor is lost");
+    if (p->number)
+        return 0;
+    return err_set(err, ERR_STATE, "the connection to the machine's monitor is lost");
 }
 
 /* ---- POST /v1/monitor ------------------------------------------------------------------------ */
@@ -219,8 +221,8 @@ static int check_request(const struct json *body, struct err *err)
 
     if (str_empty(command) || (args && !json_is_object(args)))
         return err_set(err, ERR_USAGE,
-                       "a request is {\"execute\": NAME, \"arguments\": {…}}, without arguments for "
-                       "none");
+                       "a request is {\"execute\": NAME, \"arguments\": {…}}, without arguments "
+                       "for none");
     /* It would change the connection itself, on which our own commands go. */
     if (streq(command, "qmp_capabilities"))
         return err_set(err, ERR_PERMISSION,

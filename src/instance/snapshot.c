@@ -44,7 +44,8 @@ static int check_tag(const char *tag, struct err *err)
         return 0;
     _cleanup_sbuf_ struct sbuf shown = SBUF_INIT;
     sbuf_add_printable(&shown, tag, strlen(tag));
-    return err_set(err, ERR_USAGE, "'%s' can't be the tag of a snapshot: %s", sbuf_str(&shown), why);
+    return err_set(err, ERR_USAGE, "'%s' can't be the tag of a snapshot: %s", sbuf_str(&shown),
+                   why);
 }
 
 /* ---- what there is --------------------------------------------------------------------------- */

@@ -111,7 +111,8 @@ static int check_free(const struct inst_env *env, const struct instance *i,
         return 0;
     while (m.driver->tools->console_taken(&m.monitor, console_files[console].sock)) {
         if (monotonic_ms() >= until) {
-            err_set(err, ERR_BUSY, "another program is connected to the %s console of instance `%s`",
+            err_set(err, ERR_BUSY,
+                    "another program is connected to the %s console of instance `%s`",
                     inst_console_to_string(console), i->name);
             return err_hint(err, "QEMU serves one at a time; `cima console --log -f %s` only looks "
                                  "on", i->name);

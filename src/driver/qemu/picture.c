@@ -137,7 +137,7 @@ static void to_png(const struct picture *p, struct sbuf *out)
 
     big32(&head, p->width);
     big32(&head, p->height);
-    sbuf_add(&head, "\x08\x02\0\0\0", 5); /* 8 bits, RGB; deflate, no filter types, not interlaced */
+    sbuf_add(&head, "\x08\x02\0\0\0", 5); /* 8 bits, RGB; no filter types, not interlaced */
     for (uint32_t y = 0; y < p->height; y++) {
         sbuf_addch(&rows, '\0');
         sbuf_add(&rows, p->rgb + y * row, row);

@@ -48,8 +48,8 @@ static int explain(struct driver_shot *s, const struct err *failure, struct err 
     }
     if (strstr(why, "no console") || strstr(why, "No console") || strstr(why, "no surface")) {
         err_set(err, ERR_STATE, "the machine has no screen: there is nothing to take a picture of");
-        return err_hint(err, "`cima edit --set '.video.display=\"vnc\"'` gives it one, from the next "
-                             "start on; `cima console` shows its serial console");
+        return err_hint(err, "`cima edit --set '.video.display=\"vnc\"'` gives it one, from the "
+                             "next start on; `cima console` shows its serial console");
     }
     return err_copy(err, failure);
 }

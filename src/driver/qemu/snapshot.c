@@ -104,8 +104,9 @@ static int blocked(const struct driver_ctx *ctx, const char *mounts, const char 
 {
     if (*mounts) {
         err_set(err, ERR_STATE,
-                "the memory of a running machine can't be saved or restored while its 9p mounts are "
-                "in use: %s", mounts);
+                "the memory of a running machine can't be saved or restored while its 9p mounts "
+                "are in use: %s",
+                mounts);
         return err_hint(err,
                         "unmount them in the guest, or stop the instance first (`cima stop %s`: "
                         "then its disks alone are in the snapshot), or use `mountType: "

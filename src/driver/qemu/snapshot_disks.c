@@ -114,7 +114,8 @@ int snapshot_disks_check(const struct driver_ctx *ctx, const struct snapshot_dis
         if (streq(d->v[i].format, SNAPSHOT_FORMAT))
             continue;
         err_set(err, ERR_UNSUPPORTED,
-                "instance `%s` can't have snapshots: its disk '%s' has the format %s, which has none",
+                "instance `%s` can't have snapshots: its disk '%s' has the format %s, which has "
+                "none",
                 ctx->inst->name, d->v[i].path, d->v[i].format);
         return err_hint(err, "with the instance stopped, `qemu-img convert -O qcow2` makes a disk "
                              "that can have some");
