@@ -757,7 +757,7 @@ Test(machine, S2_H1_H2_H3_settings_accepted, .timeout = 600)
     static const char *const features[] = {"+ssse3", "-svm", "vendor=GenuineIntel", NULL};
     static const char *const globals[] = {"virtio-net-pci.mac=52:55:00:00:00:01", NULL};
     struct vm vm;
-    _cleanup_free_ char *kernel = NULL, *pid = NULL, *log = NULL, *path = NULL;
+    _cleanup_free_ char *pid = NULL, *log = NULL, *path = NULL;
     const struct cima_fw_cfg fw = {.name = "opt/org.example", .string = "a,b"};
     struct cima_qmp_socket qmp[2] = {{.fd = 0}, {.server = true, .pretty = true}};
     struct cima_config config = {
