@@ -40,9 +40,9 @@ static char *holder(const struct qemu_disk_search *s, const char *lock)
     return lock_posix_holder(pidfile) > 0 ? xstrdup(target) : NULL;
 }
 
-/* Static text; NULL with err. */
+/* Format of a disk; kept: what it was at first, or NULL. Static text or kept; NULL with err. */
 static const char *look_at(const struct qemu_disk_search *s, const char *name, const char *path,
-                           struct err *err)
+                           const char *kept, struct err *err)
 {
     _cleanup_free_ char *full = rooted(s, path);
     _cleanup_close_ int fd = open(full, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -58,6 +58,9 @@ static const char *look_at(const struct qemu_disk_search *s, const char *name, c
         err_set_errno(err, ERR_IO, "opening '%s' failed", path);
         return NULL;
     }
+    /* A raw disk may begin with whatever its guest likes. */
+    if (kept && streq(kept, "raw"))
+        return kept;
     if (image_check_adoptable(fd, path, &info, err) < 0)
         return NULL;
     if (info.compressed) {
@@ -83,8 +86,7 @@ static int find_disk(const struct qemu_disk_search *s, const char *name, struct 
                 path_basename(user));
         return err_hint(err, "stop '%s' first", path_basename(user));
     }
-    /* A raw disk may begin with whatever its guest likes. */
-    format = kept && streq(kept, "raw") ? kept : look_at(s, name, ret->path, err);
+    format = look_at(s, name, ret->path, kept, err);
     if (!format)
         return err_wrap(err, "could not load disk '%s'", name);
     ret->format = xstrdup(format);

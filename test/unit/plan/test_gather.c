@@ -181,6 +181,8 @@ Test(gather, SD_16_S02_formats_of_data_disks_are_kept)
     make_qcow2(&d, NULL);
     cr_assert_eq(disks_find(&d, &err), 0, "%s", err.msg);
     cr_expect_str_eq(d.found[0].format, "raw");
+    cr_assert_eq(unlink(d.file), 0);
+    cr_assert_eq(disks_find(&d, &err), -1, "it is gone");
     disks_tear_down(&d);
 }
 
