@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "driver/qemu/foreign.h"
 #include "driver/qemu/gather.h"
+#include "driver/qemu/gather_disks.h"
 #include "driver/qemu/snapshot.h"
 #include "driver/qemu/tools.h"
 
@@ -73,6 +74,28 @@ static int read_file(struct snapshot_disk *d, struct err *err)
     return 0;
 }
 
+/* What they are was kept at the first start; one that is new is looked at, and kept by its start. */
+static int add_data_disks(const struct driver_ctx *ctx, const struct json *frozen,
+                          struct snapshot_disks *ret, struct err *err)
+{
+    const struct json *kept = json_get(frozen, "dataDisks");
+    _cleanup_json_ struct json *formats =
+        json_is_object(kept) ? json_copy(kept) : json_object_new();
+    const struct qemu_disk_search s = {
+        .store = ctx->store, .inst = ctx->inst, .cfg = ctx->cfg, .formats = formats};
+    struct qemu_plan_disk *disks = NULL;
+    unsigned n = ctx->cfg->additional_disks_count;
+
+    if (!n)
+        return 0;
+    if (qemu_find_disks(&s, &disks, err) < 0)
+        return -1;
+    for (unsigned i = 0; i < n; i++)
+        add(ret, NULL, disks[i].path, disks[i].format);
+    qemu_plan_disks_free(disks, n);
+    return 0;
+}
+
 static int from_files(const struct driver_ctx *ctx, struct snapshot_disks *ret, struct err *err)
 {
     _cleanup_qemu_facts_ struct qemu_facts f = QEMU_FACTS_INIT;
@@ -82,8 +105,8 @@ static int from_files(const struct driver_ctx *ctx, struct snapshot_disks *ret, 
     if (qemu_gather_disk(ctx, &f, err) < 0)
         return -1;
     add(ret, NULL, disk, f.in.disk_format);
-    for (size_t i = 0; i < f.in.n_disks; i++)
-        add(ret, NULL, f.in.disks[i].path, f.in.disks[i].format);
+    if (add_data_disks(ctx, f.frozen, ret, err) < 0)
+        return -1;
     if (path_exists(vars))
         add(ret, NULL, vars, SNAPSHOT_FORMAT); /* the plan makes it so */
     for (size_t i = 0; i < ret->n; i++)
