@@ -30,6 +30,9 @@ void run_request_release(struct run_request *r)
     *r = (struct run_request)RUN_REQUEST_INIT;
 }
 
+/* So many MiB are more than there is anywhere, and still a number of bytes. */
+#define MIB_MAX ((uint64_t)INT64_MAX >> 20)
+
 /* Digits and nothing else, at most max. */
 static int parse_digits(const char *s, size_t len, uint64_t max, uint64_t *ret)
 {
@@ -50,13 +53,10 @@ static int parse_digits(const char *s, size_t len, uint64_t max, uint64_t *ret)
 
 int run_parse_number(const char *text, uint64_t *ret)
 {
-    return strchr(text, '+') ? -1 : parse_uint(text, INT64_MAX, ret);
+    return strchr(text, '+') ? -1 : parse_uint(text, MIB_MAX, ret);
 }
 
 /* ---- disks ----------------------------------------------------------------------------------- */
-
-/* More than any file system holds, and still a number of bytes. */
-#define MIB_MAX ((uint64_t)INT64_MAX >> 20)
 
 /* A number with G, M or, as G, no unit, in MiB; nothing at all is 0 (S0-80). */
 static int parse_disk_size(const char *text, uint64_t *ret)

@@ -132,6 +132,8 @@ check '… is named' says 'Unable to find ./no-qemu'
 fails 'S0-48: QEMU refuses' 1 "$cima" run --device no-such-device disk.raw
 check '… in its own words' says "'no-such-device' is not a valid device model name"
 check '… and the status is told' says 'exited with status 1'
+fails 'S0-46: the same with --debug' 1 "$cima" --debug run --device no-such-device disk.raw
+check '… shows the command line' says ' -smp 1 -m 1024 -uuid '
 check 'nothing is left of all this' absent disk.raw-state
 
 succeeds 'S0-02…14: the help has the flags' "$cima" run --help

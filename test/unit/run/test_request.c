@@ -75,6 +75,7 @@ Test(run_request, S0_07_08_numbers)
     REFUSED("invalid argument \"two\" for \"--mem\" flag", "--mem", "two", "disk");
     REFUSED("invalid argument \"\" for \"--mem\" flag", "--mem", "", "disk");
     REFUSED("invalid argument \"1G\" for \"--mem\" flag", "--mem", "1G", "disk");
+    REFUSED("for \"--mem\" flag", "--mem", "99999999999999", "disk");
 }
 
 /* path, format, MiB */
