@@ -651,7 +651,8 @@ static void vm_init(struct vm *vm)
 static void vm_start(struct vm *vm, const char *what)
 {
     _cleanup_err_ struct err err = ERR_INIT;
-    struct cima_launch l = {.program = QEMU, .cmdline = vm->c, .flags = CIMA_LAUNCH_DIE_WITH_CALLER};
+    struct cima_launch l = {
+        .program = QEMU, .cmdline = vm->c, .flags = CIMA_LAUNCH_DIE_WITH_CALLER};
     int r;
 
     vm->qemu = cima_launch(&l, &err);
