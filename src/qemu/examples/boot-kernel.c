@@ -7,7 +7,7 @@
  *
  * The console and the monitor are socket pairs: QEMU inherits one end of each, so that nothing has
  * a name in the file system and nobody else can connect. */
-#define _POSIX_C_SOURCE 200809L
+#define _GNU_SOURCE
 #include <cima/qemu/qemu.h>
 #include <poll.h>
 #include <stdio.h>
@@ -21,10 +21,6 @@ enum { BOOT_SECONDS = 120, QMP_MS = 10000, END_MS = 30000 };
 
 struct request {
     const char *kernel, *initrd, *text, *params;
-};
-
-struct ends {
-    int ours, qemus;
 };
 
 /* The machine as typed values. What is wrong with one is an error that names its field. */
@@ -69,10 +65,10 @@ static void say(void *arg, enum cima_log_level level, const char *text)
     fprintf(stderr, "%s\n", text);
 }
 
-static struct cima_process *start(const struct request *r, const struct ends *console,
-                                  const struct ends *monitor, struct cima_error *error)
+static struct cima_process *start(const struct request *r, int console, int monitor,
+                                  struct cima_error *error)
 {
-    struct cima_cmdline *c = describe(r, console->qemus, monitor->qemus, error);
+    struct cima_cmdline *c = describe(r, console, monitor, error);
     const struct cima_launch launch = {.cmdline = c, .log = say};
     struct cima_process *qemu = c ? cima_launch(&launch, error) : NULL;
 
@@ -136,32 +132,32 @@ static int quit(int monitor, struct cima_error *error)
 
 static int boot(const struct request *r, struct cima_error *error)
 {
+    enum { CONSOLE, MONITOR, OURS = 0, QEMUS = 1 };
     int pairs[2][2];
     struct cima_process *qemu;
     int result = -1;
 
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pairs[0]) < 0 ||
-        socketpair(AF_UNIX, SOCK_STREAM, 0, pairs[1]) < 0) {
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pairs[CONSOLE]) < 0 ||
+        socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pairs[MONITOR]) < 0) {
         perror("socketpair");
         return -1;
     }
-    qemu = start(r, &(struct ends){pairs[0][0], pairs[0][1]},
-                 &(struct ends){pairs[1][0], pairs[1][1]}, error);
+    qemu = start(r, pairs[CONSOLE][QEMUS], pairs[MONITOR][QEMUS], error);
     /* Only QEMU has them now: when it ends, ours are at their end, too. */
-    close(pairs[0][1]);
-    close(pairs[1][1]);
+    close(pairs[CONSOLE][QEMUS]);
+    close(pairs[MONITOR][QEMUS]);
     if (!qemu) {
-        close(pairs[0][0]);
-        close(pairs[1][0]);
+        close(pairs[CONSOLE][OURS]);
+        close(pairs[MONITOR][OURS]);
         return -1;
     }
-    if (watch_console(pairs[0][0], r->text) < 0) {
+    if (watch_console(pairs[CONSOLE][OURS], r->text) < 0) {
         fprintf(stderr, "\nthe text '%s' did not appear\n", r->text);
-        close(pairs[1][0]);
+        close(pairs[MONITOR][OURS]);
     } else {
-        result = quit(pairs[1][0], error); /* closes the monitor */
+        result = quit(pairs[MONITOR][OURS], error); /* closes the monitor */
     }
-    close(pairs[0][0]);
+    close(pairs[CONSOLE][OURS]);
     if (result == 0 && cima_process_wait(qemu, END_MS, error) == 1)
         result = cima_process_result(qemu, error);
     else
