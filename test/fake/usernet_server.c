@@ -34,8 +34,8 @@ static void read_request(int fd, struct sbuf *in)
 
 static void answer(int fd, const char *status, const char *body)
 {
-    _cleanup_free_ char *text = xasprintf("HTTP/1.0 %s\r\nContent-Type: text/plain\r\n\r\n%s", status,
-                                          body);
+    _cleanup_free_ char *text =
+        xasprintf("HTTP/1.0 %s\r\nContent-Type: text/plain\r\n\r\n%s", status, body);
 
     (void)fd_write_all(fd, text, strlen(text));
 }

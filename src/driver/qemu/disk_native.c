@@ -59,7 +59,8 @@ static int check_room(int fd, const char *name, const struct qcow2_head *h, uint
     if (wanted == used)
         return 0;
     rest = xcalloc(wanted - used, sizeof(*rest));
-    if (fd_pread_all(fd, rest, (wanted - used) * 8, (off_t)(be64toh(h->l1_offset) + used * 8)) < 0 &&
+    if (fd_pread_all(fd, rest, (wanted - used) * 8, (off_t)(be64toh(h->l1_offset) + used * 8)) <
+            0 &&
         errno)
         return err_set_errno(err, ERR_IO, "reading '%s' failed", name);
     for (uint64_t i = 0; i < wanted - used; i++)
@@ -132,8 +133,8 @@ int disk_native_grow(int fd, const char *name, const char *format, uint64_t byte
 #define CLUSTER      (UINT64_C(1) << CLUSTER_BITS)
 #define CONTENT_MAX  (UINT64_C(64) << 20)
 
-/* Header, refcount table, refcount block, L1 table, L2 table, content: one cluster each, then as many
- * as it takes. One block and one L2 table are enough for CONTENT_MAX. */
+/* Header, refcount table, refcount block, L1 table, L2 table, content: one cluster each, then as
+ * many as it takes. One block and one L2 table are enough for CONTENT_MAX. */
 enum { AT_HEADER, AT_REFTABLE, AT_REFBLOCK, AT_L1, AT_L2, AT_CONTENT };
 #define COPIED (UINT64_C(1) << 63) /* has exactly one user */
 

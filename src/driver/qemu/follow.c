@@ -63,9 +63,9 @@ static bool read_chunk(struct follow *f)
     return n > 0;
 }
 
-/* One chunk each time, so that a process that writes for ever does not starve the others: the notices
- * stay unread until the end of the file is reached. What was written between that look and taking
- * the notices is read then; what comes later makes a new one. */
+/* One chunk each time, so that a process that writes for ever does not starve the others: the
+ * notices stay unread until the end of the file is reached. What was written between that look and
+ * taking the notices is read then; what comes later makes a new one. */
 static void on_change(void *arg, int fd, unsigned events)
 {
     char notices[4096];

@@ -27,9 +27,9 @@
 
 struct helper {
     char *name, *lock, *socket, *out, *err_out; /* paths */
-    struct child child; /* ours; pid 0: not, or ended */
-    int pidfd;          /* of ours, too: the loop takes the child's own; -1 */
-    bool lost_already;                           /* ended before we took the machine over */
+    struct child child;                         /* ours; pid 0: not, or ended */
+    int pidfd;         /* of ours, too: the loop takes the child's own; -1 */
+    bool lost_already; /* ended before we took the machine over */
     struct loop_source *end, *grace;
     struct follow *follow_out, *follow_err;
     struct err why; /* how it has ended */
@@ -51,7 +51,8 @@ int qemu_helper_number(const char *name)
 {
     const char *dash = strrchr(name, '-');
 
-    if (!dash || !dash[1] || strlen(dash + 1) > 6 || strspn(dash + 1, "0123456789") != strlen(dash + 1))
+    if (!dash || !dash[1] || strlen(dash + 1) > 6 ||
+        strspn(dash + 1, "0123456789") != strlen(dash + 1))
         return -1;
     return atoi(dash + 1);
 }
@@ -123,8 +124,8 @@ static void release(struct helper *h)
     err_clear(&h->why);
 }
 
-/* A daemon that has made processes for its sandbox may leave them behind: whoever still has the lock
- * is ended, too. */
+/* A daemon that has made processes for its sandbox may leave them behind: whoever still has the
+ * lock is ended, too. */
 static int end_one(struct helper *h)
 {
     int status, r = 0;
@@ -219,8 +220,8 @@ static int never_created(struct helper *h, int status, struct err *err)
 
 static int never_appeared(const struct helper *h, struct err *err)
 {
-    err_set(err, ERR_TIMEOUT, "%ssocket '%s' never appeared",
-            is_virtiofsd(h->name) ? "vhost " : "", h->socket);
+    err_set(err, ERR_TIMEOUT, "%ssocket '%s' never appeared", is_virtiofsd(h->name) ? "vhost " : "",
+            h->socket);
     add_words(h, err);
     err_hint(err, "see '%s'", h->err_out);
     return err_wrap(err, "%s", h->name);
@@ -487,8 +488,9 @@ static void explain(struct helper *h, const char *how)
             is_virtiofsd(h->name) ? "its mount is gone from the guest"
                                   : "the guest's TPM does not work any more");
     add_words(h, &h->why);
-    err_hint(&h->why, "QEMU can't take a new one while it runs: stop the instance and start it again "
-                      "(the log is '%s')",
+    err_hint(&h->why,
+             "QEMU can't take a new one while it runs: stop the instance and start it again "
+             "(the log is '%s')",
              h->err_out);
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The processes beside a machine (virtiofsd, swtpm): started before it, gone with it.
  *
- * Who is alive is known by a kernel lock, as everywhere: each helper inherits a descriptor that holds
- * the flock on NAME.lock in the instance's directory, in which its identity is written. So an agent
- * that takes a machine over finds its helpers, and nothing of an earlier machine is left behind,
- * whoever was killed when.
+ * Who is alive is known by a kernel lock, as everywhere: each helper inherits a descriptor that
+ * holds the flock on NAME.lock in the instance's directory, in which its identity is written. So an
+ * agent that takes a machine over finds its helpers, and nothing of an earlier machine is left
+ * behind, whoever was killed when.
  *
  * A helper that ends while its machine runs is not started again: QEMU (7.2, and no later one is
  * known that does) never connects to a vhost-user file system or a TPM a second time. With

@@ -9,8 +9,15 @@
 
 enum { LOOK_MS = 500, CALL_MS = 10000, LAST_MS = 500 };
 
-enum usernet_state { USERNET_LEASES, USERNET_EXPOSE, USERNET_REPLACE, USERNET_ZONES, USERNET_UP,
-                     USERNET_UNEXPOSE, USERNET_OVER };
+enum usernet_state {
+    USERNET_LEASES,
+    USERNET_EXPOSE,
+    USERNET_REPLACE,
+    USERNET_ZONES,
+    USERNET_UP,
+    USERNET_UNEXPOSE,
+    USERNET_OVER
+};
 
 struct usernet {
     struct usernet_target *t;
@@ -223,8 +230,10 @@ static void got_leases(struct usernet *u)
         u->state = u->t->ssh_port ? USERNET_EXPOSE : USERNET_ZONES;
         go(u);
     } else if (monotonic_ms() >= u->until) {
-        err_set(&err, ERR_TIMEOUT, "usernet unable to resolve IP for SSH forwarding: the guest got "
-                                   "no address within %d s", u->t->patience_ms / 1000);
+        err_set(&err, ERR_TIMEOUT,
+                "usernet unable to resolve IP for SSH forwarding: the guest got "
+                "no address within %d s",
+                u->t->patience_ms / 1000);
         err_hint(&err, "does the guest ask for one (DHCP)? see serial.log of the instance");
         finish(u, &err);
     } else {
@@ -291,8 +300,8 @@ void usernet_end(struct usernet *u)
     end_call(u);
     u->timer = loop_source_free(u->timer);
     u->state = USERNET_OVER;
-    if (u->exposed && usernet_call_now(u->t->endpoint, "/services/forwarder/unexpose", body, LAST_MS,
-                                       &err) < 0)
+    if (u->exposed &&
+        usernet_call_now(u->t->endpoint, "/services/forwarder/unexpose", body, LAST_MS, &err) < 0)
         log_warn("Failed to remove SSH binding for port %u: %s", u->t->ssh_port, err.msg);
     u->exposed = false;
 }

@@ -15,12 +15,12 @@ struct usernet_zone_host {
 };
 
 struct usernet_target {
-    char *network;   /* name, for messages */
-    char *endpoint;  /* path of its NAME_ep.sock */
-    char *gateway;   /* address of the host in that network */
-    struct strv macs; /* of the guest's card, any of these */
-    char *hostname;  /* "lima-NAME" */
-    uint16_t ssh_port; /* of the host; 0: nothing is forwarded */
+    char *network;                   /* name, for messages */
+    char *endpoint;                  /* path of its NAME_ep.sock */
+    char *gateway;                   /* address of the host in that network */
+    struct strv macs;                /* of the guest's card, any of these */
+    char *hostname;                  /* "lima-NAME" */
+    uint16_t ssh_port;               /* of the host; 0: nothing is forwarded */
     struct usernet_zone_host *hosts; /* further names: hostResolver.hosts */
     size_t n_hosts;
     int patience_ms; /* until the guest must have an address */
@@ -44,8 +44,8 @@ struct usernet *usernet_new(struct usernet_target *target, struct loop *loop, us
 /* Takes the ssh port back, from the loop; a failure is a warning in the log (S1-48). What is still
  * being set up ends. Again: nothing. */
 void usernet_unexpose(struct usernet *u);
-/* The machine has ended: what usernet_unexpose() could not finish, or was not called for, is done at
- * once; waits for it half a second at most. */
+/* The machine has ended: what usernet_unexpose() could not finish, or was not called for, is done
+ * at once; waits for it half a second at most. */
 void usernet_end(struct usernet *u);
 /* Forgets it; what was set up stays. NULL is allowed. */
 void usernet_free(struct usernet *u);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One request to the daemon of a user-v2 network: HTTP over its unix socket (NW-04). It owns no loop:
- * whoever has one waits for usernet_call_fd() and calls usernet_call_step(). */
+/* One request to the daemon of a user-v2 network: HTTP over its unix socket (NW-04). It owns no
+ * loop: whoever has one waits for usernet_call_fd() and calls usernet_call_step(). */
 #ifndef CIMA_DRIVER_QEMU_USERNET_CALL_H
 #define CIMA_DRIVER_QEMU_USERNET_CALL_H
 
@@ -10,7 +10,8 @@
 
 struct usernet_call;
 
-/* Connects and prepares a request; body NULL: a GET. NULL with err when nobody listens at endpoint. */
+/* Connects and prepares a request; body NULL: a GET. NULL with err when nobody listens at endpoint.
+ */
 struct usernet_call *usernet_call_new(const char *endpoint, const char *path,
                                       const struct json *body, struct err *err);
 /* NULL is allowed. */
@@ -19,8 +20,8 @@ int usernet_call_fd(const struct usernet_call *c);
 /* POLLIN or POLLOUT. */
 short usernet_call_wants(const struct usernet_call *c);
 /* Writes or reads what is possible; never blocks. 1: answered with status 200, its text is in
- * usernet_call_body(); 0: not yet; -1: refused (the daemon's own words are the message), or an answer
- * that is none. */
+ * usernet_call_body(); 0: not yet; -1: refused (the daemon's own words are the message), or an
+ * answer that is none. */
 int usernet_call_step(struct usernet_call *c, struct err *err);
 const char *usernet_call_body(const struct usernet_call *c, size_t *ret_len);
 /* All of it, within timeout_ms. */

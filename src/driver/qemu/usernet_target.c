@@ -137,9 +137,10 @@ int usernet_target_check(const struct usernet_target *t, struct err *err)
     if (fd >= 0)
         return 0;
     err_wrap(err, "network '%s': its daemon does not answer", t->network);
-    return err_hint(err, "this version does not start the daemon itself: start an instance of Lima "
-                         "that is on '%s' first, or take the network out of `networks` (the "
-                         "instance has its own user network without it)",
+    return err_hint(err,
+                    "this version does not start the daemon itself: start an instance of Lima "
+                    "that is on '%s' first, or take the network out of `networks` (the "
+                    "instance has its own user network without it)",
                     t->network);
 }
 

@@ -71,7 +71,8 @@ static void tell_password(struct vm *vm)
 {
     _cleanup_err_ struct err err = ERR_INIT;
     _cleanup_free_ char *password = vnc_read_password(&vm->inst, &err);
-    struct cima_qmp_call call = {.command = "change-vnc-password", .done = on_vnc_password, .arg = vm};
+    struct cima_qmp_call call = {
+        .command = "change-vnc-password", .done = on_vnc_password, .arg = vm};
 
     if (!password) {
         vnc_failed(vm, &err);

@@ -10,7 +10,8 @@
 #define FIRST_PORT   5900
 
 /* Letters and digits that can't be taken for one another; 32 of them, so that five bits of a random
- * byte choose one without bias: 40 bits in all, the most that eight characters are asked for here. */
+ * byte choose one without bias: 40 bits in all, the most that eight characters are asked for here.
+ */
 static const char alphabet[] = "abcdefghjkmnpqrstuvwxyz23456789A";
 
 int vnc_make_password(const struct instance *inst, struct err *err)
@@ -52,8 +53,8 @@ int vnc_display_of(const struct json *answer, char **ret_display, char **ret_ser
     }
     if (!host || parse_uint(service, UINT16_MAX, &port) < 0 || port < FIRST_PORT)
         return err_set(err, ERR_QEMU, "QEMU does not tell the port of its VNC display");
-    *ret_display = xasprintf(strchr(host, ':') ? "[%s]:%u" : "%s:%u", host,
-                             (unsigned)(port - FIRST_PORT));
+    *ret_display =
+        xasprintf(strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, (unsigned)(port - FIRST_PORT));
     *ret_service = xstrdup(service);
     return 0;
 }

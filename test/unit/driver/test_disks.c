@@ -85,8 +85,8 @@ Test(disks, SD_66_qcow2_grows_without_qemu_img)
     make_disk(&f, "x");
     _cleanup_free_ char *disk = disk_of(&f);
     const char *const check[] = {"qemu-img", "check", "-q", "-f", "qcow2", disk, NULL};
-    const char *const write[] = {"qemu-io", "-f", "qcow2", "-c", "write -P 7 3G 64k",
-                                 "-c", "read -P 7 3G 64k", disk, NULL};
+    const char *const write[] = {"qemu-io",          "-f", "qcow2", "-c", "write -P 7 3G 64k", "-c",
+                                 "read -P 7 3G 64k", disk, NULL};
     for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
         _cleanup_err_ struct err err = ERR_INIT;
 
@@ -125,8 +125,7 @@ Test(disks, SD_66_what_only_qemu_img_can)
         make_disk(&f, "x");
         _cleanup_free_ char *disk = disk_of(&f);
         _cleanup_close_ int fd = open(disk, O_RDWR | O_CLOEXEC);
-        cr_assert_eq(pwrite(fd, cases[i].bytes, cases[i].len, cases[i].at),
-                     (ssize_t)cases[i].len);
+        cr_assert_eq(pwrite(fd, cases[i].bytes, cases[i].len, cases[i].at), (ssize_t)cases[i].len);
         cr_assert_eq(disk_native_grow(fd, disk, "qcow2", cases[i].size, &err), -1, "%zu", i);
         cr_assert_eq(err.kind, ERR_UNSUPPORTED);
         cr_assert(strstr(err.msg, cases[i].error), "%s", err.msg);
@@ -175,8 +174,8 @@ Test(disks, SD_66_variables_without_qemu_img)
     cr_assert_eq(size_of(one), 540672);
     if (!no_qemu_img()) {
         const char *const check[] = {"qemu-img", "check", "-q", "-f", "qcow2", one, NULL};
-        const char *const compare[] = {"qemu-img", "compare", "-q", "-f", "qcow2", "-F", "raw",
-                                       one, raw, NULL};
+        const char *const compare[] = {"qemu-img", "compare", "-q", "-f", "qcow2",
+                                       "-F",       "raw",     one,  raw,  NULL};
 
         cr_assert(qemu_img(check) && qemu_img(compare));
     }
@@ -269,8 +268,8 @@ Test(disks, SD_65_diffdisk_and_basedisk)
     _cleanup_free_ char *base = path_join(f.inst.dir, "basedisk");
     _cleanup_free_ char *diff = path_join(f.inst.dir, "diffdisk"), *disk = disk_of(&f);
     cr_assert_eq(truncate(base, 1 << 20), 0);
-    const char *const create[] = {"qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b",
-                                  base, diff, "64M", NULL};
+    const char *const create[] = {"qemu-img", "create", "-q", "-f", "qcow2", "-F",
+                                  "raw",      "-b",     base, diff, "64M",   NULL};
     cr_assert(qemu_img(create));
     write_file(f.inst.dir, "cidata.iso", "seed", 0600);
     if (f.driver->plan(&f.ctx, &f.plan, &f.notes, &err) < 0 ||
@@ -309,7 +308,11 @@ static void refuses(const char *name, const char *const *create, const char *wor
     tear_down(&f);
 }
 
-#define CREATE(...) (const char *const[]){"qemu-img", "create", "-q", __VA_ARGS__, NULL}
+#define CREATE(...)                                                                                \
+    (const char *const[])                                                                          \
+    {                                                                                              \
+        "qemu-img", "create", "-q", __VA_ARGS__, NULL                                              \
+    }
 
 Test(disks, S01_SD_63_disks_that_name_other_files)
 {
@@ -319,12 +322,15 @@ Test(disks, S01_SD_63_disks_that_name_other_files)
             "refers to another file ('secret')");
     refuses("absolute", CREATE("-u", "-f", "qcow2", "-F", "raw", "-b", "/etc/shadow", "disk", "1M"),
             "refers to another file ('/etc/shadow')");
-    refuses("json", CREATE("-u", "-f", "qcow2", "-F", "raw", "-b",
-                           "json:{\"driver\":\"file\",\"filename\":\"secret\"}", "disk", "1M"),
+    refuses("json",
+            CREATE("-u", "-f", "qcow2", "-F", "raw", "-b",
+                   "json:{\"driver\":\"file\",\"filename\":\"secret\"}", "disk", "1M"),
             "refers to another file");
-    refuses("nbd", CREATE("-u", "-f", "qcow2", "-F", "raw", "-b", "nbd://127.0.0.1:1", "disk", "1M"),
+    refuses("nbd",
+            CREATE("-u", "-f", "qcow2", "-F", "raw", "-b", "nbd://127.0.0.1:1", "disk", "1M"),
             "refers to another file");
-    refuses("data file", CREATE("-f", "qcow2", "-o", "data_file=other,data_file_raw=on", "disk", "1M"),
+    refuses("data file",
+            CREATE("-f", "qcow2", "-o", "data_file=other,data_file_raw=on", "disk", "1M"),
             "refers to another file");
     refuses("vmdk", CREATE("-f", "vmdk", "-o", "subformat=monolithicFlat", "disk", "1M"),
             "refers to another file");
@@ -386,7 +392,8 @@ Test(disks, SD_62_vmdk_and_vhdx)
         set_up(&f, BIOS, "run");
         _cleanup_free_ char *disk = disk_of(&f);
         _cleanup_free_ char *wanted = xasprintf("%s,node-name=boot-disk", formats[i]);
-        const char *const create[] = {"qemu-img", "create", "-q", "-f", formats[i], disk, "64M", NULL};
+        const char *const create[] = {"qemu-img", "create", "-q",  "-f",
+                                      formats[i], disk,     "64M", NULL};
         cr_assert(qemu_img(create));
         write_file(f.inst.dir, "cidata.iso", "seed", 0600);
         if (f.driver->plan(&f.ctx, &f.plan, &f.notes, &err) < 0)

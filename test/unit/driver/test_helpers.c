@@ -69,7 +69,7 @@ static struct qemu_helper helper(const struct set *s, const char *name, const ch
 /* Starts these; the error as one line, NULL when there is none. */
 static char *start(struct set *s, const char *const *modes)
 {
-    struct qemu_helper plan[4];
+    struct qemu_helper plan[4] = {{0}};
     _cleanup_err_ struct err err = ERR_INIT;
     size_t n = 0;
 
@@ -213,7 +213,8 @@ Test(helpers, S1_37_silent)
 
     set_up(&s);
     _cleanup_free_ char *text = start(&s, (const char *const[]){"silent", NULL});
-    _cleanup_free_ char *wanted = xasprintf("vhost socket '%s/virtiofsd-0.sock' never appeared", s.dir);
+    _cleanup_free_ char *wanted =
+        xasprintf("vhost socket '%s/virtiofsd-0.sock' never appeared", s.dir);
     cr_assert(text && strstr(text, wanted), "%s", text);
     expect_log(s.dir, "(attempt 4)");
     expect_no_log(s.dir, "(attempt 5)");
@@ -302,7 +303,8 @@ Test(helpers, S1_38_F42_dies_while_the_machine_runs)
     run_for(&s, 60000);
     expect_log(s.dir, "Error from virtiofsd instance #1: it was killed by signal 15");
     cr_assert_eq(s.n_lost, 1);
-    cr_assert(strstr(s.lost.msg, "virtiofsd instance #1 was killed by signal 15"), "%s", s.lost.msg);
+    cr_assert(strstr(s.lost.msg, "virtiofsd instance #1 was killed by signal 15"), "%s",
+              s.lost.msg);
     cr_assert(strstr(s.lost.msg, "its mount is gone"), "%s", s.lost.msg);
     cr_assert(strstr(s.lost.hint, "stop the instance and start it again"), "%s", s.lost.hint);
     cr_assert(is_held(&s, "virtiofsd-0"), "the other one goes on");
@@ -388,8 +390,8 @@ Test(helpers, F01_lost_meanwhile)
     tear_down(&s);
 }
 
-/* Agent and machine are killed: the next start ends what is left, also when the agent did not get to
- * writing whom it has started. */
+/* Agent and machine are killed: the next start ends what is left, also when the agent did not get
+ * to writing whom it has started. */
 Test(helpers, F03_left_behind)
 {
     struct set s;

@@ -63,9 +63,8 @@ static void get(int fd, void *to, size_t len)
 /* The handshake of RFC 6143, 7.1 and 7.2.2; returns the security result, 0: come in. */
 static uint32_t knock(uint16_t port, const char *password)
 {
-    struct sockaddr_in addr = {.sin_family = AF_INET,
-                               .sin_port = htons(port),
-                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in addr = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     _cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     uint8_t version[12], n, types[255], challenge[16], response[16];
     uint32_t result;
@@ -204,8 +203,8 @@ static void await_machine(int in, int out)
     }
 }
 
-/* QEMU's vhost-user connection is the only one that the daemon takes: waiting for its socket must not
- * use it up. Then the daemon dies, and QEMU goes on without. */
+/* QEMU's vhost-user connection is the only one that the daemon takes: waiting for its socket must
+ * not use it up. Then the daemon dies, and QEMU goes on without. */
 Test(real, S1_30_S1_38_F42_virtiofsd)
 {
     char dir[] = "/tmp/cima-vfs-XXXXXX";
@@ -237,11 +236,24 @@ Test(real, S1_30_S1_38_F42_virtiofsd)
     if (qemu_helpers_start(&inst, &plan, 1, &helpers, &err) < 0)
         cr_assert_fail("%s", err_text(&err));
     _cleanup_free_ char *chardev = xasprintf("socket,id=c,path=%s", plan.socket);
-    const char *const argv[] = {"qemu-system-x86_64", "-nodefaults", "-S", "-display", "none",
-                                "-machine", "q35,memory-backend=m", "-object",
-                                "memory-backend-memfd,id=m,size=64M,share=on", "-m", "64",
-                                "-chardev", chardev, "-device",
-                                "vhost-user-fs-pci,chardev=c,tag=t", "-qmp", "stdio", NULL};
+    const char *const argv[] = {"qemu-system-x86_64",
+                                "-nodefaults",
+                                "-S",
+                                "-display",
+                                "none",
+                                "-machine",
+                                "q35,memory-backend=m",
+                                "-object",
+                                "memory-backend-memfd,id=m,size=64M,share=on",
+                                "-m",
+                                "64",
+                                "-chardev",
+                                chardev,
+                                "-device",
+                                "vhost-user-fs-pci,chardev=c,tag=t",
+                                "-qmp",
+                                "stdio",
+                                NULL};
     int out[2], in[2];
     cr_assert_eq(pipe2(out, O_CLOEXEC), 0);
     cr_assert_eq(pipe2(in, O_CLOEXEC), 0); /* at the end of its monitor QEMU would end, too */

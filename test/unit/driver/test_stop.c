@@ -38,7 +38,7 @@ static void in_dir(const struct fixture *f, const char *name, const char *text)
 
 static void nothing_left(const struct fixture *f)
 {
-    static const enum inst_file files[] = {INST_QEMU_PID, INST_QMP_SOCK, INST_SERIAL_SOCK,
+    static const enum inst_file files[] = {INST_QEMU_PID,    INST_QMP_SOCK,     INST_SERIAL_SOCK,
                                            INST_VNC_DISPLAY, INST_VNC_PASSWORD, INST_SWTPM_SOCK};
 
     for (size_t i = 0; i < ARRAY_SIZE(files); i++)
@@ -494,6 +494,48 @@ Test(stop, S1_41_no_daemon)
     tear_down(&f);
 }
 
+/* ---- what a driver has nothing to do for ----------------------------------------------------- */
+
+/* S1-26: no registration, no scripts, no status of its own: the lock of the pid file tells it, and
+ * a machine that was never started leaves nothing to sweep. */
+Test(stop, S1_26_status_by_the_lock)
+{
+    struct instance_state st = {0};
+    struct fixture f;
+
+    begin(&f, BIOS, "run");
+    make_disk(&f, "x");
+    driver_sweep(&f.inst);
+    write_file(f.inst.dir, "lima.yaml", "{}", 0600);
+    instance_state_read(&f.inst, &st);
+    cr_assert_eq(st.status, INST_STOPPED);
+    instance_state_release(&st);
+    start(&f);
+    run_up(&f);
+    instance_state_read(&f.inst, &st);
+    cr_assert_eq(st.driver_pid, f.driver->pid(f.vm));
+    instance_state_release(&st);
+    f.driver->kill(f.vm);
+    loop_run(f.loop);
+    instance_state_read(&f.inst, &st);
+    cr_assert_eq(st.driver_pid, 0);
+    instance_state_release(&st);
+    tear_down(&f);
+}
+
+/* S1-59: where the guest's agent is reached from the host, by whatever way its socket comes there.
+ */
+Test(stop, S1_59_place_of_the_agents_socket)
+{
+    struct fixture f;
+
+    begin(&f, BIOS, "run");
+    _cleanup_free_ char *path = instance_path(&f.inst, INST_GA_SOCK);
+    _cleanup_free_ char *wanted = path_join(f.inst.dir, "ga.sock");
+    cr_assert_str_eq(path, wanted);
+    tear_down(&f);
+}
+
 /* ---- SD-16: data disks ----------------------------------------------------------------------- */
 
 Test(stop, SD_16_locked_while_it_runs)
@@ -524,7 +566,8 @@ Test(vnc, S1_44_display)
     static const struct {
         const char *answer, *display, *service;
     } cases[] = {
-        {"{\"enabled\": true, \"host\": \"127.0.0.1\", \"service\": \"5901\", \"family\": \"ipv4\"}",
+        {"{\"enabled\": true, \"host\": \"127.0.0.1\", \"service\": \"5901\", \"family\": "
+         "\"ipv4\"}",
          "127.0.0.1:1", "5901"},
         {"{\"enabled\": true, \"host\": \"::1\", \"service\": \"5900\", \"family\": \"ipv6\"}",
          "[::1]:0", "5900"},
@@ -537,7 +580,8 @@ Test(vnc, S1_44_display)
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        _cleanup_json_ struct json *j = json_parse(cases[i].answer, strlen(cases[i].answer), "", NULL);
+        _cleanup_json_ struct json *j =
+            json_parse(cases[i].answer, strlen(cases[i].answer), "", NULL);
         _cleanup_free_ char *display = NULL, *service = NULL;
         _cleanup_err_ struct err err = ERR_INIT;
         int r = vnc_display_of(j, &display, &service, &err);

@@ -97,7 +97,7 @@ static void expect_requests(const struct net *n, const char *wanted)
     cr_assert_str_eq(text, wanted);
 }
 
-#define LEASES   "/services/dhcp/leases \n"
+#define LEASES "/services/dhcp/leases \n"
 #define EXPOSE                                                                                     \
     "/services/forwarder/expose {\"local\":\"127.0.0.1:60022\",\"remote\":\"192.168.104.5:22\","   \
     "\"protocol\":\"tcp\"}\n"
@@ -315,10 +315,10 @@ Test(usernet, S1_41_zones)
         hosts[i] = (struct usernet_zone_host){names[i], values[i]};
     _cleanup_json_ struct json *zones = usernet_zones(hosts, ARRAY_SIZE(hosts));
     _cleanup_free_ char *text = json_dump(zones);
-    cr_assert_str_eq(text,
-                     "[{\"Name\":\"test.\",\"Records\":[{\"Name\":\"alias\",\"IP\":\"10.0.0.1\"},"
-                     "{\"Name\":\"one\",\"IP\":\"10.0.0.1\"},{\"Name\":\"six\",\"IP\":\"fd00::1\"}]},"
-                     "{\"Name\":\"plain\",\"Records\":[],\"DefaultIP\":\"10.0.0.2\"}]");
+    cr_assert_str_eq(
+        text, "[{\"Name\":\"test.\",\"Records\":[{\"Name\":\"alias\",\"IP\":\"10.0.0.1\"},"
+              "{\"Name\":\"one\",\"IP\":\"10.0.0.1\"},{\"Name\":\"six\",\"IP\":\"fd00::1\"}]},"
+              "{\"Name\":\"plain\",\"Records\":[],\"DefaultIP\":\"10.0.0.2\"}]");
 }
 
 /* ---- the target of a configuration ----------------------------------------------------------- */
@@ -331,8 +331,10 @@ Test(usernet, S1_41_target)
     set_up(&f, "", "run");
     cr_assert_null(usernet_target_of(&f.ctx, 1));
     tear_down(&f);
-    set_up(&f, "networks: [{lima: user-v2, macAddress: \"" MAC "\"}]\n"
-               "hostResolver: {hosts: {a.test: 10.0.0.1}}", "run");
+    set_up(&f,
+           "networks: [{lima: user-v2, macAddress: \"" MAC "\"}]\n"
+           "hostResolver: {hosts: {a.test: 10.0.0.1}}",
+           "run");
     setenv("LIMA_USERNET_RESOLVE_IP_ADDRESS_TIMEOUT", "7", 1);
     t = usernet_target_of(&f.ctx, 4022);
     cr_assert(t);
@@ -351,7 +353,8 @@ Test(usernet, S1_41_target)
     cr_assert_eq(mkdir(config, 0700), 0);
     write_file(config, "networks.yaml",
                "networks:\n  user-v2:\n    mode: user-v2\n    gateway: 10.9.8.1\n"
-               "    netmask: 255.255.255.0\n", 0600);
+               "    netmask: 255.255.255.0\n",
+               0600);
     setenv("LIMA_USERNET_RESOLVE_IP_ADDRESS_TIMEOUT", "soon", 1);
     t = usernet_target_of(&f.ctx, 4022);
     cr_assert_str_eq(t->gateway, "10.9.8.2");
