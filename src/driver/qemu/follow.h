@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a process writes into its log file, line by line in our debug log (S1-32). The process writes
- * to the file and not to a pipe of ours, because it outlives us. */
+/* What a process writes into its log file, line by line in our debug log (S1-32). The process
+ * writes to the file and not to a pipe of ours, because it outlives us. */
 #ifndef CIMA_DRIVER_QEMU_FOLLOW_H
 #define CIMA_DRIVER_QEMU_FOLLOW_H
 
