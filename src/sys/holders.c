@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sys/holders.h"
+#include "base/fs.h"
 #include "base/mem.h"
 #include "sys/clock.h"
 #include "sys/proc.h"
@@ -10,7 +11,7 @@
 #include <sys/stat.h>
 
 /* A process that is ended can have made another one meanwhile. */
-enum { ROUNDS = 8 };
+enum { ROUNDS = 8, FDINFO_MAX = 65536 };
 
 static void cleanup_dir(DIR **d)
 {
@@ -19,7 +20,19 @@ static void cleanup_dir(DIR **d)
 }
 #define _cleanup_dir_ _cleanup_(cleanup_dir)
 
-static bool has_open(pid_t pid, const struct stat *wanted)
+/* Is the flock of this open file ours? (proc(5), "fdinfo": lines "lock:\t1: FLOCK  ADVISORY  WRITE …".)
+ * Who merely reads the file, or looks whether it is locked, has none. */
+static bool has_flock(pid_t pid, const char *fd)
+{
+    _cleanup_free_ char *path = xasprintf("/proc/%d/fdinfo/%s", (int)pid, fd), *text = NULL;
+    const char *lock;
+
+    text = file_read(path, FDINFO_MAX, NULL, NULL);
+    lock = text ? strstr(text, "lock:") : NULL;
+    return lock && strstr(lock, "FLOCK");
+}
+
+static bool holds(pid_t pid, const struct stat *wanted)
 {
     char path[64];
     struct dirent *e;
@@ -29,7 +42,8 @@ static bool has_open(pid_t pid, const struct stat *wanted)
     _cleanup_dir_ DIR *d = opendir(path);
     while (d && (e = readdir(d)))
         if (isdigit((unsigned char)*e->d_name) && fstatat(dirfd(d), e->d_name, &st, 0) == 0 &&
-            st.st_dev == wanted->st_dev && st.st_ino == wanted->st_ino)
+            st.st_dev == wanted->st_dev && st.st_ino == wanted->st_ino &&
+            has_flock(pid, e->d_name))
             return true;
     return false;
 }
@@ -48,7 +62,7 @@ size_t file_holders(const char *path, pid_t **ret)
     while (proc && (e = readdir(proc))) {
         pid_t pid = isdigit((unsigned char)*e->d_name) ? (pid_t)atoi(e->d_name) : 0;
 
-        if (pid <= 0 || pid == getpid() || !has_open(pid, &st))
+        if (pid <= 0 || pid == getpid() || !holds(pid, &st))
             continue;
         GROW_ARRAY(pids, n, cap);
         pids[n++] = pid;
@@ -61,7 +75,7 @@ static void kill_one(pid_t pid, const struct stat *st, int64_t until)
 {
     _cleanup_close_ int pidfd = pidfd_open_(pid);
 
-    if (pidfd >= 0 && has_open(pid, st) && pidfd_signal(pidfd, SIGKILL) == 0)
+    if (pidfd >= 0 && holds(pid, st) && pidfd_signal(pidfd, SIGKILL) == 0)
         pidfd_wait(pidfd, deadline_left(until));
 }
 

@@ -6,12 +6,13 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* Processes that have the file open, as far as they may be looked at (those of this user), without
- * this one. Looks through /proc: some milliseconds. *ret is allocated; returns how many. */
+/* Processes that hold a flock on the file, as far as they may be looked at (those of this user),
+ * without this one. All that share the descriptor hold it. Looks through /proc: some milliseconds.
+ * *ret is allocated; returns how many. */
 size_t file_holders(const char *path, pid_t **ret);
 /* Ends them with SIGKILL and waits for their ends, timeout_ms at most. Signals go through pidfds
- * that were opened before the second look, so no other process is hit. Returns 0 when nobody has
- * the file open any more, -1 otherwise. */
+ * that were opened before the second look, so no other process is hit. Returns 0 when nobody holds
+ * it any more, -1 otherwise. */
 int file_holders_kill(const char *path, int timeout_ms);
 
 #endif

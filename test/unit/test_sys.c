@@ -2,6 +2,7 @@
 /* Process identity, locks, sockets, host facts. */
 #include "base/mem.h"
 #include "sys/clock.h"
+#include "sys/holders.h"
 #include "sys/host.h"
 #include "sys/lock.h"
 #include "sys/proc.h"
@@ -15,6 +16,7 @@
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
@@ -206,6 +208,44 @@ Test(lock, holder_is_known_and_death_releases)
     cr_assert_neq(fcntl(fd, F_GETFD) & FD_CLOEXEC, 0);
     cr_assert_eq(fstat(fd, &st), 0);
     cr_assert_eq(st.st_mode & 0777, 0600);
+}
+
+/* A process that waits to be killed, with the descriptors that it inherits. */
+static pid_t bystander(void)
+{
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (;;)
+            pause();
+    }
+    return pid;
+}
+
+Test(lock, holders_are_those_of_the_lock)
+{
+    _tmpdir_ char *dir = tmpdir_new();
+    _cleanup_free_ char *path = path_join(dir, "lock");
+    _cleanup_free_ pid_t *pids = NULL;
+    int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600), other;
+    pid_t holder, reader;
+
+    cr_assert_eq(flock(lock, LOCK_EX | LOCK_NB), 0);
+    holder = bystander(); /* shares it */
+    close(lock);
+    other = open(path, O_RDONLY | O_CLOEXEC);
+    reader = bystander();
+    close(other);
+    cr_assert_eq(lock_probe(path, NULL), 1);
+    cr_assert_eq(file_holders(path, &pids), 1);
+    cr_assert_eq(pids[0], holder);
+    cr_assert_eq(file_holders_kill(path, 60000), 0);
+    cr_assert_eq(lock_probe(path, NULL), 0);
+    cr_assert_eq(waitpid(holder, NULL, 0), holder);
+    cr_assert_eq(waitpid(reader, NULL, WNOHANG), 0, "who only reads lives");
+    kill(reader, SIGKILL);
+    waitpid(reader, NULL, 0);
 }
 
 Test(lock, timed_wait)
@@ -479,6 +519,7 @@ Test(sock, tcp_ports)
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     _cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
+    cr_assert(reserved_too >= 0);
     cr_assert_geq(reserved, 0);
     cr_assert_gt(port, 0);
     cr_assert_neq(port, other);
