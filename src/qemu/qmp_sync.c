@@ -148,18 +148,15 @@ char *cima_qmp_execute_hmp(struct cima_qmp *q, const char *line, int timeout_ms,
 
 int cima_hmp_check(const char *printed, struct err *error)
 {
-    static const char *const signs[] = {"Error:", "unknown command:", "invalid option"};
-    size_t len = strcspn(printed, "\r\n");
+    static const char *const signs[] = {"Error:", "Error ", "unknown command:", "invalid option"};
+    /* Behind a line that it could not read ("savevm: extraneous characters …"). */
+    bool wrong = strstr(printed, "\nTry \"help ") != NULL;
 
-    for (size_t i = 0; i < ARRAY_SIZE(signs); i++) {
-        const char *why = printed;
-
-        if (!str_starts(printed, signs[i]))
-            continue;
-        if (i == 0)
-            why += strlen(signs[i]) + strspn(printed + strlen(signs[i]), " ");
-        return err_set(error, ERR_QEMU, "QEMU's monitor: %.*s",
-                       (int)(len - (size_t)(why - printed)), why);
-    }
-    return 0;
+    for (size_t i = 0; i < ARRAY_SIZE(signs) && !wrong; i++)
+        wrong = str_starts(printed, signs[i]);
+    if (!wrong)
+        return 0;
+    if (str_starts(printed, signs[0]))
+        printed += strlen(signs[0]) + strspn(printed + strlen(signs[0]), " ");
+    return err_set(error, ERR_QEMU, "QEMU says: %.*s", (int)strcspn(printed, "\r\n"), printed);
 }

@@ -339,8 +339,11 @@ Test(qmp_sync, hmp_errors)
 {
     static const struct {
         const char *printed, *why;
-    } bad[] = {{"Error: no such snapshot\r\n", "QEMU's monitor: no such snapshot"},
-               {"unknown command: 'x'\r\n", "QEMU's monitor: unknown command: 'x'"}};
+    } bad[] = {{"Error: no such snapshot\r\n", "QEMU says: no such snapshot"},
+               {"unknown command: 'x'\r\n", "QEMU says: unknown command: 'x'"},
+               {"Error while loading VM state\r\n", "QEMU says: Error while loading VM state"},
+               {"savevm: extraneous characters\r\nTry \"help savevm\" for more\r\n",
+                "QEMU says: savevm: extraneous characters"}};
     _cleanup_err_ struct err none = ERR_INIT;
 
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {

@@ -180,8 +180,8 @@ int cima_qmp_execute(struct cima_qmp *q, const char *command, struct cima_json *
  * caller frees. NULL on error; a line that failed is no error here: see cima_hmp_check. */
 char *cima_qmp_execute_hmp(struct cima_qmp *q, const char *line, int timeout_ms,
                            struct cima_error *error);
-/* The human monitor has no errors, but texts that begin with "Error:" or "unknown command:". -1
- * with "qemu" and the words for such a text. */
+/* The human monitor has no errors, but texts that begin with "Error" or "unknown command:", or that
+ * tell to try "help". -1 with "qemu" and the first line of such a text. */
 int cima_hmp_check(const char *printed, struct cima_error *error);
 
 struct cima_qmp_watch;

@@ -28,12 +28,22 @@ static struct driver_snapshot *by_tag(struct driver_snapshots *s, const char *ta
     return &s->v[s->n++];
 }
 
+/* Nanoseconds; the numbers are out of the image: 0 for what no clock shows. */
+static int64_t clock_of(const struct json *item)
+{
+    const int64_t second = 1000000000;
+    int64_t sec = json_get_int(item, "vm-clock-sec", 0);
+    int64_t nsec = json_get_int(item, "vm-clock-nsec", 0);
+
+    if (sec < 0 || sec >= INT64_MAX / second || nsec < 0 || nsec >= second)
+        return 0;
+    return sec * second + nsec;
+}
+
 static void add(struct driver_snapshots *s, const struct json *item)
 {
     const char *tag = json_get_str(item, "name"), *id = json_get_str(item, "id");
-    int64_t size = json_get_int(item, "vm-state-size", 0);
-    int64_t clock = json_get_int(item, "vm-clock-sec", 0) * 1000000000 +
-                    json_get_int(item, "vm-clock-nsec", 0);
+    int64_t size = json_get_int(item, "vm-state-size", 0), clock = clock_of(item);
 
     if (!tag)
         return;

@@ -66,17 +66,6 @@ static int open_monitor(const struct instance *inst, struct driver_monitor *ret,
 
 /* ---- the human monitor ----------------------------------------------------------------------- */
 
-/* It has no error codes, only these words. */
-static bool is_complaint(const char *text)
-{
-    static const char *const starts[] = {"Error:", "Error ", "unknown command:"};
-
-    for (size_t i = 0; i < ARRAY_SIZE(starts); i++)
-        if (str_starts(text, starts[i]))
-            return true;
-    return strstr(text, "\nTry \"help ") != NULL;
-}
-
 char *qemu_hmp(const struct driver_monitor *m, const char *line, struct err *err)
 {
     _cleanup_json_ struct json *ret = NULL;
@@ -92,12 +81,7 @@ char *qemu_hmp(const struct driver_monitor *m, const char *line, struct err *err
         if (*c != '\r')
             text[len++] = *c;
     text[len] = '\0';
-    if (!is_complaint(text))
-        return TAKE_PTR(text);
-    while (len && text[len - 1] == '\n')
-        text[--len] = '\0';
-    err_set(err, ERR_QEMU, "QEMU says: %s", str_starts(text, "Error: ") ? text + 7 : text);
-    return NULL;
+    return cima_hmp_check(text, err) < 0 ? NULL : TAKE_PTR(text);
 }
 
 char *qemu_hmp_quote(const char *text)

@@ -253,6 +253,25 @@ Test(snapshot, SD_74_complaints_of_the_human_monitor)
     }
 }
 
+/* The numbers are out of an image, which somebody may have made up. */
+Test(snapshot, SD_71_clock_that_no_clock_shows)
+{
+    static const struct script_line lines[] = {
+        {"query-block",
+         "[" DISK("boot-disk", "false", "qcow2",
+                  "{\"name\":\"s\",\"id\":\"1\",\"vm-state-size\":1,\"date-sec\":1,"
+                  "\"vm-clock-sec\":18446744073,\"vm-clock-nsec\":709551615}") "]"},
+        {NULL, NULL}};
+    struct driver_snapshots all = DRIVER_SNAPSHOTS_INIT;
+    _cleanup_script_ struct script s;
+
+    script_init(&s, lines);
+    cr_assert_eq(qemu_snapshot_list(&ctx, &s.monitor, &all, NULL), 0);
+    cr_assert_eq(all.n, 1);
+    cr_assert_eq(all.v[0].vm_clock, 0, "%lld", (long long)all.v[0].vm_clock);
+    driver_snapshots_release(&all);
+}
+
 /* ---- what can't be --------------------------------------------------------------------------- */
 
 Test(snapshot, SD_70_a_raw_disk_is_named)
@@ -477,7 +496,6 @@ Test(snapshot_files, SD_70_all_or_nothing)
 
     set_up_files(&f);
     _cleanup_free_ char *vars = instance_path(&f.inst, INST_EFI_VARS);
-    _cleanup_free_ char *text = xstrdup("this is no disk");
     /* The second one can be looked at, and not be written: somebody has it open. */
     const char *const hold[] = {"qemu-io", "-f", "qcow2", "-c", "sleep 100000", vars, NULL};
     _cleanup_child_ struct child holder = CHILD_INIT;
