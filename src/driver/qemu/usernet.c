@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "driver/qemu/usernet_call.h"
 #include "sys/clock.h"
+#include <arpa/inet.h>
 #include <poll.h>
 #include <strings.h>
 
@@ -192,14 +193,17 @@ static void go(struct usernet *u)
 
 /* ---- what is answered ------------------------------------------------------------------------ */
 
-/* The address that one of our cards has got; allocated. */
+/* The address that one of our cards has got; allocated. What is none is not handed on. */
 static char *find_lease(const struct usernet *u, const struct json *leases)
 {
+    struct in_addr any;
+
     for (void *it = json_iter(leases); it; it = json_iter_next(leases, it)) {
         const char *mac = json_str(json_iter_value(it));
 
         for (size_t i = 0; mac && i < u->t->macs.n; i++)
-            if (strcasecmp(mac, u->t->macs.v[i]) == 0)
+            if (strcasecmp(mac, u->t->macs.v[i]) == 0 &&
+                inet_pton(AF_INET, json_iter_key(it), &any) == 1)
                 return xstrdup(json_iter_key(it));
     }
     return NULL;

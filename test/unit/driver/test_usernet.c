@@ -156,6 +156,21 @@ Test(usernet, S1_41_no_lease_in_time)
     net_down(&n);
 }
 
+/* The text would become a part of requests and of the host's forwards. */
+Test(usernet, S1_41_lease_that_is_no_address)
+{
+    struct usernet_orders orders = well;
+    struct net n;
+
+    orders.leases = "{\"10.0.0.1:80,\": \"52:55:55:AA:BB:CC\", "
+                    "\"192.168.104.5\": \"52:55:55:aa:bb:cc\"}";
+    net_up(&n, &orders);
+    configure(&n, target(&n, 60022));
+    cr_assert_not(err_is_set(&n.err), "%s", n.err.msg);
+    cr_assert_str_eq(n.address, "192.168.104.5");
+    net_down(&n);
+}
+
 /* No port of the host: no forward. */
 Test(usernet, S1_41_no_port)
 {
