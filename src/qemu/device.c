@@ -124,6 +124,39 @@ struct cima_opts *cima_netdev_socket_fd(const char *id, int fd)
     return o;
 }
 
+struct cima_opts *cima_netdev_stream_fd(const char *id, int fd)
+{
+    struct cima_opts *o = cima_opts_new("type", "stream"), *addr;
+
+    cima_opts_str(o, "id", id);
+    cima_opts_bool(o, "server", false);
+    addr = cima_opts_nested(o, "addr");
+    cima_opts_str(addr, "type", "fd");
+    cima_opts_strf(addr, "str", "%d", fd);
+    return o;
+}
+
+struct cima_opts *cima_netdev_tap(const char *id, const char *ifname)
+{
+    struct cima_opts *o = cima_opts_new("type", "tap");
+
+    cima_opts_str(o, "id", id);
+    cima_opts_str(o, "ifname", ifname);
+    /* A word of QEMU's, no switch: it would run a program called off. */
+    cima_opts_str(o, "script", "no");
+    cima_opts_str(o, "downscript", "no");
+    return o;
+}
+
+struct cima_opts *cima_netdev_bridge(const char *id, const char *bridge)
+{
+    struct cima_opts *o = cima_opts_new("type", "bridge");
+
+    cima_opts_str(o, "id", id);
+    cima_opts_str(o, "br", bridge);
+    return o;
+}
+
 struct cima_opts *cima_nic(enum cima_transport t, const char *netdev, const char *mac)
 {
     struct cima_opts *o = cima_virtio(t, "net");
@@ -243,6 +276,17 @@ struct cima_opts *cima_memory_memfd(const char *id, uint64_t bytes)
 
     cima_opts_str(o, "id", id);
     cima_opts_size(o, "size", bytes);
+    cima_opts_bool(o, "share", true);
+    return o;
+}
+
+struct cima_opts *cima_memory_file(const char *id, uint64_t bytes, const char *path)
+{
+    struct cima_opts *o = cima_opts_new("qom-type", "memory-backend-file");
+
+    cima_opts_str(o, "id", id);
+    cima_opts_size(o, "size", bytes);
+    cima_opts_str(o, "mem-path", path);
     cima_opts_bool(o, "share", true);
     return o;
 }

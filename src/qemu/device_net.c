@@ -89,10 +89,9 @@ static struct cima_opts *user(struct making *m, const struct cima_net *x)
 
 static struct cima_opts *bridge(struct making *m, const struct cima_net *x)
 {
-    struct cima_opts *o = cima_opts_new("type", "bridge");
+    const char *name = has_text(m, "bridge", x->bridge) ? x->bridge : NULL;
+    struct cima_opts *o = cima_netdev_bridge(x->id, name);
 
-    cima_opts_str(o, "id", x->id);
-    set_text(m, o, "br", "bridge", x->bridge);
     set_text(m, o, "helper", "helper", x->helper);
     return o;
 }

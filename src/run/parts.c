@@ -4,7 +4,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/parse.h"
-#include "cima/qemu/device.h"
+#include "cima/qemu/machine.h"
 #include <errno.h>
 #include <inttypes.h>
 
@@ -72,57 +72,58 @@ static const char *machine_type(enum arch a)
 
 /* S0-52 to S0-60. An ARM host without KVM can't have `-cpu host`, nor its interrupt controller:
  * QEMU would refuse to start. */
-static void plan_board(struct run_decided *d)
+static int plan_board(struct run_decided *d)
 {
     struct run_plan *p = d->plan;
     bool arm = d->arch == ARCH_AARCH64;
-    struct cima_opts *o = cima_opts_new("type", machine_type(d->arch));
+    _cleanup_strv_ struct strv options = STRV_INIT;
+    struct cima_machine machine = {.type = machine_type(d->arch)};
+    struct cima_cpu cpu = {.model = NULL};
 
     if (arm && d->foreign)
-        add_text(d, "-cpu", "cortex-a57");
+        cpu.model = "cortex-a57";
     else if (arm)
-        add_text(d, "-cpu", d->kvm_used || p->kvm_problem ? "host" : "max");
+        cpu.model = d->kvm_used || p->kvm_problem ? "host" : "max";
     if (p->accel && arm && (d->kvm_used || p->kvm_problem))
-        cima_opts_str(o, "gic-version", "host");
-    cima_opts_str(o, "accel", p->accel);
+        strv_push(&options, "gic-version=host");
+    if (p->accel) /* where linuxkit has it */
+        strv_pushf(&options, "accel=%s", p->accel);
     if (d->r->virtiofs.n)
-        cima_opts_str(o, "memory-backend", "mem");
-    add_opts(d, "-machine", o);
+        strv_push(&options, "memory-backend=mem");
+    machine.options = (const char *const *)strv_argv(&options);
+    if (cima_add_cpu(p->cmdline, &cpu, d->err) < 0 ||
+        cima_add_machine(p->cmdline, &machine, d->err) < 0)
+        return -1;
     if (d->r->virtiofs.n)
         add_opts(d, "-object", cima_memory_memfd("mem", d->r->mem << 20));
+    return 0;
 }
 
-static void plan_rng(struct run_decided *d)
+static int plan_rng(struct run_decided *d)
 {
-    struct cima_opts *o = cima_opts_new("qom-type", "rng-random"),
-                     *dev = cima_virtio(transport(d), "rng");
+    const struct cima_rng rng = {
+        .place.transport = transport(d), .object = "rng0", .filename = "/dev/urandom"};
 
-    cima_opts_str(o, "id", "rng0");
-    cima_opts_str(o, "filename", "/dev/urandom");
-    add_opts(d, "-object", o);
-    cima_opts_str(dev, "rng", "rng0");
-    add_opts(d, "-device", dev);
+    return cima_add_rng(d->plan->cmdline, &rng, d->err);
 }
 
 /* What a process that emulates hardware needs not. A bridge is entered by a setuid helper; windows
  * bring along drivers that set their threads' priorities and start programs. */
-static void plan_sandbox(struct run_decided *d)
+static int plan_sandbox(struct run_decided *d)
 {
-    struct cima_opts *o;
+    bool bridge = streq(d->net, "bridge"), window = d->r->gui;
+    const struct cima_knobs knobs = {.no_user_config = true};
+    const struct cima_sandbox s = {
+        .on = d->f->sandbox,
+        .deny_obsolete = d->f->sandbox,
+        .deny_elevate_privileges = d->f->sandbox && !bridge,
+        .deny_spawn = d->f->sandbox && !bridge && !window,
+        .deny_resource_control = d->f->sandbox && !bridge && !window,
+    };
 
-    cima_cmdline_flag(d->plan->cmdline, "-no-user-config");
-    if (!d->f->sandbox)
-        return;
-    o = cima_opts_new("enable", "on");
-    cima_opts_str(o, "obsolete", "deny");
-    if (!streq(d->net, "bridge")) {
-        cima_opts_str(o, "elevateprivileges", "deny");
-        if (!d->r->gui) {
-            cima_opts_str(o, "spawn", "deny");
-            cima_opts_str(o, "resourcecontrol", "deny");
-        }
-    }
-    add_opts(d, "-sandbox", o);
+    if (cima_add_knobs(d->plan->cmdline, &knobs, d->err) < 0)
+        return -1;
+    return cima_add_sandbox(d->plan->cmdline, &s, d->err);
 }
 
 /* ---- disks ----------------------------------------------------------------------------------- */
@@ -264,6 +265,7 @@ static char *read_cmdline(struct run_decided *d)
     return text;
 }
 
+/* The line may be several, which cima_add_kernel refuses: a file of the user's, handed on. */
 static void plan_kernel(struct run_decided *d)
 {
     _cleanup_free_ char *kernel = run_boot_path(d->r, "kernel"),
@@ -300,20 +302,9 @@ static struct cima_opts *user_net(const struct run_decided *d)
 
 static struct cima_opts *host_net(const struct run_decided *d)
 {
-    bool tap = streq(d->net, "tap");
-    struct cima_opts *o = cima_opts_new("type", d->net);
-
-    cima_opts_str(o, "id", "t0");
-    if (!tap) {
-        cima_opts_str(o, "br", d->net_name);
-        return o;
-    }
-    if (*d->net_name)
-        cima_opts_str(o, "ifname", d->net_name);
-    /* A word of QEMU's, no switch: it would run a program called off. */
-    cima_opts_str(o, "script", "no");
-    cima_opts_str(o, "downscript", "no");
-    return o;
+    if (streq(d->net, "tap"))
+        return cima_netdev_tap("t0", *d->net_name ? d->net_name : NULL);
+    return cima_netdev_bridge("t0", d->net_name);
 }
 
 /* The address in the state directory, else a fresh one, which is kept there (S0-73, S0-L3). */
@@ -471,10 +462,7 @@ int run_plan_machine(struct run_decided *d)
     add_number(d, "-m", d->r->mem);
     add_text(d, "-uuid", d->f->uuid);
     plan_state(d);
-    plan_board(d);
-    plan_sandbox(d);
-    plan_rng(d);
-    if (plan_storage(d) < 0)
+    if (plan_board(d) < 0 || plan_sandbox(d) < 0 || plan_rng(d) < 0 || plan_storage(d) < 0)
         return -1;
     plan_firmware(d);
     plan_kernel(d);

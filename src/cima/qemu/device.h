@@ -59,6 +59,12 @@ struct cima_netdev_user {
 struct cima_opts *cima_netdev_user(const struct cima_netdev_user *n);
 /* A stream to a switch, over a connected socket that QEMU inherits. */
 struct cima_opts *cima_netdev_socket_fd(const char *id, int fd);
+/* The same that also tells of the stream's end (QEMU 7.2). */
+struct cima_opts *cima_netdev_stream_fd(const char *id, int fd);
+/* A tap device by its name, without scripts; ifname NULL: a new one that the kernel names. */
+struct cima_opts *cima_netdev_tap(const char *id, const char *ifname);
+/* A tap on a bridge of the host, made by QEMU's setuid helper. */
+struct cima_opts *cima_netdev_bridge(const char *id, const char *bridge);
 /* -device virtio-net for a netdev; mac NULL: QEMU's choice. */
 struct cima_opts *cima_nic(enum cima_transport t, const char *netdev, const char *mac);
 
@@ -98,6 +104,8 @@ struct cima_opts *cima_vhost_user_fs(enum cima_transport t, const char *chardev,
                                      int64_t queue_size);
 /* -object memory-backend-memfd (object-add): RAM that helpers such as virtiofsd can map. */
 struct cima_opts *cima_memory_memfd(const char *id, uint64_t bytes);
+/* The same out of a file, or a directory for one that is gone with QEMU ("/dev/shm"). */
+struct cima_opts *cima_memory_file(const char *id, uint64_t bytes, const char *path);
 
 /* -device qemu-xhci: a controller for USB devices. */
 struct cima_opts *cima_usb_xhci(const char *id);

@@ -3,7 +3,7 @@
 #ifndef CIMA_DRIVER_QEMU_ARCH_H
 #define CIMA_DRIVER_QEMU_ARCH_H
 
-#include "cima/qemu/device.h"
+#include "cima/qemu/machine.h"
 #include "sys/host.h"
 
 /* Where a CD-ROM drive for an installation ISO goes. */

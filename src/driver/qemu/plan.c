@@ -221,17 +221,18 @@ static void check_ignored(struct builder *b)
 
 /* ---- all of it ------------------------------------------------------------------------------- */
 
-static void plan_general(struct builder *b)
+static int plan_general(struct builder *b)
 {
     struct cima_cmdline *c = b->plan->cmdline;
     _cleanup_free_ char *name = xasprintf("lima-%s", b->in->inst->name);
     _cleanup_free_ char *pidfile = plan_path(b, INST_QEMU_PID);
+    const struct cima_identity identity = {.name = name};
+    const struct cima_knobs knobs = {.no_user_config = true, .no_defaults = true};
 
-    cima_cmdline_opts(c, "-name", cima_opts_new("guest", name));
-    cima_cmdline_flag(c, "-no-user-config");
-    cima_cmdline_flag(c, "-nodefaults");
-    plan_sandbox(b);
-    cima_cmdline_text(c, "-pidfile", pidfile);
+    if (cima_add_identity(c, &identity, b->err) < 0 || cima_add_knobs(c, &knobs, b->err) < 0 ||
+        plan_sandbox(b) < 0)
+        return -1;
+    return cima_add_pidfile(c, pidfile, b->err);
 }
 
 static int build(struct builder *b)
@@ -239,11 +240,10 @@ static int build(struct builder *b)
     const struct config_qemu_opts *q = &b->in->cfg->vm_opts.qemu;
     char **words;
 
-    plan_general(b);
     check_ignored(b);
-    if (plan_extra(b) < 0 || plan_accel_and_cpu(b) < 0 || plan_machine(b) < 0 || plan_firmware(b) < 0 ||
-        plan_disks(b) < 0 || plan_networks(b) < 0 || plan_desktop(b) < 0 || plan_consoles(b) < 0 ||
-        plan_mounts(b) < 0 || plan_tpm(b) < 0)
+    if (plan_general(b) < 0 || plan_extra(b) < 0 || plan_accel_and_cpu(b) < 0 ||
+        plan_machine(b) < 0 || plan_firmware(b) < 0 || plan_disks(b) < 0 || plan_networks(b) < 0 ||
+        plan_desktop(b) < 0 || plan_consoles(b) < 0 || plan_mounts(b) < 0 || plan_tpm(b) < 0)
         return -1;
     strv_push(&b->plan->argv, b->plan->exe);
     if (b->in->env_args)

@@ -13,19 +13,10 @@
 static void switch_netdev(struct builder *b, const char *id, const char *path, const char *field)
 {
     int fd = plan_fd(b, path, /* listen= */ false, field);
-    struct cima_opts *o, *addr;
+    bool stream = strv_contains(&b->in->features->netdevs, "stream");
 
-    if (!strv_contains(&b->in->features->netdevs, "stream")) {
-        cima_cmdline_opts(b->plan->cmdline, "-netdev", cima_netdev_socket_fd(id, fd));
-        return;
-    }
-    o = cima_opts_new("type", "stream");
-    cima_opts_str(o, "id", id);
-    cima_opts_bool(o, "server", false);
-    addr = cima_opts_nested(o, "addr");
-    cima_opts_str(addr, "type", "fd");
-    cima_opts_strf(addr, "str", "%d", fd);
-    cima_cmdline_opts(b->plan->cmdline, "-netdev", o);
+    cima_cmdline_opts(b->plan->cmdline, "-netdev",
+                      stream ? cima_netdev_stream_fd(id, fd) : cima_netdev_socket_fd(id, fd));
 }
 
 static int user_netdev(struct builder *b, const char *id)

@@ -171,21 +171,22 @@ static bool has_word(const struct strv *words, const char *name)
     return false;
 }
 
-void plan_sandbox(struct builder *b)
+int plan_sandbox(struct builder *b)
 {
     const struct config_qemu_opts *q = &b->in->cfg->vm_opts.qemu;
     const struct strv *env = b->in->env_args;
-    struct cima_opts *o;
+    /* User networking, files and sockets need none of these. */
+    const struct cima_sandbox s = {
+        .on = true,
+        .deny_obsolete = true,
+        .deny_elevate_privileges = true,
+        .deny_spawn = !words_fork(q->extra_args, q->extra_args_count) &&
+                      !(env && words_fork(env->v, env->n)),
+        /* Sound servers want their threads to have a priority. */
+        .deny_resource_control = !b->plan->desktop,
+    };
 
     if (!b->in->features->sandbox || has_word(env, "-sandbox"))
-        return;
-    o = cima_opts_new("enable", "on");
-    /* User networking, files and sockets need none of these. */
-    cima_opts_str(o, "obsolete", "deny");
-    cima_opts_str(o, "elevateprivileges", "deny");
-    if (!words_fork(q->extra_args, q->extra_args_count) && !(env && words_fork(env->v, env->n)))
-        cima_opts_str(o, "spawn", "deny");
-    if (!b->plan->desktop) /* sound servers want their threads to have a priority */
-        cima_opts_str(o, "resourcecontrol", "deny");
-    cima_cmdline_opts(b->plan->cmdline, "-sandbox", o);
+        return 0;
+    return cima_add_sandbox(b->plan->cmdline, &s, b->err);
 }

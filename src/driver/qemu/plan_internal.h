@@ -34,7 +34,7 @@ char *plan_path(const struct builder *b, enum inst_file f);
 
 /* plan_extra.c */
 int plan_extra(struct builder *b); /* checks vmOpts.qemu.extraArgs */
-void plan_sandbox(struct builder *b);
+int plan_sandbox(struct builder *b);
 /* plan_machine.c */
 int plan_accel_and_cpu(struct builder *b);
 int plan_machine(struct builder *b);

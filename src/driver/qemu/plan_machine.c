@@ -266,17 +266,10 @@ static void shared_memory(struct builder *b, struct cima_opts *machine)
     const struct qemu_features *f = b->in->features;
     uint64_t bytes = (config_memory_bytes(b->in->cfg) >> 20) << 20;
 
-    if (qemu_features_has_object(f, "memory-backend-memfd")) {
-        plan_opts(b, "-object", cima_memory_memfd(RAM_ID, bytes));
-    } else {
-        struct cima_opts *file = cima_opts_new("qom-type", "memory-backend-file");
-
-        cima_opts_str(file, "id", RAM_ID);
-        cima_opts_size(file, "size", bytes);
-        cima_opts_str(file, "mem-path", "/dev/shm");
-        cima_opts_bool(file, "share", true);
-        plan_opts(b, "-object", file);
-    }
+    plan_opts(b, "-object",
+              qemu_features_has_object(f, "memory-backend-memfd")
+                  ? cima_memory_memfd(RAM_ID, bytes)
+                  : cima_memory_file(RAM_ID, bytes, "/dev/shm"));
     if (f->machine_props.n ? strv_contains(&f->machine_props, "memory-backend")
                            : qemu_features_at_least(f, 5, 0)) {
         cima_opts_str(machine, "memory-backend", RAM_ID);
@@ -309,8 +302,9 @@ int plan_machine(struct builder *b)
     plan_opts(b, "-machine", o);
     if (b->arch_id == ARCH_X86_64 && streq(b->plan->accel, "tcg")) {
         /* Sleep states that nobody wakes the machine from. */
-        cima_cmdline_text(b->plan->cmdline, "-global", "ICH9-LPC.disable_s3=1");
-        cima_cmdline_text(b->plan->cmdline, "-global", "ICH9-LPC.disable_s4=1");
+        if (cima_add_global(b->plan->cmdline, "ICH9-LPC.disable_s3=1", b->err) < 0 ||
+            cima_add_global(b->plan->cmdline, "ICH9-LPC.disable_s4=1", b->err) < 0)
+            return -1;
     }
     if (plan_smp(b) < 0)
         return -1;
