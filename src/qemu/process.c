@@ -25,7 +25,7 @@ struct cima_process {
 
 /* A file that takes the limit's bytes at the places where QEMU's descriptor is. Where that is, is
  * the length so far, because the two share the position. */
-static int words_file(struct err *err)
+int qemu_words_new(struct err *err)
 {
     _cleanup_close_ int fd = memfd_create("qemu-stderr", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
@@ -58,7 +58,7 @@ struct cima_process *cima_launch(const struct cima_launch *l, struct err *error)
     p->words = -1;
     /* First: a descriptor that is closed may have the number of the next one that is opened. */
     if (qemu_launch_check(l, &why) == 0 && capture)
-        p->words = words_file(&why);
+        p->words = qemu_words_new(&why);
     if (err_is_set(&why) ||
         qemu_launch_with(l, p->words, SPAWN_PIDFD_OR_PIPE, &p->child, &why) < 0) {
         tell_failure(l, &why, "");
@@ -106,9 +106,9 @@ int cima_process_exit_code(const struct cima_process *p)
     return p->ended ? wait_status_exit_code(p->status) : -1;
 }
 
-char *cima_process_stderr(const struct cima_process *p)
+char *qemu_words_read(int fd)
 {
-    off_t end = p->words >= 0 ? lseek(p->words, 0, SEEK_CUR) : 0;
+    off_t end = fd >= 0 ? lseek(fd, 0, SEEK_CUR) : 0;
     size_t max = end > 0 ? (size_t)end : 0, n = 0;
     char *text;
 
@@ -116,7 +116,7 @@ char *cima_process_stderr(const struct cima_process *p)
         max = CIMA_LAUNCH_STDERR_LIMIT;
     text = xmalloc(max + 1);
     while (n < max) {
-        ssize_t got = pread(p->words, text + n, max - n, (off_t)n);
+        ssize_t got = pread(fd, text + n, max - n, (off_t)n);
 
         if (got <= 0)
             break;
@@ -129,8 +129,7 @@ char *cima_process_stderr(const struct cima_process *p)
     return text;
 }
 
-/* Where the last lines of a text begin. */
-static const char *last_lines(const char *text)
+const char *qemu_last_lines(const char *text)
 {
     const char *end = text + strlen(text), *p = end;
     size_t lines = LAST_LINES;
@@ -141,6 +140,11 @@ static const char *last_lines(const char *text)
         if (p[-1] == '\n' && --lines == 0)
             break;
     return p;
+}
+
+char *cima_process_stderr(const struct cima_process *p)
+{
+    return qemu_words_read(p->words);
 }
 
 int cima_process_result(const struct cima_process *p, struct err *error)
@@ -156,7 +160,7 @@ int cima_process_result(const struct cima_process *p, struct err *error)
     err_set(error, ERR_QEMU, "QEMU %s", how);
     if (!*words)
         return -1;
-    err_detail(error, last_lines(words));
+    err_detail(error, qemu_last_lines(words));
     if (qemu_death_hint(words))
         err_hint(error, "%s", qemu_death_hint(words));
     return -1;

@@ -412,6 +412,11 @@ static int check_shares(struct run_decided *d)
         if (errno)
             return err_set_errno(d->err, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO,
                                  "--virtiofs: directory '%s'", path);
+        /* Its option is a list: what is behind the comma would be another option. */
+        if (d->f->virtiofsd_old && strchr(file->real ? file->real : path, ','))
+            return err_set(d->err, ERR_UNSUPPORTED,
+                           "--virtiofs: '%s' can't share a directory with a comma: '%s'",
+                           d->f->virtiofsd, path);
     }
     return 0;
 }

@@ -12,7 +12,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <termios.h>
 
@@ -111,12 +110,10 @@ static int report_end(const struct run_plan *p, int status, int ended_by, int wo
     if (wait_status_exit_code(status) == 0)
         return 0;
     err_set(err, ERR_QEMU, "'%s' %s", p->argv.v[0], how);
-    if (words_fd < 0 || lseek(words_fd, 0, SEEK_SET) < 0)
+    words = qemu_words_read(words_fd);
+    if (!*words)
         return -1;
-    words = fd_read_all(words_fd, "stderr", LAST_WORDS, NULL, NULL);
-    if (str_empty(words))
-        return -1;
-    err_detail(err, words);
+    err_detail(err, qemu_last_lines(words));
     hint = qemu_death_hint(words);
     return hint ? err_hint(err, "%s", hint) : -1;
 }
@@ -126,7 +123,7 @@ int run_in_front(const struct run_plan *p, struct err *err)
     _cleanup_strv_ struct strv argv = STRV_INIT;
     _cleanup_child_ struct child qemu = CHILD_INIT;
     /* With a window nothing is attached, but its last words are kept. */
-    _cleanup_close_ int words = p->gui ? memfd_create("stderr", MFD_CLOEXEC) : -1;
+    _cleanup_close_ int words = p->gui ? qemu_words_new(err) : -1;
     struct spawn s = SPAWN_INIT;
     struct terminal terminal;
     sigset_t mask;
@@ -141,6 +138,8 @@ int run_in_front(const struct run_plan *p, struct err *err)
         s.stdin_fd = STDIN_FILENO;
         s.stdout_fd = STDOUT_FILENO;
     }
+    if (p->gui && words < 0)
+        return -1;
     fflush(stdout);
     _cleanup_close_ int signals = open_signals(&mask, err);
     if (signals < 0)

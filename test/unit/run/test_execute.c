@@ -203,6 +203,38 @@ Test(run_execute, S0_47_48_window_keeps_the_last_words)
     cr_assert(err.detail && strstr(err.detail, "gtk initialization failed"));
 }
 
+/* Warnings that a guest can cause must neither hide them nor fill the memory. */
+Test(run_execute, S0_48_window_with_many_words)
+{
+    _cleanup_run_request_ struct run_request r = RUN_REQUEST_INIT;
+    _cleanup_err_ struct err err = ERR_INIT;
+
+    request(&r);
+    r.gui = true;
+    program(QEMU, "[ \"$2\" = none ] && exit 1\n"
+                  "i=0; while [ $i -lt 500 ]; do i=$((i + 1))\n"
+                  "echo 'qemu-system-x86_64: warning: the guest did something odd' >&2; done\n"
+                  "echo 'failed to initialize kvm: No such device' >&2; exit 1");
+    cr_assert(run(&r, &err) == -1);
+    cr_assert(err.detail && strstr(err.detail, "failed to initialize kvm"), "%s", err.detail);
+    cr_assert(strlen(err.detail) < 5000, "%zu", strlen(err.detail));
+    cr_assert(err.hint && strstr(err.hint, "tcg"), "%s", err.hint);
+}
+
+Test(run_execute, S0_48_window_without_end)
+{
+    _cleanup_run_request_ struct run_request r = RUN_REQUEST_INIT;
+    _cleanup_err_ struct err err = ERR_INIT;
+
+    request(&r);
+    r.gui = true;
+    program(QEMU, "[ \"$1\" = -smp ] || exit 1\n"
+                  "head -c 20000000 /dev/zero | tr '\\0' 'x' >&2 && echo all >taken; exit 1");
+    cr_assert(run(&r, &err) == -1);
+    cr_assert(access("taken", F_OK) < 0, "twenty million bytes were kept");
+    cr_assert(err.detail && strlen(err.detail) < 5000);
+}
+
 Test(run_execute, S0_L3_state_directory)
 {
     _cleanup_run_request_ struct run_request r = RUN_REQUEST_INIT;

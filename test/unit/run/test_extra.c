@@ -302,6 +302,15 @@ Test(run_extra, S0_L5_old_virtiofsd)
     cr_assert(streq(f.plan->helpers[0].argv.v[3], "source=one"));
 }
 
+Test(run_extra, S0_L5_old_virtiofsd_and_a_comma)
+{
+    share("one,cache=always");
+    f.facts.virtiofsd = xstrdup("/bin/virtiofsd");
+    f.facts.virtiofsd_old = true;
+    fixture_refused(&f, "can't share a directory with a comma: 'one,cache=always'",
+                    "/bin/virtiofsd");
+}
+
 Test(run_extra, S0_L5_no_virtiofsd)
 {
     share("one");
