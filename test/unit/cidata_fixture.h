@@ -51,7 +51,8 @@ static inline struct seed *seed_new(const char *yaml)
                                   .machine_id = (char *)"0123456789abcdef0123456789abcdef",
                                   .timezone = (char *)"",
                                   .temp_dir = (char *)"/tmp"};
-    struct config_input input = {.instance = {"lima.yaml", yaml, strlen(yaml)}};
+    struct config_input input = {
+        .instance = {.name = "lima.yaml", .text = yaml, .len = strlen(yaml)}};
     struct config_context ctx = {.host = &s->host,
                                  .instance_name = "vm",
                                  .instance_dir = "/home/tester/.cima/vm",

@@ -107,7 +107,8 @@ static inline void set_up(struct fixture *f, const char *yaml, const char *stub_
     _cleanup_free_ char *text = xasprintf("images: [{location: /a, arch: x86_64}]\ncpus: 1\n"
                                           "memory: 256MiB\ndisk: 64MiB\n%s\n",
                                           yaml);
-    const struct config_input in = {.instance = {"i.yaml", text, strlen(text)}};
+    const struct config_input in = {
+        .instance = {.name = "i.yaml", .text = text, .len = strlen(text)}};
     struct config_context ctx = {0};
     _cleanup_err_ struct err err = ERR_INIT;
 

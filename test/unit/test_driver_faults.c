@@ -51,7 +51,7 @@ Test(driver_faults, F14_not_executable)
     struct fixture f;
 
     set_up(&f, BIOS, NULL);
-    _cleanup_free_ char *path = use_file(&f, "#!/bin/sh\n", 10, 0644);
+    free(use_file(&f, "#!/bin/sh\n", 10, 0644));
     expect_error(&f, "qemu' can't be executed: Permission denied");
     tear_down(&f);
 }
@@ -64,12 +64,12 @@ Test(driver_faults, F14_wrong_architecture)
     struct fixture f;
 
     set_up(&f, BIOS, NULL);
-    _cleanup_free_ char *path = use_file(&f, aarch64, sizeof(aarch64), 0755);
+    free(use_file(&f, aarch64, sizeof(aarch64), 0755));
     expect_error(&f, "exec format error");
     expect_error(&f, "no program for this machine");
     tear_down(&f);
     set_up(&f, BIOS, NULL);
-    _cleanup_free_ char *text = use_file(&f, "just a text\n", 12, 0755);
+    free(use_file(&f, "just a text\n", 12, 0755));
     expect_error(&f, "exec format error");
     tear_down(&f);
 }

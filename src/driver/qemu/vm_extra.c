@@ -104,7 +104,6 @@ static void stop_pressing(struct vm *vm)
 static void on_key_time(void *arg)
 {
     struct vm *vm = arg;
-    _cleanup_err_ struct err err = ERR_INIT;
     struct cima_qmp_call call = {.command = "send-key"};
 
     if (!vm->qmp || vm->extra.presses++ >= KEY_PRESSES) {
