@@ -20,8 +20,8 @@ static void cleanup_dir(DIR **d)
 }
 #define _cleanup_dir_ _cleanup_(cleanup_dir)
 
-/* Is the flock of this open file ours? (proc(5), "fdinfo": lines "lock:\t1: FLOCK  ADVISORY  WRITE …".)
- * Who merely reads the file, or looks whether it is locked, has none. */
+/* Is the flock of this open file ours? (proc(5), "fdinfo": lines "lock:\t1: FLOCK  ADVISORY  WRITE
+ * …".) Who merely reads the file, or looks whether it is locked, has none. */
 static bool has_flock(pid_t pid, const char *fd)
 {
     _cleanup_free_ char *path = xasprintf("/proc/%d/fdinfo/%s", (int)pid, fd), *text = NULL;
@@ -42,8 +42,7 @@ static bool holds(pid_t pid, const struct stat *wanted)
     _cleanup_dir_ DIR *d = opendir(path);
     while (d && (e = readdir(d)))
         if (isdigit((unsigned char)*e->d_name) && fstatat(dirfd(d), e->d_name, &st, 0) == 0 &&
-            st.st_dev == wanted->st_dev && st.st_ino == wanted->st_ino &&
-            has_flock(pid, e->d_name))
+            st.st_dev == wanted->st_dev && st.st_ino == wanted->st_ino && has_flock(pid, e->d_name))
             return true;
     return false;
 }
