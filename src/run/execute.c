@@ -8,14 +8,17 @@
 #include "cidata/cidata.h"
 #include "cidata/seedstream.h"
 #include "sys/clock.h"
+#include "sys/sock.h"
 #include "sys/spawn.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 
 #define QEMU_IMG_MS      (10 * 60 * 1000)
 #define SOCKET_MS        10000
 #define HELPER_END_MS    3000
+#define LISTEN_MS        250
 
 struct execution {
     const struct run_plan *plan;
@@ -154,6 +157,10 @@ static int await_helper(const struct run_helper *h, struct child *child, const s
             return -1;
         }
     }
+    /* From its name to listen(): QEMU asks once. */
+    until = deadline_in(LISTEN_MS);
+    while (!unix_is_listening(h->socket) && deadline_left(until) > 0)
+        poll(NULL, 0, 5);
     return 0;
 }
 

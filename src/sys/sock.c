@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sys/sock.h"
+#include "base/fs.h"
+#include "base/mem.h"
 #include "sys/clock.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -127,6 +129,34 @@ int unix_connect(const char *path, int timeout_ms, struct err *err)
     if (fd_set_nonblock(fd, true) < 0)
         return err_set_errno(err, ERR_IO, "connecting to the socket '%s'", path);
     return TAKE_FD(fd);
+}
+
+/* A line: "Num RefCount Protocol Flags Type St Inode Path" (proc(5)); true when it is a listening
+ * socket of that path. */
+static bool is_listening_line(const char *line, const char *path)
+{
+    static const unsigned long accepts = 1UL << 16; /* __SO_ACCEPTCON */
+    unsigned long flags = 0;
+    int at = 0;
+
+    return sscanf(line, "%*s %*s %*s %lx %*s %*s %*s %n", &flags, &at) == 1 && at > 0 &&
+           (flags & accepts) && streq(line + at, path);
+}
+
+bool unix_is_listening(const char *path)
+{
+    _cleanup_fclose_ FILE *f = fopen("/proc/net/unix", "re");
+    _cleanup_free_ char *line = NULL;
+    bool found = false;
+    size_t cap = 0;
+    ssize_t n;
+
+    while (f && !found && (n = getline(&line, &cap, f)) > 0) {
+        if (line[n - 1] == '\n')
+            line[n - 1] = '\0';
+        found = is_listening_line(line, path);
+    }
+    return found;
 }
 
 int unix_peer_uid(int fd, unsigned *ret_uid)

@@ -14,6 +14,10 @@ int unix_listen(const char *path, int backlog, struct err *err);
 /* Non-blocking connected fd within timeout_ms. A missing socket is ERR_NOT_FOUND, a dead one
  * ERR_NET, no answer ERR_TIMEOUT. */
 int unix_connect(const char *path, int timeout_ms, struct err *err);
+/* Does somebody listen at the path, given as it was bound? Asks the kernel: connecting to find out
+ * could be the only connection that is taken. False also for a socket of another network namespace,
+ * which can't be seen. */
+bool unix_is_listening(const char *path);
 /* uid of the other end of a unix socket; -1 with errno. */
 int unix_peer_uid(int fd, unsigned *ret_uid);
 /* Reserves a free TCP port of 127.0.0.1: nobody is given it as long as the returned fd is open, but a

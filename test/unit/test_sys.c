@@ -19,6 +19,7 @@
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 
@@ -507,6 +508,27 @@ Test(sock, full_backlog_times_out)
     cr_assert_eq(e.kind, ERR_BUSY);
     while (n--)
         close(clients[n]);
+}
+
+/* A socket has its name before somebody listens; relative names are as they were bound. */
+Test(sock, listening_is_seen_without_connecting)
+{
+    _tmpdir_ char *dir = tmpdir_new();
+    struct sockaddr_un addr = {.sun_family = AF_UNIX, .sun_path = "a-socket.sock"};
+    _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    cr_assert_eq(chdir(dir), 0);
+    cr_assert_not(unix_is_listening("a-socket.sock"));
+    cr_assert_eq(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+    cr_assert(path_exists("a-socket.sock"));
+    cr_assert_not(unix_is_listening("a-socket.sock"));
+    cr_assert_eq(listen(fd, 1), 0);
+    cr_assert(unix_is_listening("a-socket.sock"));
+    cr_assert_not(unix_is_listening("socket.sock"));
+    _cleanup_free_ char *path = path_join(dir, "with a blank");
+    _cleanup_close_ int other = unix_listen(path, 1, NULL);
+    cr_assert(other >= 0 && unix_is_listening(path));
+    cr_assert_eq(chdir("/"), 0);
 }
 
 Test(sock, tcp_ports)

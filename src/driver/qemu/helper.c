@@ -9,6 +9,7 @@
 #include "sys/holders.h"
 #include "sys/lock.h"
 #include "sys/proc.h"
+#include "sys/sock.h"
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -240,29 +241,6 @@ static int look(const struct helper *h)
     return 0;
 }
 
-/* Does somebody listen there already? Connecting to find out would be the only connection that it
- * takes. False also for a socket of another network namespace, which can't be seen. */
-static bool is_listening(const char *path)
-{
-    static const unsigned long accepts = 1UL << 16; /* __SO_ACCEPTCON */
-    _cleanup_fclose_ FILE *f = fopen("/proc/net/unix", "re");
-    _cleanup_free_ char *line = NULL;
-    size_t cap = 0;
-    ssize_t n;
-
-    while (f && (n = getline(&line, &cap, f)) > 0) {
-        unsigned long flags = 0;
-        char *name = strchr(line, '/');
-
-        if (line[n - 1] == '\n')
-            line[n - 1] = '\0';
-        if (name && streq(name, path) && sscanf(line, "%*s %*s %*s %lx", &flags) == 1 &&
-            (flags & accepts))
-            return true;
-    }
-    return false;
-}
-
 /* Waits for a new name in the directory or the helper's end. 1: it has ended. */
 static int wait_change(struct helper *h, int notify_fd, int timeout_ms, int *ret_status)
 {
@@ -297,7 +275,7 @@ static int await_listening(struct helper *h, struct err *err)
     int64_t until = deadline_in(LISTEN_MS);
     int status;
 
-    while (deadline_left(until) && !is_listening(h->socket))
+    while (deadline_left(until) && !unix_is_listening(h->socket))
         if (child_wait(&h->child, LISTEN_STEP, &status) == 1)
             return never_created(h, status, err);
     return 0;
