@@ -15,24 +15,30 @@
 #define QEMU_IMG_CPU_S  100
 #define QEMU_IMG_MEMORY (UINT64_C(2) << 30)
 
-/* argv without its first word. The program reads files that others have made: with limits, and never
- * one that names further files (S01; whoever calls has checked that). */
-static int qemu_img(const char *program, const struct strv *args, struct err *err)
+void qemu_img_limit(struct spawn *s)
 {
     static const struct spawn_limit limits[] = {
         {RLIMIT_CPU, QEMU_IMG_CPU_S, QEMU_IMG_CPU_S},
         {RLIMIT_AS, QEMU_IMG_MEMORY, QEMU_IMG_MEMORY},
     };
+
+    s->flags |= SPAWN_NO_CORE | SPAWN_DIE_WITH_PARENT;
+    s->limits = limits;
+    s->n_limits = ARRAY_SIZE(limits);
+    s->umask_ = 077;
+}
+
+/* argv without its first word. The program reads files that others have made: with limits, and never
+ * one that names further files (S01; whoever calls has checked that). */
+static int qemu_img(const char *program, const struct strv *args, struct err *err)
+{
     _cleanup_strv_ struct strv argv = STRV_INIT;
     struct spawn s = SPAWN_INIT;
 
     strv_push(&argv, program);
     strv_extend(&argv, args);
     s.argv = (const char *const *)strv_argv(&argv);
-    s.flags = SPAWN_NO_CORE | SPAWN_DIE_WITH_PARENT;
-    s.limits = limits;
-    s.n_limits = ARRAY_SIZE(limits);
-    s.umask_ = 077;
+    qemu_img_limit(&s);
     return run_checked(&s, QEMU_IMG_MS, err);
 }
 

@@ -272,6 +272,24 @@ Test(snapshot, SD_71_clock_that_no_clock_shows)
     driver_snapshots_release(&all);
 }
 
+/* What reads an image that others have made has little to spend (F35). */
+Test(snapshot, F35_qemu_img_is_limited)
+{
+    static const char script[] = "#!/bin/sh\necho \"{\\\"memory\\\": $(ulimit -v), "
+                                 "\\\"core\\\": $(ulimit -c)}\"\n";
+    _tmpdir_ char *dir = tmpdir_new();
+    _cleanup_free_ char *program = path_join(dir, "qemu-img");
+    _cleanup_free_ char *path = xasprintf("%s:%s", dir, getenv("PATH"));
+    _cleanup_err_ struct err err = ERR_INIT;
+
+    cr_assert_eq(file_write_atomic(program, script, strlen(script), 0755, NULL), 0);
+    setenv("PATH", path, 1);
+    _cleanup_json_ struct json *info = snapshot_image_info("/d/disk", &err);
+    cr_assert(info, "%s", err.msg);
+    cr_assert_eq(json_get_int(info, "memory", 0), 2 << 20, "KiB");
+    cr_assert_eq(json_get_int(info, "core", -1), 0);
+}
+
 /* ---- what can't be --------------------------------------------------------------------------- */
 
 Test(snapshot, SD_70_a_raw_disk_is_named)
