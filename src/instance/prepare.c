@@ -6,13 +6,6 @@
 #include "instance/internal.h"
 #include <fcntl.h>
 
-static bool has_file(const struct instance *i, enum inst_file f)
-{
-    _cleanup_free_ char *path = instance_path(i, f);
-
-    return path_exists(path);
-}
-
 /* Also a link that leads nowhere: to a disk on a drive that is not mounted now. */
 static bool has_entry(const struct instance *i, enum inst_file f)
 {
@@ -56,8 +49,8 @@ static bool adopt_image(const struct instance *i, const struct inst_report *r,
     _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     _cleanup_err_ struct err err = ERR_INIT;
     struct image_result found = {
-        .has_kernel = has_file(i, INST_KERNEL),
-        .has_initrd = has_file(i, INST_INITRD),
+        .has_kernel = instance_has(i, INST_KERNEL),
+        .has_initrd = instance_has(i, INST_INITRD),
     };
 
     if (fd < 0)
@@ -82,7 +75,7 @@ int inst_ensure_disk(const struct inst_env *env, const struct instance *i,
     if (has_entry(i, INST_DISK) || has_entry(i, INST_OLD_DIFF))
         return 0;
     /* The facts go with a factory reset: where they are, somebody has removed the disk by hand. */
-    if (has_file(i, INST_FACTS))
+    if (instance_has(i, INST_FACTS))
         inst_note(r, LOG_WARN, "The disk of `%s` is gone; making a new one from the image",
                   i->name);
     else

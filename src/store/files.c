@@ -68,6 +68,13 @@ char *instance_path(const struct instance *i, enum inst_file f)
     return path_join(i->dir, inst_file_name(f));
 }
 
+bool instance_has(const struct instance *i, enum inst_file f)
+{
+    _cleanup_free_ char *path = instance_path(i, f);
+
+    return path_exists(path);
+}
+
 void instance_release(struct instance *i)
 {
     free(i->name);

@@ -71,6 +71,8 @@ int store_check_name(const struct store *s, const char *name, struct err *err);
 /* Caller frees. */
 char *instance_path(const struct instance *i, enum inst_file f);
 const char *inst_file_name(enum inst_file f);
+/* Is the file there? */
+bool instance_has(const struct instance *i, enum inst_file f);
 
 /* ---- creation as a transaction -------------------------------------------------------------- */
 struct instance_draft {

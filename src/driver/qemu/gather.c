@@ -130,13 +130,6 @@ int qemu_gather_binary(const struct driver_ctx *ctx, struct qemu_facts *f, struc
 
 /* ---- firmware -------------------------------------------------------------------------------- */
 
-static bool has_file(const struct driver_ctx *ctx, enum inst_file file)
-{
-    _cleanup_free_ char *path = instance_path(ctx->inst, file);
-
-    return path_exists(path);
-}
-
 /* The pair that was chosen before, while its code is still there: the variables belong to it. */
 static bool kept_firmware(struct qemu_facts *f)
 {
@@ -224,7 +217,7 @@ int qemu_gather_firmware(const struct driver_ctx *ctx, struct qemu_facts *f, str
         _cleanup_err_ struct err e = ERR_INIT;
 
         if (qemu_firmware_find(&s, &f->firmware, notes, &e) < 0)
-            return qemu_arch(config_arch(ctx->cfg))->starts_kernels && has_file(ctx, INST_KERNEL)
+            return qemu_arch(config_arch(ctx->cfg))->starts_kernels && instance_has(ctx->inst, INST_KERNEL)
                        ? 0
                        : err_move(err, &e);
         if (!streq(f->firmware.code, own))
@@ -297,8 +290,8 @@ static int look_at_kernel(const struct driver_ctx *ctx, struct qemu_facts *f, st
             f->frozen_changed = true;
         }
     }
-    f->in.has_kernel = has_file(ctx, INST_KERNEL);
-    f->in.has_initrd = has_file(ctx, INST_INITRD);
+    f->in.has_kernel = instance_has(ctx->inst, INST_KERNEL);
+    f->in.has_initrd = instance_has(ctx->inst, INST_INITRD);
     return 0;
 }
 
@@ -389,8 +382,8 @@ int qemu_gather(const struct driver_ctx *ctx, struct qemu_facts *f, struct diags
         qemu_gather_firmware(ctx, f, notes, err) < 0 || look_at_disks(ctx, f, err) < 0)
         return -1;
     look_for_virtiofsd(ctx, f);
-    f->in.has_iso = has_file(ctx, INST_ISO) || f->in.old_iso;
-    f->in.has_vars = has_file(ctx, INST_EFI_VARS) && !f->vars_obsolete;
+    f->in.has_iso = instance_has(ctx->inst, INST_ISO) || f->in.old_iso;
+    f->in.has_vars = instance_has(ctx->inst, INST_EFI_VARS) && !f->vars_obsolete;
     look_at_host(ctx, f);
     return 0;
 }
