@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What needs several commands: whole devices with a way back, processors, jobs. */
+/* What needs several commands: whole devices with a way back, processors, jobs. The client is pinned
+ * meanwhile: a handler may free it between two of them. */
 #include "qemu/commands_internal.h"
 #include "qemu/qmp_internal.h"
 #include "sys/clock.h"
@@ -52,32 +53,42 @@ static void roll_back(struct cima_qmp *q, const struct cima_cmdline *c, size_t n
         err_detail(error, sbuf_str(&left));
 }
 
-int cima_qmp_plug(struct cima_qmp *q, const struct cima_cmdline *c, struct err *error)
+static int plug(struct cima_qmp *q, const struct cima_cmdline *c, struct err *error)
 {
-    _cleanup_err_ struct err e = ERR_INIT;
     int cancel_fd = q->cancel_fd;
     size_t n_fds = 0, done = 0;
-    int r = pass_names(q, c, &n_fds, &e);
+    int r = pass_names(q, c, &n_fds, error);
 
     while (r == 0 && done < cima_cmdline_len(c)) {
-        r = cima_qmp_run(q, cima_cmd_part(c, done), NULL, &e);
+        r = cima_qmp_run(q, cima_cmd_part(c, done), NULL, error);
         if (r == 0)
             done++;
     }
     if (r == 0)
         return 0;
-    if (q->state == CIMA_QMP_READY) {
+    if (q->state == CIMA_QMP_READY && !q->freed) {
         /* The way back is gone to its end, also when the caller has had enough. */
         q->cancel_fd = -1;
-        roll_back(q, c, done, &e);
+        roll_back(q, c, done, error);
         close_names(q, n_fds);
         q->cancel_fd = cancel_fd;
     }
-    return err_move(error, &e);
+    return -1;
 }
 
-int cima_qmp_unplug(struct cima_qmp *q, const struct cima_cmdline *c, int timeout_ms,
-                    struct err *error)
+int cima_qmp_plug(struct cima_qmp *q, const struct cima_cmdline *c, struct err *error)
+{
+    _cleanup_err_ struct err e = ERR_INIT;
+    int r;
+
+    qmp_pin(q);
+    r = plug(q, c, &e);
+    qmp_unpin(q);
+    return r < 0 ? err_move(error, &e) : 0;
+}
+
+static int unplug(struct cima_qmp *q, const struct cima_cmdline *c, int timeout_ms,
+                  struct err *error)
 {
     for (size_t i = cima_cmdline_len(c); i--;) {
         struct cima_qmp_call call = cima_cmd_undo_part(c, i);
@@ -88,6 +99,17 @@ int cima_qmp_unplug(struct cima_qmp *q, const struct cima_cmdline *c, int timeou
             return -1;
     }
     return 0;
+}
+
+int cima_qmp_unplug(struct cima_qmp *q, const struct cima_cmdline *c, int timeout_ms,
+                    struct err *error)
+{
+    int r;
+
+    qmp_pin(q);
+    r = unplug(q, c, timeout_ms, error);
+    qmp_unpin(q);
+    return r;
 }
 
 int cima_qmp_plug_device(struct cima_qmp *q, const struct cima_device *d, struct err *error)
@@ -106,7 +128,7 @@ int cima_qmp_plug_dimm(struct cima_qmp *q, const struct cima_dimm *d, struct err
     return cima_qmp_plug_device(q, &device, error);
 }
 
-int cima_qmp_plug_cpu(struct cima_qmp *q, const char *id, struct err *error)
+static int plug_cpu(struct cima_qmp *q, const char *id, struct err *error)
 {
     struct cima_hotpluggable_cpus slots = {.json = NULL};
     int r = 1;
@@ -124,6 +146,16 @@ int cima_qmp_plug_cpu(struct cima_qmp *q, const char *id, struct err *error)
     return r;
 }
 
+int cima_qmp_plug_cpu(struct cima_qmp *q, const char *id, struct err *error)
+{
+    int r;
+
+    qmp_pin(q);
+    r = plug_cpu(q, id, error);
+    qmp_unpin(q);
+    return r;
+}
+
 /* ---- jobs ------------------------------------------------------------------------------------ */
 
 /* 1: the job is over, with its error in *job_error; 0: it goes on. A job blocks QEMU's main loop
@@ -135,9 +167,9 @@ static int ask_job(struct cima_qmp *q, const char *id, int64_t until, struct err
     _cleanup_json_ struct json *answer = NULL;
     struct cima_jobs jobs = {.json = NULL};
     const struct cima_job *mine = NULL;
-    int over = 0;
+    int over = 0, left = deadline_left(until);
 
-    call.timeout_ms = until == INT64_MAX ? -1 : deadline_left(until) + 1;
+    call.timeout_ms = left ? left : 1; /* 0 would be the usual time */
     if (cima_qmp_run(q, call, &answer, error) < 0 || cima_jobs_read(answer, &jobs, error) < 0)
         return -1;
     for (size_t i = 0; i < jobs.n; i++)
@@ -187,16 +219,20 @@ int cima_qmp_run_job(struct cima_qmp *q, struct cima_qmp_call call, const char *
 {
     struct cima_qmp_watch *w = cima_qmp_watch_new(q, "JOB_STATUS_CHANGE", "id", id);
     _cleanup_err_ struct err e = ERR_INIT, job_error = ERR_INIT;
-    int r = cima_qmp_run(q, call, NULL, &e);
+    int r;
+
+    qmp_pin(q);
+    r = cima_qmp_run(q, call, NULL, &e);
 
     if (r == 0) {
         r = follow_job(q, w, id, deadline_in(timeout_ms), &job_error, &e);
         if (r > 0)
             r = cima_qmp_run(q, cima_cmd_job_dismiss(id), NULL, &e);
-        else if (q->state == CIMA_QMP_READY)
+        else if (q->state == CIMA_QMP_READY && !q->freed)
             abandon_job(q, w, id);
     }
     cima_qmp_watch_free(w);
+    qmp_unpin(q);
     if (err_is_set(&job_error))
         return err_move(error, &job_error);
     return r < 0 ? err_move(error, &e) : 0;

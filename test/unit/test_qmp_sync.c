@@ -5,6 +5,7 @@
 #include "cima/qemu/commands.h"
 #include "qemu/qmp_message.h"
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -175,6 +176,39 @@ Test(qmp_sync, freed_while_waited_for)
     cr_assert_eq(later.kind, ERR_STATE);
     cima_qmp_watch_free(w);
     cr_assert_eq(qmp_server_end(p.pid), HANG_STATUS);
+}
+
+/* The same between the commands of a longer piece of work. */
+Test(qmp_sync, freed_between_commands)
+{
+    static const struct qmp_step plug[] = {QS_HELLO,
+                                           {QS_EXPECT, "object-add", 0},
+                                           {QS_SEND, "{\"event\": \"A\"}\n", 0},
+                                           {QS_HANG, NULL, 0}};
+    static const struct qmp_step job[] = {QS_HELLO,
+                                          {QS_EXPECT, "snapshot-save", 0},
+                                          {QS_REPLY, "{}", 0},
+                                          {QS_EXPECT, "query-jobs", 0},
+                                          {QS_SEND, "{\"event\": \"A\"}\n", 0},
+                                          {QS_HANG, NULL, 0}};
+    static const struct cima_qmp_handlers h = {.event = free_in_event};
+    struct cima_qmp_call save = {.command = "snapshot-save"};
+    _cleanup_err_ struct err first = ERR_INIT, second = ERR_INIT;
+    const struct cima_rng rng = {.object = "rng0"};
+    struct cima_cmdline *c = cima_cmdline_new();
+    struct peer p = {0};
+
+    cr_assert_eq(cima_add_rng(c, &rng, NULL), 0);
+    p.q = cima_qmp_new(qmp_server_start(plug, &p.pid), &h, &p, 0, monotonic_ms());
+    cr_assert_eq(cima_qmp_plug(p.q, c, &first), -1);
+    cr_assert_str_eq(first.msg, "object-add: the client was freed");
+    cr_assert_null(first.detail, "%s", first.detail);
+    cr_assert_eq(qmp_server_end(p.pid), HANG_STATUS);
+    p.q = cima_qmp_new(qmp_server_start(job, &p.pid), &h, &p, 0, monotonic_ms());
+    cr_assert_eq(cima_qmp_run_job(p.q, save, "j", INT_MAX, &second), -1);
+    cr_assert_str_eq(second.msg, "query-jobs: the client was freed");
+    cr_assert_eq(qmp_server_end(p.pid), HANG_STATUS);
+    cima_cmdline_free(c);
 }
 
 /* ---- watches --------------------------------------------------------------------------------- */
