@@ -105,8 +105,8 @@ void follow_free(struct follow *f)
 {
     if (!f)
         return;
-    while (read_chunk(f))
-        ;
+    for (int i = 0; i < CHUNKS_MAX && read_chunk(f); i++)
+        ; /* the rest of one that still writes is in the file */
     if (f->line.len)
         end_line(f);
     loop_source_free(f->source);

@@ -149,6 +149,8 @@ static bool forks(const char *option, const char *value)
         return false;
     if (str_starts(value, "bridge"))
         return true;
+    if (str_starts(value, "user")) /* smbd, and programs behind an address */
+        return strstr(value, "smb=") || (strstr(value, "guestfwd=") && strstr(value, "-cmd:"));
     /* With its scripts, or with the helper for bridges. */
     return str_starts(value, "tap") && !strstr(value, "fd=") && !strstr(value, "fds=") &&
            !(strstr(value, "script=no") && strstr(value, "downscript=no"));

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Processes beside a machine: how they are started, awaited, watched, found again and ended. */
+#include "driver/qemu/follow.h"
 #include "driver/qemu/helper.h"
 #include "log_capture.h"
 #include "sys/clock.h"
 #include "sys/holders.h"
 #include "sys/lock.h"
 #include "sys/proc.h"
+#include "tmpdir.h"
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/wait.h>
@@ -288,6 +290,21 @@ Test(helpers, S1_32_output_line_by_line)
     cr_assert_eq(stat(path, &st), 0);
     cr_assert_gt(st.st_size, 200000);
     tear_down(&s);
+}
+
+/* One that never stops writing does not hold us at the end. */
+Test(helpers, S1_32_endless_words)
+{
+    _tmpdir_ char *dir = tmpdir_new();
+    struct loop *loop = loop_new(NULL);
+    struct follow *f;
+
+    capture_log(dir);
+    f = follow_new(loop, "/dev/zero", 0, "zero");
+    cr_assert(f);
+    follow_free(f);
+    expect_log(dir, "zero: ????");
+    loop_free(loop);
 }
 
 /* ---- while the machine runs ------------------------------------------------------------------ */

@@ -343,6 +343,10 @@ Test(plan, sandbox_lets_bridges_be_made)
     cr_expect_not(strstr(option(&r, "-sandbox"), "spawn=deny"));
     PLAN(tap, "x86_64", BIOS "vmOpts: {qemu: {extraArgs: [-netdev, \"tap,id=b,fd=9\"]}}", "{}");
     cr_expect(strstr(option(&tap, "-sandbox"), "spawn=deny"));
+    PLAN(smb, "x86_64", BIOS "vmOpts: {qemu: {extraArgs: [-netdev, \"user,id=b,smb=/s\"]}}", "{}");
+    cr_expect_not(strstr(option(&smb, "-sandbox"), "spawn=deny"));
+    PLAN(user, "x86_64", BIOS "vmOpts: {qemu: {extraArgs: [-netdev, \"user,id=b\"]}}", "{}");
+    cr_expect(strstr(option(&user, "-sandbox"), "spawn=deny"));
     PLAN(none, "x86_64", BIOS, "{\"qemu\": {\"sandbox\": false}}");
     cr_expect_null(option(&none, "-sandbox"));
 }
