@@ -56,6 +56,7 @@ ENUM_STRINGS_DECLARE(picture_format); /* "png", "bmp" */
 /* One picture under way: a command for the monitor, and the file that the machine writes. */
 struct driver_shot {
     enum picture_format format;
+    const char *name; /* of the instance, borrowed */
     bool plain; /* the machine can't write this format itself */
     char *path;
     const char *command;

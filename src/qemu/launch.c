@@ -253,16 +253,15 @@ const char *qemu_death_hint(const char *last_words)
     static const struct {
         const char *words, *hint;
     } known[] = {
-        {"Could not set up host forwarding rule",
-         "the port is in use: change ssh.localPort, or 0 for a free one"},
-        {"failed to initialize kvm", "set CIMA_QEMU_ACCEL=tcg to run without KVM"},
-        {"failed to set MSR", "KVM does not work on this machine: set CIMA_QEMU_ACCEL=tcg"},
-        {"Cannot allocate memory", "lower `memory` in the instance's YAML"},
-        {"cannot set up guest memory", "lower `memory` in the instance's YAML"},
+        {"Could not set up host forwarding rule", "the port is in use: take another one"},
+        {"failed to initialize kvm", "choose TCG to run without KVM"},
+        {"failed to set MSR", "KVM does not work on this machine: choose TCG"},
+        {"Cannot allocate memory", "give the machine less memory"},
+        {"cannot set up guest memory", "give the machine less memory"},
         {"Failed to get \"write\" lock", "another process has the disk open: is it still running?"},
-        {"cannot lock pid file", "another QEMU of this instance is still running"},
-        {"No space left on device", "make room on the file system of the instance"},
-        {"does not support", "this QEMU is too old for the instance, or lacks a part of it"},
+        {"cannot lock pid file", "another QEMU of this machine is still running"},
+        {"No space left on device", "make room on the file system of its files"},
+        {"does not support", "this QEMU is too old for the machine, or lacks a part of it"},
         {"invalid option", "this QEMU does not know an option: is it the right version?"},
         {"not a valid device model name", "install the missing part of QEMU, or another version"},
     };

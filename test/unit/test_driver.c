@@ -53,6 +53,7 @@ Test(driver, F15_option_refused)
     cr_assert(strstr(f.end.msg, "exited with status 1 before the machine ran"), "%s", f.end.msg);
     cr_assert(strstr(f.end.detail, "invalid option"), "%s", f.end.detail);
     cr_assert(strstr(f.end.hint, "right version"), "%s", f.end.hint);
+    cr_assert(strstr(f.end.hint, "`vmOpts.qemu.extraArgs`"), "%s", f.end.hint);
     tear_down(&f);
 }
 

@@ -288,5 +288,10 @@ Test(launch, hints)
 {
     cr_assert(qemu_death_hint(
         "qemu-system-x86_64: -netdev user: Could not set up host forwarding rule 'x'"));
+    /* Of users who have no instance, no YAML and no environment variable of cima. */
+    cr_assert_str_eq(qemu_death_hint("Could not set up host forwarding rule 'x'"),
+                     "the port is in use: take another one");
+    cr_assert_str_eq(qemu_death_hint("cannot set up guest memory 'pc.ram'"),
+                     "give the machine less memory");
     cr_assert_null(qemu_death_hint("something new"));
 }

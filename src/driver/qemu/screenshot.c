@@ -25,6 +25,7 @@ int qemu_shot_begin(const struct instance *inst, struct driver_shot *s, struct j
     /* .tmp: what a killed command leaves is swept. */
     s->path = xasprintf("%s/screenshot-%016llx%016llx.tmp", inst->dir,
                         (unsigned long long)number[0], (unsigned long long)number[1]);
+    s->name = inst->name;
     s->command = "screendump";
     if (s->format != PICTURE_PNG)
         s->plain = true;
@@ -48,8 +49,9 @@ static int explain(struct driver_shot *s, const struct err *failure, struct err 
     }
     if (strstr(why, "no console") || strstr(why, "No console") || strstr(why, "no surface")) {
         err_set(err, ERR_STATE, "the machine has no screen: there is nothing to take a picture of");
-        return err_hint(err, "`cima edit --set '.video.display=\"vnc\"'` gives it one, from the "
-                             "next start on; `cima console` shows its serial console");
+        return err_hint(err, "`cima restart %s --set '.video.display=\"vnc\"'` gives it one; "
+                             "`cima console %s` shows its serial console",
+                        s->name, s->name);
     }
     return err_copy(err, failure);
 }

@@ -94,6 +94,32 @@ static void remove_files(const struct vm *vm)
     vnc_remove_files(&vm->inst);
 }
 
+/* QEMU's last words, and the field of the YAML that they come from. */
+static const char *death_hint(const char *last_words)
+{
+    static const struct {
+        const char *words, *hint;
+    } known[] = {
+        {"Could not set up host forwarding rule",
+         "the port is in use: change ssh.localPort, or 0 for a free one"},
+        {"failed to initialize kvm", "set CIMA_QEMU_ACCEL=tcg to run without KVM"},
+        {"failed to set MSR", "KVM does not work on this machine: set CIMA_QEMU_ACCEL=tcg"},
+        {"Cannot allocate memory", "lower `memory` in the instance's YAML"},
+        {"cannot set up guest memory", "lower `memory` in the instance's YAML"},
+        {"-display vnc=",
+         "see `video.vnc.display`: an address and a number, such as 127.0.0.1:0,to=9"},
+        {"invalid option", "this QEMU does not know an option: is it the right version, and is "
+                           "`vmOpts.qemu.extraArgs` as it should be?"},
+        {"not a valid device model name",
+         "install the missing part of QEMU, or another version; or see `vmOpts.qemu.extraArgs`"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+        if (strstr(last_words, known[i].words))
+            return known[i].hint;
+    return qemu_death_hint(last_words);
+}
+
 /* Why it ended, in an error with its last words; left empty when the end is in order. */
 static void explain_end(struct vm *vm, int status, struct err *err)
 {
@@ -120,8 +146,8 @@ static void explain_end(struct vm *vm, int status, struct err *err)
     words = qemu_log_tail(log, vm->log_offset, LAST_WORDS_MAX);
     if (*words) {
         err_detail(err, words);
-        if (qemu_death_hint(words) && !err->hint)
-            err_hint(err, "%s", qemu_death_hint(words));
+        if (death_hint(words) && !err->hint)
+            err_hint(err, "%s", death_hint(words));
     }
     if (!err->hint)
         err_hint(err, "see '%s'", log);

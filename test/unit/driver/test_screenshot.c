@@ -139,7 +139,7 @@ Test(screenshot, a_machine_without_a_screen)
     cr_assert_eq(qemu_shot_end(&s, &none, NULL, &err), -1);
     cr_assert_eq(err.kind, ERR_STATE);
     cr_assert_str_eq(err.msg, "the machine has no screen: there is nothing to take a picture of");
-    cr_assert_not_null(strstr(err.hint, "video.display"));
+    cr_assert_not_null(strstr(err.hint, "`cima restart vm --set '.video.display=\"vnc\"'`"));
 }
 
 Test(screenshot, a_file_that_is_not_what_was_expected)
