@@ -82,6 +82,19 @@ Test(plan, SD_23_tpm)
     refused("tpm: true", "{\"swtpm\": false}", "swtpm not found in PATH");
 }
 
+Test(plan, SD_23_tpm_beside_an_initrd)
+{
+    static const char boot[] = "{\"instance_files\": {\"kernel\": \"\", \"initrd\": \"\"}, "
+                               "\"firmware_files\": [\"/usr/share/OVMF/OVMF_CODE_4M.fd\"]}";
+
+    PLAN(bios, "x86_64", BIOS "tpm: true", boot);
+    cr_expect(has_note(&bios, "nor its power button"));
+    PLAN(uefi, "x86_64", "tpm: true", boot);
+    cr_expect_not(has_note(&uefi, "nor its power button"));
+    PLAN(disk, "x86_64", BIOS "tpm: true", "{}");
+    cr_expect_not(has_note(&disk, "nor its power button"));
+}
+
 Test(plan, B_TPM_LOG)
 {
     PLAN(r, "x86_64", BIOS "tpm: true", "{}");
