@@ -20,7 +20,7 @@ struct session {
     bool is_terminal, input_over;
     struct termios saved;
     struct sbuf waiting;
-    int64_t quiet_from; /* when output last came, after the end of input */
+    int64_t quiet_from; /* when something last went through, after the end of input */
     enum terminal_end end;
     int signo;
 };
@@ -150,8 +150,10 @@ static int flush(struct session *s)
 {
     ssize_t n = send(s->fd, s->waiting.buf, s->waiting.len, MSG_NOSIGNAL | MSG_DONTWAIT);
 
-    if (n > 0)
+    if (n > 0) {
         sbuf_consume(&s->waiting, (size_t)n);
+        s->quiet_from = monotonic_ms(); /* the answer to that is yet to come */
+    }
     if (n >= 0 || errno == EAGAIN || errno == EINTR)
         return 0;
     s->end = TERMINAL_CLOSED;

@@ -362,9 +362,14 @@ int agent_monitor(const struct instance *i, const char *command, const struct js
         xasprintf("POST /v1/monitor HTTP/1.0\r\nHost: agent\r\nContent-Type: application/json\r\n"
                   "Content-Length: %zu\r\n\r\n%s",
                   strlen(text), text);
-    _cleanup_json_ struct json *answer = ask(i, request, timeout_ms, ANSWER_MAX, &code, err);
+    _cleanup_err_ struct err why = ERR_INIT;
+    _cleanup_json_ struct json *answer = ask(i, request, timeout_ms, ANSWER_MAX, &code, &why);
+    if (!answer && why.kind == ERR_TIMEOUT) /* the agent passes it on at once */
+        return err_set(err, ERR_TIMEOUT,
+                       "%s: the machine of instance `%s` has not answered within %g s", command,
+                       i->name, timeout_ms / 1000.0);
     if (!answer)
-        return -1;
+        return err_move(err, &why);
     if (code != 200)
         return answer_error(i, answer, code, err);
     if (ret)

@@ -365,6 +365,7 @@ Test(driver, dead_network_socket)
     cr_assert_eq(f.driver->start(&f.ctx, f.plan, f.loop, &callbacks, &f, &f.vm, &err), -1);
     text = err_line(&err);
     cr_assert(strstr(text, "networks[0]") && strstr(text, "gone.sock"), "%s", text);
+    cr_assert(strstr(err.hint, "or take `networks[0]` out"), "%s", err.hint);
     tear_down(&f);
 }
 

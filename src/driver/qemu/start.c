@@ -61,8 +61,11 @@ static int open_socket(const struct qemu_plan_fd *f, struct err *err)
     if (f->listen)
         return unix_listen(f->path, 1, err);
     fd = unix_connect(f->path, CONNECT_MS, err);
-    if (fd < 0)
-        return err_wrap(err, "field `%s`: connecting to '%s'", f->field, f->path);
+    if (fd < 0) {
+        err_wrap(err, "field `%s`", f->field);
+        return err_hint(err, "start the program that listens there first, or take `%s` out",
+                        f->field);
+    }
     fd_set_nonblock(fd, false);
     return fd;
 }

@@ -102,6 +102,8 @@ Test(monitor, Q_06_who_leaves_is_forgotten)
     /* Longer than a connection may be silent otherwise. */
     cr_assert_eq(agent_monitor(&h.inst, "hang", NULL, 8000, NULL, &err), -1);
     cr_assert_eq(err.kind, ERR_TIMEOUT, "%s", err.msg);
+    cr_assert(strstr(err.msg, "hang: the machine of instance `"), "%s", err.msg);
+    cr_assert(strstr(err.msg, "has not answered within 8 s"), "%s", err.msg);
     for (int i = 0; i < 600 && cancelled() < 1; i++)
         usleep(50000);
     cr_assert_eq(cancelled(), 1);
