@@ -12,6 +12,7 @@
  *   half      half a line for an answer         long      10 MiB in one line for an answer
  *   hangup    closes the monitor for an answer  slowpid   takes its pid file's lock after a second
  *   drop      closes the monitor when it runs, and greets nobody afterwards
+ *   fickle    closes every connection of the monitor at once
  *   nobutton  closes the monitor for an answer to the power button
  *
  * NAME.version: what it answers to query-version. NAME.ssh: when that file exists it forwards a port
@@ -276,7 +277,8 @@ static int run(const char *name, const char *pidfile, int listener)
             return 6;
         if (is("mute"))
             pause();
-        serve(fd, fd);
+        if (!is("fickle"))
+            serve(fd, fd);
         close(fd);
         if (is("drop"))
             strcpy(mode, "mute");

@@ -202,7 +202,9 @@ static void on_closed(void *arg, const struct err *why)
         log_warn("the QMP connection is lost, forcibly killing QEMU: %s", why->msg);
         vm_force(vm);
     } else if (vm->state == VM_STARTING && why->kind == ERR_QEMU) {
-        /* The end of the process, if it is one, follows and knows more. */
+        /* The end of the process, if it is one, follows and knows more. Not the first time when a
+         * second connection was tried. */
+        loop_source_free(vm->timer);
         vm->timer = loop_add_timer(vm->loop, LOST_MONITOR_MS, on_lost_monitor, vm);
     } else {
         fail_start(vm, why->kind, why->msg);

@@ -201,6 +201,25 @@ Test(stop, S1_50_no_greeting)
     tear_down(&f);
 }
 
+/* It closes the connection while it starts, and the next one as well: nothing may be left in the
+ * loop that speaks of the machine later (seen by the sanitizers). */
+Test(stop, S1_49_closed_twice_at_the_start)
+{
+    struct fixture f;
+
+    begin(&f, BIOS, "fickle");
+    start(&f);
+    run_for(&f, 500);
+    cr_assert_eq(f.running, 0);
+    f.driver->shutdown(f.vm);
+    loop_run(f.loop);
+    cr_assert_eq(f.exited, 1);
+    f.driver->vm_free(f.vm);
+    f.vm = NULL;
+    run_for(&f, 2500);
+    tear_down(&f);
+}
+
 /* The command can't be sent: the connection ends under it. */
 Test(stop, S1_51_F18_button_not_sent)
 {
