@@ -46,8 +46,10 @@ static int explain_open(const struct instance *inst, struct err *why, struct err
     err_set(err, ERR_BUSY,
             "another program is connected to the monitor of instance `%s`, or QEMU hangs",
             inst->name);
-    return err_hint(err, "QEMU serves one at a time: end the other one first; `cima stop -f %s` ends "
-                         "a machine that hangs", inst->name);
+    return err_hint(err,
+                    "QEMU serves one at a time: end the other one first; `cima stop -f %s` ends a "
+                    "machine that hangs",
+                    inst->name);
 }
 
 static int open_monitor(const struct instance *inst, struct driver_monitor *ret, struct err *err)
