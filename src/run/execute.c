@@ -225,8 +225,23 @@ static void end_helpers(struct execution *x)
 
 /* ---- all of it ------------------------------------------------------------------------------- */
 
+/* Before anything is made. */
+static int check_socket(const char *path, struct err *err)
+{
+    if (!path || strlen(path) <= UNIX_PATH_LIMIT)
+        return 0;
+    err_set(err, ERR_USAGE, "the socket path '%s' is too long: %zu bytes, %d are allowed", path,
+            strlen(path), UNIX_PATH_LIMIT);
+    return err_hint(err, "name a state directory with a shorter path: --state");
+}
+
 static int check(const struct run_plan *p, struct err *err)
 {
+    if (check_socket(p->console_socket, err) < 0)
+        return -1;
+    for (size_t i = 0; i < p->n_helpers; i++)
+        if (check_socket(p->helpers[i].socket, err) < 0)
+            return -1;
     if (p->kvm_problem) {
         err_set(err, ERR_UNSUPPORTED, "acceleration by KVM was asked for: %s", p->kvm_problem);
         return err_hint(err, "--accel tcg does without it, --accel kvm:tcg when there is none");

@@ -190,13 +190,27 @@ static int choose_network(struct run_decided *d)
     return err_hint(d->err, "leave out --networking or --publish");
 }
 
+/* QEMU would only say that it can't be done. */
+static int check_port_once(struct run_decided *d, size_t i)
+{
+    const struct run_port *port = &d->ports[i];
+
+    for (size_t k = 0; k < i; k++)
+        if (d->ports[k].host == port->host && d->ports[k].udp == port->udp)
+            return err_set(d->err, ERR_USAGE,
+                           "the host's port %u/%s can be published once only: got '%s' and '%s'",
+                           port->host, port->udp ? "udp" : "tcp", d->r->publish.v[k],
+                           d->r->publish.v[i]);
+    return 0;
+}
+
 static int choose_ports(struct run_decided *d)
 {
     const struct strv *publish = &d->r->publish;
 
     d->ports = xcalloc(publish->n + 1, sizeof(*d->ports));
     for (size_t i = 0; i < publish->n; i++, d->n_ports++)
-        if (run_parse_port(publish->v[i], &d->ports[i], d->err) < 0)
+        if (run_parse_port(publish->v[i], &d->ports[i], d->err) < 0 || check_port_once(d, i) < 0)
             return err_wrap(d->err, "--publish");
     return 0;
 }

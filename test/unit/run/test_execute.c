@@ -302,6 +302,24 @@ Test(run_execute, S0_10_37_background_that_fails)
     cr_assert(!path_exists("disk.raw-state/console.sock"), "a socket is left");
 }
 
+/* The name of a socket has an end; that is known before a directory is made for it. */
+Test(run_execute, S0_10_state_with_a_long_name)
+{
+    _cleanup_run_request_ struct run_request r = RUN_REQUEST_INIT;
+    _cleanup_err_ struct err err = ERR_INIT;
+    char state[121] = "";
+
+    request(&r);
+    r.detached = true;
+    memset(state, 'x', sizeof(state) - 1);
+    r.state = xstrdup(state);
+    program(QEMU, "exit 0");
+    cr_assert(run(&r, &err) == -1);
+    cr_assert(strstr(err.msg, "console.sock' is too long"), "%s", err.msg);
+    cr_assert(strstr(err.hint, "--state"), "%s", err.hint);
+    cr_assert(!path_exists(state), "a directory is left");
+}
+
 Test(run_execute, S0_48_asked_to_end)
 {
     _cleanup_run_request_ struct run_request r = RUN_REQUEST_INIT;

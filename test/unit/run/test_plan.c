@@ -583,6 +583,15 @@ Test(run_plan, S0_70_bad_port_stops_it)
     fixture_refused(&f, "--publish: Unable to parse the ports to be published", "'8080'");
 }
 
+Test(run_plan, S0_70_a_port_published_twice)
+{
+    strv_push(&f.request.publish, "80:80");
+    strv_push(&f.request.publish, "80:80/udp");
+    strv_push(&f.request.publish, "80:81");
+    fixture_refused(&f, "--publish: the host's port 80/tcp can be published once only",
+                    "got '80:80' and '80:81'");
+}
+
 Test(run_plan, S0_72_no_containers)
 {
     /* Ports of a container are a helper's work there; here QEMU alone publishes. */
