@@ -62,6 +62,10 @@ static int run_command(struct cli *cli, const struct instance *inst, const struc
                 args_pos(args, 3));
         return err_hint(err, "quote the JSON; a line of the human monitor needs --hmp");
     }
+    if (str_empty(args_pos(args, 1))) {
+        err_set(err, ERR_USAGE, "the COMMAND is empty");
+        return err_hint(err, "`cima qmp %s query-commands` lists them", inst->name);
+    }
     if (read_arguments(args_pos(args, 2), &given, err) < 0 ||
         inst_monitor(&cli->env, inst, args_pos(args, 1), given,
                      timeout > INT32_MAX ? INT32_MAX : (int)timeout, &ret, err) < 0)

@@ -232,9 +232,8 @@ static const struct command command_apply = {
     .summary = "Take an instance back to a snapshot",
     .description =
         "Take an instance back to a snapshot; what has changed since is lost.\n\n"
-        "A running one goes on where it was, if it ran when the snapshot was taken; its clock is "
-        "then as late as the snapshot is old, until the guest sets it. Of a stopped one only the "
-        "disks go back.",
+        "A running one goes on from there; its clock is then as late as the snapshot is old, until "
+        "the guest sets it. Of a stopped one only the disks go back.",
     .examples = "cima snapshot apply mini --tag before-upgrade\n",
     .positional = positional,
     .options = tag_options,

@@ -114,6 +114,8 @@ echo '{"path": "/machine"}' >args.json
 check 'qmp: arguments from standard input' sh -c '"$1" qmp one qom-list - <args.json | grep -q peripheral' - "$cima"
 fails 'qmp: no such command' 1 "$cima" qmp one query-nothing
 check '… in the words of QEMU' says 'The command query-nothing has not been found'
+fails 'qmp: an empty command' 1 "$cima" qmp one ''
+check '… says so' says 'the COMMAND is empty'
 fails 'qmp: bad arguments' 1 "$cima" qmp one qom-list '{"path": "/nowhere"}'
 check '… in the words of QEMU' says 'nowhere'
 fails 'qmp: bad JSON' 1 "$cima" qmp one qom-list '{"path": }'
