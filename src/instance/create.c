@@ -35,8 +35,9 @@ static int check_interrupt(const struct inst_report *r, struct err *err)
     return 0;
 }
 
-/* What this host can't do (an older QEMU than asked for, a device that it lacks) may be there on the
- * day of the start, which refuses it again: here it is a warning. */
+/* What this host can't do or does not have (an older QEMU than asked for, a device that it lacks, a
+ * helper program, a data disk) may be there on the day of the start, which refuses it again: here
+ * it is a warning. */
 static int try_plan(const struct driver_ctx *ctx, const struct inst_report *r, struct err *err)
 {
     _cleanup_err_ struct err why = ERR_INIT;
@@ -44,7 +45,7 @@ static int try_plan(const struct driver_ctx *ctx, const struct inst_report *r, s
 
     if (inst_try_plan(ctx, &(struct inst_report){0}, &why) == 0)
         return 0;
-    if (why.kind != ERR_UNSUPPORTED)
+    if (why.kind != ERR_UNSUPPORTED && why.kind != ERR_NOT_FOUND)
         return err_move(err, &why);
     _cleanup_free_ char *text = err_message(&why);
     struct diag *warning = diags_add(&d, DIAG_WARNING, NULL, "instance `%s` cannot start as it is: "
