@@ -327,7 +327,7 @@ qemu_mode reject
 begun=$(date +%s)
 fails 'F15 QEMU refuses an option' 1 "$cima" start a
 check 'F15 … what it says is shown' says '-sandbox: invalid option'
-check 'F15 … with the next step' says 'is it the right version?'
+check 'F15 … with the next step' says 'is it the right version'
 check 'F15 … soon' [ $(($(date +%s) - begun)) -lt 20 ]
 check 'F15 … stopped' within 20 has_status a Stopped
 qemu_mode die

@@ -436,10 +436,10 @@ def check_plans(scratch, wanted):
 # What is said of any YAML that has these.
 EXPERIMENTAL = ("`mountType: virtiofs` on Linux is experimental", "`video.display: vnc` is experimental")
 
-# What the driver refuses until its part comes: the reason, and whom it may concern.
+# What has to be there before such a machine can be planned, and is not here: whom it may concern.
 REFUSED = {
-    "additional disk 'data'": {"instances-example/disks.yaml"},
-    "network 'user-v2'": {"instances-example/networks.yaml"},
+    "could not load disk 'data'": {"instances-example/disks.yaml"},
+    "user-v2_qemu.sock'": {"instances-example/networks.yaml"},
 }
 
 
