@@ -122,16 +122,13 @@ static void print_object(const struct driver_snapshot *s)
 {
     _cleanup_json_ struct json *o = json_object_new();
     _cleanup_free_ char *date = utc_date(s->date), *text = NULL;
-    struct json *missing = json_array_new();
 
     json_set_str(o, "tag", s->tag);
     json_set_str(o, "id", s->id);
     json_set_str(o, "date", date);
     json_set_int(o, "vmStateSize", (int64_t)s->vm_size);
     json_set_int(o, "vmClockNanoseconds", s->vm_clock);
-    for (size_t k = 0; k < s->missing.n; k++)
-        json_append(missing, json_string_new(s->missing.v[k]));
-    json_set(o, "missingOnDisks", missing);
+    json_set(o, "missingOnDisks", json_strings(&s->missing));
     text = json_dump(o);
     puts(text);
 }

@@ -71,13 +71,8 @@ char *event_to_json(const struct event *e)
         json_set_bool(status, "degraded", true);
     if (e->exiting)
         json_set_bool(status, "exiting", true);
-    if (e->errors.n) {
-        struct json *errors = json_array_new();
-
-        for (size_t i = 0; i < e->errors.n; i++)
-            json_append(errors, json_string_new(e->errors.v[i]));
-        json_set(status, "errors", errors);
-    }
+    if (e->errors.n)
+        json_set(status, "errors", json_strings(&e->errors));
     if (e->ssh_local_port)
         json_set_int(status, "sshLocalPort", e->ssh_local_port);
     if (e->forward.type)

@@ -69,10 +69,7 @@ static void get_info(struct rest *r, struct evhttp_request *req)
     json_set_int(body, "sshLocalPort", st->ssh_local_port);
     json_set_str(body, "stage", stage_to_string(st->stage));
     json_set_bool(body, "degraded", st->degraded);
-    struct json *errors = json_array_new();
-    for (size_t i = 0; i < st->errors.n; i++)
-        json_append(errors, json_string_new(st->errors.v[i]));
-    json_set(body, "errors", errors);
+    json_set(body, "errors", json_strings(&st->errors));
     rest_reply(req, HTTP_OK, "OK", body);
 }
 

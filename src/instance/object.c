@@ -31,14 +31,8 @@ static void set_part(struct json *o, const char *key, const struct json *config,
 
 static void set_errors(struct json *o, const struct strv *errors)
 {
-    struct json *list;
-
-    if (!errors->n)
-        return;
-    list = json_array_new();
-    for (size_t i = 0; i < errors->n; i++)
-        json_append(list, json_string_new(errors->v[i]));
-    json_set(o, "errors", list);
+    if (errors->n)
+        json_set(o, "errors", json_strings(errors));
 }
 
 static void set_config_facts(struct json *o, const struct inst_info *info)

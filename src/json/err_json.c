@@ -36,13 +36,8 @@ struct json *err_to_json(const struct err *err)
     json_set_str(j, "message", err->msg);
     json_set_str(j, "hint", err->hint);
     json_set_str(j, "detail", err->detail);
-    if (err->context.n) {
-        struct json *list = json_array_new();
-
-        for (size_t i = 0; i < err->context.n; i++)
-            json_append(list, json_string_new(err->context.v[i]));
-        json_set(j, "context", list);
-    }
+    if (err->context.n)
+        json_set(j, "context", json_strings(&err->context));
     if (err->diags.n) {
         struct json *list = json_array_new();
 

@@ -133,6 +133,15 @@ struct json *json_array_new(void)
     return must(json_array());
 }
 
+struct json *json_strings(const struct strv *v)
+{
+    struct json *list = json_array_new();
+
+    for (size_t i = 0; i < v->n; i++)
+        json_append(list, json_string_new(v->v[i]));
+    return list;
+}
+
 struct json *json_string_new(const char *s)
 {
     _cleanup_sbuf_ struct sbuf clean = SBUF_INIT;

@@ -28,6 +28,7 @@ bool json_equal(const struct json *a, const struct json *b);
 
 struct json *json_object_new(void);
 struct json *json_array_new(void);
+struct json *json_strings(const struct strv *v); /* a list of them */
 struct json *json_string_new(const char *s); /* invalid UTF-8 becomes U+FFFD */
 struct json *json_int_new(int64_t v);
 struct json *json_bool_new(bool v);

@@ -95,25 +95,16 @@ static void read_facts(const struct run_request *r, const struct json *input,
 
 /* ---- the answer ------------------------------------------------------------------------------ */
 
-static struct json *words(const struct strv *v)
-{
-    struct json *list = json_array_new();
-
-    for (size_t i = 0; i < v->n; i++)
-        json_append(list, json_string_new(v->v[i]));
-    return list;
-}
-
 static struct json *planned(const struct run_plan *p)
 {
     struct json *out = json_object_new(), *runs = json_array_new(), *helpers = json_array_new();
 
     for (size_t i = 0; i < p->n_steps; i++)
         if (p->steps[i].kind == RUN_STEP_DISK)
-            json_append(runs, words(&p->steps[i].argv));
+            json_append(runs, json_strings(&p->steps[i].argv));
     for (size_t i = 0; i < p->n_helpers; i++)
-        json_append(helpers, words(&p->helpers[i].argv));
-    json_set(out, "argv", words(&p->argv));
+        json_append(helpers, json_strings(&p->helpers[i].argv));
+    json_set(out, "argv", json_strings(&p->argv));
     json_set(out, "runs", runs);
     json_set(out, "helpers", helpers);
     return out;

@@ -49,15 +49,6 @@ const char *qemu_features_machine(const struct qemu_features *f, const char *nam
 
 /* ---- JSON: the cache's form and that of the tests' facts ------------------------------------- */
 
-static struct json *list_to_json(const struct strv *s)
-{
-    struct json *list = json_array_new();
-
-    for (size_t i = 0; i < s->n; i++)
-        json_append(list, json_string_new(s->v[i]));
-    return list;
-}
-
 static int list_from_json(const struct json *list, struct strv *ret)
 {
     if (!json_is_array(list))
@@ -115,7 +106,7 @@ struct json *qemu_features_to_json(const struct qemu_features *f)
     json_set_bool(j, "netdevUser", f->netdev_user);
     for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
         json_set(j, lists[i].key,
-                 list_to_json((const struct strv *)((const char *)f + lists[i].offset)));
+                 json_strings((const struct strv *)((const char *)f + lists[i].offset)));
     return j;
 }
 
