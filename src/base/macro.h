@@ -12,6 +12,18 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
+/* Is AddressSanitizer built in? gcc and clang say so in words of their own. */
+#if defined(__has_feature)
+#define HAS_FEATURE(f) __has_feature(f)
+#else
+#define HAS_FEATURE(f) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || HAS_FEATURE(address_sanitizer)
+#define WITH_ASAN 1
+#else
+#define WITH_ASAN 0
+#endif
+
 #define PRINTF_FORMAT(fmt_index, args_index) \
     __attribute__((format(printf, fmt_index, args_index)))
 

@@ -2,6 +2,7 @@
 /* cima-query: runs one program of jq over JSON values (protocol.h). A program of its own because
  * libjq costs start-up time, and because what it computes is told by somebody from outside: it has no
  * environment, opens no file, starts no process, and ends when it takes too much. */
+#include "base/macro.h"
 #include "base/mem.h"
 #include "base/parse.h"
 #include "base/sbuf.h"
@@ -65,7 +66,7 @@ static void confine(void)
     limit(RLIMIT_NOFILE, 0, 0);
     limit(RLIMIT_NPROC, 0, 0);
     limit(RLIMIT_FSIZE, 0, 0);
-#ifndef __SANITIZE_ADDRESS__ /* whose shadow takes terabytes */
+#if !WITH_ASAN /* whose shadow takes terabytes */
     limit(RLIMIT_AS, QUERY_MEMORY_MAX, QUERY_MEMORY_MAX);
 #endif
 }

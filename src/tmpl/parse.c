@@ -365,7 +365,7 @@ static int parse_list(struct tmpl_parser *p, struct tmpl_node **ret, enum stop *
 
     *ret = NULL;
     for (;;) {
-        const char *open = strstr(p->s + p->pos, "{{");
+        const char *open = memmem(p->s + p->pos, p->t->len - p->pos, "{{", 2);
         size_t at = open ? (size_t)(open - p->s) : p->t->len;
         bool trim = open && open[2] == '-' && is_blank(open[3]);
 

@@ -9,14 +9,6 @@
 
 TestSuite(image, .timeout = 60);
 
-/* Criterion's runner itself (2.4.1) loses a record in long runs; leaks of ours are still found. Read
- * by LeakSanitizer. */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void)
-{
-    return "leak:libcriterion.so";
-}
-
 static int inspect(const char *path, struct image_info *ret, struct err *err)
 {
     _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
