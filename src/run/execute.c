@@ -20,26 +20,31 @@
 #define HELPER_END_MS    3000
 #define LISTEN_MS        250
 
+/* A file or directory that we made, as it was then. */
+struct made {
+    const char *path;
+    struct stat st;
+};
+
 struct execution {
     const struct run_plan *plan;
     struct child *helpers; /* one per helper of the plan; pid 0: not started */
-    struct strv made;      /* files and directories to take away after a failure */
+    struct made *made;     /* to take away after a failure; room for one per step */
+    size_t n_made;
 };
 
 /* ---- steps ----------------------------------------------------------------------------------- */
 
-static int make_dir(struct execution *x, const struct run_step *s, struct err *err)
+/* If there is something by now. */
+static void add_made(struct execution *x, const char *path)
 {
-    bool there = path_exists(s->path);
+    struct made m = {.path = path};
 
-    if (dir_make(s->path, 0700, err) < 0)
-        return err_wrap(err, "Could not create state directory");
-    if (!there)
-        strv_push(&x->made, s->path);
-    return 0;
+    if (lstat(path, &m.st) == 0)
+        x->made[x->n_made++] = m;
 }
 
-static int make_disk(struct execution *x, const struct run_step *s, struct err *err)
+static int make_disk(const struct run_step *s, struct err *err)
 {
     struct spawn command = SPAWN_INIT;
     _cleanup_strv_ struct strv argv = STRV_INIT;
@@ -51,7 +56,6 @@ static int make_disk(struct execution *x, const struct run_step *s, struct err *
     command.argv = (const char *const *)strv_argv(&argv);
     command.flags = SPAWN_DIE_WITH_PARENT | SPAWN_NO_CORE;
     command.umask_ = 077;
-    strv_push(&x->made, s->path);
     if (run_checked(&command, QEMU_IMG_MS, err) == 0)
         return 0;
     return err_wrap(err, "Error creating disk [%s] format %s", s->path, s->format);
@@ -75,16 +79,18 @@ static int make_iso(const struct run_step *s, struct err *err)
     return cidata_write_iso(&disc, s->path, err);
 }
 
-static int do_step(struct execution *x, const struct run_step *s, struct err *err)
+static int do_step(const struct run_step *s, struct err *err)
 {
     switch (s->kind) {
     case RUN_STEP_SAY:
         log_info("%s", s->text);
         return 0;
     case RUN_STEP_DIR:
-        return make_dir(x, s, err);
+        if (dir_make(s->path, 0700, err) < 0)
+            return err_wrap(err, "Could not create state directory");
+        return 0;
     case RUN_STEP_DISK:
-        return make_disk(x, s, err);
+        return make_disk(s, err);
     case RUN_STEP_ISO:
         return make_iso(s, err);
     case RUN_STEP_MAC:
@@ -95,18 +101,38 @@ static int do_step(struct execution *x, const struct run_step *s, struct err *er
 
 static int do_steps(struct execution *x, struct err *err)
 {
-    for (size_t i = 0; i < x->plan->n_steps; i++)
-        if (do_step(x, &x->plan->steps[i], err) < 0)
+    for (size_t i = 0; i < x->plan->n_steps; i++) {
+        const struct run_step *s = &x->plan->steps[i];
+        bool there = !s->path || path_exists(s->path);
+        int r = do_step(s, err);
+
+        if (!there)
+            add_made(x, s->path);
+        if (r < 0)
             return -1;
+    }
     return 0;
 }
 
-/* In reverse, so that a directory is empty when its turn comes; one that is not stays. */
+static bool same_time(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+/* In reverse, so that a directory is empty when its turn comes; one that is not stays, and so does a
+ * disk into which something was written. */
 static void take_away(struct execution *x)
 {
-    for (size_t i = x->made.n; i-- > 0;)
-        if (unlink(x->made.v[i]) < 0 && errno == EISDIR)
-            (void)rmdir(x->made.v[i]);
+    for (size_t i = x->n_made; i-- > 0;) {
+        const struct made *m = &x->made[i];
+        struct stat now;
+
+        if (S_ISDIR(m->st.st_mode))
+            (void)rmdir(m->path);
+        else if (lstat(m->path, &now) == 0 && now.st_ino == m->st.st_ino &&
+                 now.st_size == m->st.st_size && same_time(&now.st_mtim, &m->st.st_mtim))
+            (void)unlink(m->path);
+    }
 }
 
 /* ---- helpers --------------------------------------------------------------------------------- */
@@ -282,6 +308,9 @@ static int execute(struct execution *x, pid_t *ret_pid, struct err *err)
         add_last_words(x, err);
     if (r < 0 || !x->plan->detached)
         end_helpers(x);
+    /* It could not begin, or nothing has come of it. */
+    if (r < 0 && err->kind != ERR_INTERRUPTED)
+        take_away(x);
     return r;
 }
 
@@ -294,12 +323,13 @@ int run_execute(const struct run_plan *p, pid_t *ret_pid, struct err *err)
         return -1;
     log_debug("%s", line); /* S0-46 */
     x.helpers = xcalloc(p->n_helpers + 1, sizeof(*x.helpers));
+    x.made = xcalloc(p->n_steps + 1, sizeof(*x.made));
     for (size_t i = 0; i < p->n_helpers; i++)
         x.helpers[i] = (struct child)CHILD_INIT;
     int r = execute(&x, ret_pid, err);
     for (size_t i = 0; i < p->n_helpers; i++)
         child_release(&x.helpers[i]);
     free(x.helpers);
-    strv_release(&x.made);
+    free(x.made);
     return r;
 }

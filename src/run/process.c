@@ -4,6 +4,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/sbuf.h"
 #include "qemu/launch.h"
 #include "sys/clock.h"
 #include "sys/sock.h"
@@ -68,7 +69,8 @@ static int open_signals(sigset_t *ret_was, struct err *err)
     return err_set_errno(err, ERR_IO, "cannot wait for signals");
 }
 
-/* The keys of the terminal reach QEMU without us; what was sent to us alone is passed on. */
+/* The keys of the terminal reach QEMU without us; what was sent to us alone is passed on, and is an
+ * order when it comes again. */
 static void pass_on(int signals, const struct child *qemu, int *ret_ended_by)
 {
     struct signalfd_siginfo s;
@@ -76,33 +78,67 @@ static void pass_on(int signals, const struct child *qemu, int *ret_ended_by)
     while (read(signals, &s, sizeof(s)) == (ssize_t)sizeof(s)) {
         if (s.ssi_code == SI_KERNEL && s.ssi_signo != SIGHUP)
             continue;
+        child_kill(qemu, *ret_ended_by ? SIGKILL : SIGTERM);
         *ret_ended_by = (int)s.ssi_signo;
-        child_kill(qemu, SIGTERM);
+    }
+}
+
+/* What QEMU writes to its standard error: seen by us, so that a hint can be given in the end. */
+struct words {
+    int fd;
+    bool shown; /* on our own standard error, as it comes */
+    struct sbuf last;
+};
+
+static void words_take(struct words *w)
+{
+    char part[4096];
+    ssize_t n;
+
+    while ((n = read(w->fd, part, sizeof(part))) > 0) {
+        if (w->shown)
+            (void)fd_write_all(STDERR_FILENO, part, (size_t)n);
+        sbuf_add(&w->last, part, (size_t)n);
+        if (w->last.len > LAST_WORDS)
+            sbuf_consume(&w->last, w->last.len - LAST_WORDS);
+    }
+    if (n == 0 || errno != EAGAIN) {
+        close(w->fd);
+        w->fd = -1; /* which poll passes over */
     }
 }
 
 /* Waits for the end of QEMU. *ret_ended_by: the signal that asked us for it, 0: none. */
-static int wait_for_end(int signals, struct child *qemu, int *ret_status, int *ret_ended_by,
-                        struct err *err)
+static int wait_for_end(int signals, struct child *qemu, struct words *words, int *ret_status,
+                        int *ret_ended_by, struct err *err)
 {
-    struct pollfd fds[] = {{.fd = signals, .events = POLLIN},
-                           {.fd = qemu->pidfd, .events = POLLIN}};
-
     for (;;) {
-        if (poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
+        struct pollfd fds[] = {{.fd = signals, .events = POLLIN},
+                               {.fd = qemu->pidfd, .events = POLLIN},
+                               {.fd = words->fd, .events = POLLIN}};
+
+        if (poll(fds, ARRAY_SIZE(fds), -1) < 0) {
+            if (errno == EINTR)
+                continue;
             return err_set_errno(err, ERR_IO, "cannot wait for QEMU");
+        }
         if (fds[0].revents)
             pass_on(signals, qemu, ret_ended_by);
+        if (fds[2].revents)
+            words_take(words);
         if (fds[1].revents && child_wait(qemu, 0, ret_status) == 1)
-            return 0;
+            break;
     }
+    if (words->fd >= 0)
+        words_take(words);
+    return 0;
 }
 
-static int report_end(const struct run_plan *p, int status, int ended_by, int words_fd,
+static int report_end(const struct run_plan *p, int status, int ended_by, const struct words *words,
                       struct err *err)
 {
-    _cleanup_free_ char *how = wait_status_text(status), *words = NULL;
-    const char *hint;
+    _cleanup_free_ char *how = wait_status_text(status);
+    const char *last = sbuf_str(&words->last), *hint = qemu_death_hint(last);
 
     if (ended_by)
         return err_set(err, ERR_INTERRUPTED, "ended by signal %d (%s)", ended_by,
@@ -110,48 +146,64 @@ static int report_end(const struct run_plan *p, int status, int ended_by, int wo
     if (wait_status_exit_code(status) == 0)
         return 0;
     err_set(err, ERR_QEMU, "'%s' %s", p->argv.v[0], how);
-    words = qemu_words_read(words_fd);
-    if (!*words)
-        return -1;
-    err_detail(err, qemu_last_lines(words));
-    hint = qemu_death_hint(words);
+    if (!words->shown && *last)
+        err_detail(err, qemu_last_lines(last));
     return hint ? err_hint(err, "%s", hint) : -1;
 }
 
-int run_in_front(const struct run_plan *p, struct err *err)
+/* Starts QEMU; *ret_words: the other end of its standard error. With a window nothing else is
+ * attached. */
+static int spawn_in_front(const struct run_plan *p, struct child *ret, int *ret_words,
+                          struct err *err)
 {
     _cleanup_strv_ struct strv argv = STRV_INIT;
-    _cleanup_child_ struct child qemu = CHILD_INIT;
-    /* With a window nothing is attached, but its last words are kept. */
-    _cleanup_close_ int words = p->gui ? qemu_words_new(err) : -1;
     struct spawn s = SPAWN_INIT;
-    struct terminal terminal;
-    sigset_t mask;
-    int status = 0, ended_by = 0, r;
+    int fds[2];
 
+    if (pipe2(fds, O_CLOEXEC) < 0)
+        return err_set_errno(err, ERR_IO, "cannot make a pipe");
     strv_extend(&argv, &p->argv);
     s.argv = (const char *const *)strv_argv(&argv);
     s.flags = SPAWN_DIE_WITH_PARENT | SPAWN_NO_CORE;
     s.umask_ = 077;
-    s.stderr_fd = p->gui ? words : STDERR_FILENO;
+    s.stderr_fd = fds[1];
     if (!p->gui) {
         s.stdin_fd = STDIN_FILENO;
         s.stdout_fd = STDOUT_FILENO;
     }
-    if (p->gui && words < 0)
-        return -1;
+    int r = spawn_child(&s, ret, err);
+
+    close(fds[1]);
+    (void)fd_set_nonblock(fds[0], true);
+    *ret_words = fds[0];
+    return r;
+}
+
+int run_in_front(const struct run_plan *p, struct err *err)
+{
+    _cleanup_child_ struct child qemu = CHILD_INIT;
+    struct words words = {.fd = -1, .shown = !p->gui, .last = SBUF_INIT};
+    struct terminal terminal;
+    sigset_t mask;
+    int status = 0, ended_by = 0, r;
+
     fflush(stdout);
     _cleanup_close_ int signals = open_signals(&mask, err);
     if (signals < 0)
         return -1;
     terminal_save(&terminal);
-    r = spawn_child(&s, &qemu, err);
+    r = spawn_in_front(p, &qemu, &words.fd, err);
     if (r == 0) {
-        r = wait_for_end(signals, &qemu, &status, &ended_by, err);
+        r = wait_for_end(signals, &qemu, &words, &status, &ended_by, err);
         terminal_restore(&terminal);
     }
     sigprocmask(SIG_SETMASK, &mask, NULL);
-    return r < 0 ? -1 : report_end(p, status, ended_by, words, err);
+    if (r == 0)
+        r = report_end(p, status, ended_by, &words, err);
+    if (words.fd >= 0)
+        close(words.fd);
+    sbuf_release(&words.last);
+    return r;
 }
 
 /* ---- in the background ----------------------------------------------------------------------- */

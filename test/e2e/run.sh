@@ -132,6 +132,37 @@ check '… is named' says 'Unable to find ./no-qemu'
 fails 'S0-48: QEMU refuses' 1 "$cima" run --device no-such-device disk.raw
 check '… in its own words' says "'no-such-device' is not a valid device model name"
 check '… and the status is told' says 'exited with status 1'
+check '… with a hint' says 'hint: install the missing part of QEMU'
+fails 'S0-25: QEMU refuses after a disk was made for it' 1 \
+    "$cima" run --disk made.img,size=16M --device no-such-device disk.raw
+check '… which is taken away' absent made.img
+cat >writes <<'SH'
+#!/bin/sh
+echo data >>made.img
+exit 3
+SH
+chmod 755 writes
+fails 'S0-25: something was written into it' 1 "$cima" run --qemu ./writes --disk made.img,size=16M disk.raw
+check '… it stays' test -s made.img
+rm -f made.img
+cat >deaf <<'SH'
+#!/bin/sh
+[ "$1 $2" != '-M none' ] || exit 1 # asked what it can do
+trap '' TERM
+echo "it hears nothing" >&2
+while :; do sleep 1; done
+SH
+chmod 755 deaf
+"$cima" run --qemu ./deaf disk.raw >out 2>deaf.err </dev/null &
+running=$!
+check 'S0-47: what QEMU says is shown at once' within 20 grep -qs 'it hears nothing' deaf.err
+kill -TERM $running
+sleep 1
+check '… one that does not listen goes on' kill -0 $running
+kill -TERM $running
+wait $running
+check '… but not after the second signal' is $? 1
+check '… and that is told' grep -q 'ended by signal 15' deaf.err
 fails 'S0-46: the same with --debug' 1 "$cima" --debug run --device no-such-device disk.raw
 check '… shows the command line' says ' -smp 1 -m 1024 -uuid '
 check 'nothing is left of all this' absent disk.raw-state
