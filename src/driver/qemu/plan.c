@@ -37,7 +37,6 @@ void qemu_plan_free(struct qemu_plan *p)
     free(p->helpers);
     free(p->exe);
     free(p->machine);
-    strv_release(&p->disk_locks);
     cima_cmdline_free(p->cmdline);
     strv_release(&p->argv);
     free(p);

@@ -89,8 +89,6 @@ struct qemu_plan {
     size_t n_fds, cap_fds;
     struct qemu_helper *helpers;
     size_t n_helpers, cap_helpers;
-    struct strv disk_locks; /* in_use_by links: to be removed when the machine is gone */
-    bool vnc;          /* a VNC display that lets nobody in before set_password (or its end) */
     bool desktop;      /* wants windows or sound */
     uint16_t ssh_port; /* of the host */
 };

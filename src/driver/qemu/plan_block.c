@@ -89,7 +89,6 @@ static void data_disks(struct builder *b)
         device(b, cima_virtio_blk(b->arch->transport, node, 0));
         plan_step(b, QEMU_STEP_REMOVE, b->in->disks[i].lock);
         plan_step(b, QEMU_STEP_LINK, b->in->disks[i].lock)->from = xstrdup(b->in->inst->dir);
-        strv_push(&b->plan->disk_locks, b->in->disks[i].lock);
     }
 }
 

@@ -105,7 +105,6 @@ static struct cima_opts *display_opts(struct builder *b)
         /* QEMU refuses everybody until a password is set over the monitor. (A password-secret would
          * be the same protocol, and the password could not be changed.) */
         cima_opts_bool(o, "password", true);
-        b->plan->vnc = true;
         return TAKE_PTR(o);
     }
     o = cima_opts_parse(v->display, "type", b->err);
