@@ -22,6 +22,11 @@ static void cleanup_dir_p(DIR **d)
 
 /* ---- paths ------------------------------------------------------------------------------ */
 
+char *path_rooted(const char *root, const char *path)
+{
+    return xasprintf("%s%s", root ? root : "", path);
+}
+
 char *path_join(const char *dir, const char *name)
 {
     size_t len = strlen(dir);
@@ -502,11 +507,6 @@ int dir_sync(const char *path, struct err *err)
     return 0;
 }
 
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 int dir_list(const char *path, struct strv *ret, struct err *err)
 {
     _cleanup_strv_ struct strv names = STRV_INIT;
@@ -526,8 +526,7 @@ int dir_list(const char *path, struct strv *ret, struct err *err)
         if (!streq(e->d_name, ".") && !streq(e->d_name, ".."))
             strv_push(&names, e->d_name);
     }
-    if (names.n)
-        qsort(names.v, names.n, sizeof(names.v[0]), compare_names);
+    strv_sort(&names);
     strv_extend(ret, &names);
     return 0;
 }

@@ -8,6 +8,8 @@
 
 /* "dir/name"; one slash between. Caller frees. */
 char *path_join(const char *dir, const char *name);
+/* An absolute path below another root; NULL: below the real one. Caller frees. */
+char *path_rooted(const char *root, const char *path);
 /* The part after the last slash; points into path. */
 const char *path_basename(const char *path);
 /* Everything before the last slash ("." or "/" when there is none). Caller frees. */

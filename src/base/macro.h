@@ -95,5 +95,7 @@ static inline bool str_starts(const char *s, const char *prefix)
 }
 
 bool str_ends(const char *s, const char *suffix);
+/* words: up to NULL. NULL is none of them. */
+bool str_is_one_of(const char *s, const char *const *words);
 
 #endif

@@ -11,6 +11,14 @@ static _Noreturn void out_of_memory(void)
     abort();
 }
 
+bool str_is_one_of(const char *s, const char *const *words)
+{
+    for (; s && *words; words++)
+        if (streq(s, *words))
+            return true;
+    return false;
+}
+
 bool str_ends(const char *s, const char *suffix)
 {
     size_t n = strlen(s), m = strlen(suffix);

@@ -82,6 +82,17 @@ bool strv_contains(const struct strv *s, const char *str)
     return false;
 }
 
+static int by_bytes(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void strv_sort(struct strv *s)
+{
+    if (s->n > 1)
+        qsort(s->v, s->n, sizeof(*s->v), by_bytes);
+}
+
 char **strv_argv(struct strv *s)
 {
     if (!s->v)

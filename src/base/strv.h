@@ -23,6 +23,8 @@ void strv_pushl(struct strv *s, ...) __attribute__((sentinel));
 void strv_extend(struct strv *s, const struct strv *other);
 void strv_insert(struct strv *s, size_t at, const char *str);
 bool strv_contains(const struct strv *s, const char *str);
+/* By bytes. */
+void strv_sort(struct strv *s);
 /* NULL-terminated array as execve wants it, also when empty; owned by s. */
 char **strv_argv(struct strv *s);
 char *strv_join(const struct strv *s, const char *sep);

@@ -4,14 +4,6 @@
 
 /* ---- SCSI (Q-13) ----------------------------------------------------------------------------- */
 
-static bool is_one_of(const char *s, const char *const *words)
-{
-    for (; s && *words; words++)
-        if (streq(s, *words))
-            return true;
-    return false;
-}
-
 static void set_romfile(struct cima_opts *o, const char *romfile)
 {
     if (romfile && streq(romfile, CIMA_NO_ROM))
@@ -62,9 +54,9 @@ struct cima_qmp_call cima_cmd_scsi_add(const struct cima_scsi_unit *u)
                                               "virtio-scsi-device", NULL};
     struct cima_opts *o;
 
-    if (is_one_of(u->driver, controllers))
+    if (str_is_one_of(u->driver, controllers))
         return scsi_controller(u);
-    if (!is_one_of(u->driver, devices))
+    if (!str_is_one_of(u->driver, devices))
         return invalid_scsi(u->driver);
     o = cima_opts_new("driver", u->driver);
     cima_opts_str(o, "id", u->id);

@@ -159,11 +159,6 @@ static bool is_directory(int dir_fd, const struct dirent *e)
     return fstatat(dir_fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
 }
 
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 int store_list(const struct store *s, struct strv *ret, struct err *err)
 {
     DIR *d = opendir(s->home);
@@ -178,8 +173,7 @@ int store_list(const struct store *s, struct strv *ret, struct err *err)
             is_directory(dirfd(d), e))
             strv_push(&names, e->d_name);
     closedir(d);
-    if (names.n > 1)
-        qsort(names.v, names.n, sizeof(names.v[0]), compare_names);
+    strv_sort(&names);
     strv_extend(ret, &names);
     strv_release(&names);
     return 0;

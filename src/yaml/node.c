@@ -19,14 +19,6 @@ const struct yaml_node *yaml_map_get(const struct yaml_node *map, const char *ke
     return pair ? pair->value : NULL;
 }
 
-static bool is_one_of(const char *s, const char *const *words, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (streq(s, words[i]))
-            return true;
-    return false;
-}
-
 static bool is_digits(const char *s, const char *set)
 {
     return *s && s[strspn(s, set)] == '\0';
@@ -43,14 +35,14 @@ static bool is_int(const char *s)
 
 static bool is_float(const char *s)
 {
-    static const char *const special[] = {".inf", ".Inf", ".INF"};
-    static const char *const nan[] = {".nan", ".NaN", ".NAN"};
+    static const char *const special[] = {".inf", ".Inf", ".INF", NULL};
+    static const char *const nan[] = {".nan", ".NaN", ".NAN", NULL};
     size_t whole, part = 0;
 
-    if (is_one_of(s, nan, ARRAY_SIZE(nan)))
+    if (str_is_one_of(s, nan))
         return true;
     s += *s == '-' || *s == '+';
-    if (is_one_of(s, special, ARRAY_SIZE(special)))
+    if (str_is_one_of(s, special))
         return true;
     whole = strspn(s, "0123456789");
     s += whole;
@@ -70,12 +62,12 @@ static bool is_float(const char *s)
 
 static enum yaml_core core_of_plain(const char *s)
 {
-    static const char *const nulls[] = {"", "~", "null", "Null", "NULL"};
-    static const char *const bools[] = {"true", "True", "TRUE", "false", "False", "FALSE"};
+    static const char *const nulls[] = {"", "~", "null", "Null", "NULL", NULL};
+    static const char *const bools[] = {"true", "True", "TRUE", "false", "False", "FALSE", NULL};
 
-    if (is_one_of(s, nulls, ARRAY_SIZE(nulls)))
+    if (str_is_one_of(s, nulls))
         return YAML_NULL;
-    if (is_one_of(s, bools, ARRAY_SIZE(bools)))
+    if (str_is_one_of(s, bools))
         return YAML_BOOL;
     if (is_int(s))
         return YAML_INT;

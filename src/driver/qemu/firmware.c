@@ -24,14 +24,9 @@ void qemu_firmware_release(struct qemu_firmware *f)
     *f = (struct qemu_firmware)QEMU_FIRMWARE_INIT;
 }
 
-static char *rooted(const struct search *s, const char *path)
-{
-    return xasprintf("%s%s", s->in->root ? s->in->root : "", path);
-}
-
 static bool there(const struct search *s, const char *path)
 {
-    _cleanup_free_ char *full = rooted(s, path);
+    _cleanup_free_ char *full = path_rooted(s->in->root, path);
 
     return path_exists(full);
 }
@@ -178,7 +173,7 @@ static bool use_descriptor(struct search *s, const struct json *j, struct qemu_f
 
 static bool try_descriptor(struct search *s, const char *path, struct qemu_firmware *ret)
 {
-    _cleanup_free_ char *full = rooted(s, path), *text = NULL;
+    _cleanup_free_ char *full = path_rooted(s->in->root, path), *text = NULL;
     _cleanup_json_ struct json *j = NULL;
     _cleanup_err_ struct err e = ERR_INIT;
     size_t len;
@@ -208,7 +203,7 @@ static bool try_descriptors(struct search *s, struct qemu_firmware *ret)
     _cleanup_strv_ struct strv files = STRV_INIT, names = STRV_INIT;
 
     for (size_t d = 0; d < ARRAY_SIZE(dirs); d++) {
-        _cleanup_free_ char *full = rooted(s, dirs[d]);
+        _cleanup_free_ char *full = path_rooted(s->in->root, dirs[d]);
         _cleanup_strv_ struct strv list = STRV_INIT;
         _cleanup_err_ struct err ignored = ERR_INIT;
 

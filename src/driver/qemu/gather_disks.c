@@ -18,16 +18,11 @@ void qemu_plan_disks_free(struct qemu_plan_disk *disks, size_t n)
     free(disks);
 }
 
-static char *rooted(const struct qemu_disk_search *s, const char *path)
-{
-    return xasprintf("%s%s", s->root ? s->root : "", path);
-}
-
 /* The instance directory that a disk's link names, when a machine of it runs; else NULL. A link that
  * is left over says nothing. Caller frees. */
 static char *holder(const struct qemu_disk_search *s, const char *lock)
 {
-    _cleanup_free_ char *link = rooted(s, lock), *pidfile = NULL;
+    _cleanup_free_ char *link = path_rooted(s->root, lock), *pidfile = NULL;
     char target[PATH_MAX];
     ssize_t n = readlink(link, target, sizeof(target) - 1);
 
@@ -44,7 +39,7 @@ static char *holder(const struct qemu_disk_search *s, const char *lock)
 static const char *look_at(const struct qemu_disk_search *s, const char *name, const char *path,
                            const char *kept, struct err *err)
 {
-    _cleanup_free_ char *full = rooted(s, path);
+    _cleanup_free_ char *full = path_rooted(s->root, path);
     _cleanup_close_ int fd = open(full, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct image_info info;
 
