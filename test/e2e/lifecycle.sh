@@ -6,6 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 need_guest
 mini_yaml "$scratch/life.yaml" </dev/null
+sed -i 's/^cpus: 1/cpus: 2/' "$scratch/life.yaml"
 
 succeeds 'create makes the instance' "$cima" create "$scratch/life.yaml"
 check 'create does not start it' has_status life Stopped
@@ -23,6 +24,8 @@ check '… and says how to get in' says 'cima shell life'
 
 succeeds 'shell runs a command' "$cima" shell life uname -s
 check '… in Linux' is "$out" Linux
+succeeds '… on every processor' "$cima" shell life grep -c '^processor' /proc/cpuinfo
+check '… that was asked for' is "$out" 2
 fails 'the exit code of the command comes through' 37 "$cima" shell life sh -c 'exit 37'
 succeeds 'arguments keep blanks, quotes and dollars' "$cima" shell life printf '%s|' 'a  b' "c'd" '$HOME' 'e"f' '*'
 check '… byte for byte' is "$out" "a  b|c'd|\$HOME|e\"f|*|"
