@@ -18,6 +18,7 @@
 
 #define MONITOR_MS 60000
 #define LAST_WORDS 8192
+#define PIPE_BYTES 65536
 
 /* ---- the terminal ---------------------------------------------------------------------------- */
 
@@ -90,19 +91,26 @@ struct words {
     struct sbuf last;
 };
 
+/* Takes what is there, but no more than a pipe holds: signals have their turn, too. */
 static void words_take(struct words *w)
 {
     char part[4096];
-    ssize_t n;
+    ssize_t n = 0;
 
-    while ((n = read(w->fd, part, sizeof(part))) > 0) {
+    for (size_t sum = 0; sum < PIPE_BYTES; sum += (size_t)n) {
+        n = read(w->fd, part, sizeof(part));
+        if (n <= 0)
+            break;
         if (w->shown)
             (void)fd_write_all(STDERR_FILENO, part, (size_t)n);
+        for (ssize_t i = 0; i < n; i++)
+            if (!part[i])
+                part[i] = '?';
         sbuf_add(&w->last, part, (size_t)n);
         if (w->last.len > LAST_WORDS)
             sbuf_consume(&w->last, w->last.len - LAST_WORDS);
     }
-    if (n == 0 || errno != EAGAIN) {
+    if (n == 0 || (n < 0 && errno != EAGAIN)) {
         close(w->fd);
         w->fd = -1; /* which poll passes over */
     }
