@@ -20,7 +20,7 @@ debian_yaml() {
     cat >"$1" - <<YAML
 images:
 - location: $guest/disk.qcow2
-cpus: 2
+cpus: 1
 memory: 1GiB
 disk: 4GiB
 mounts: []
