@@ -19,11 +19,6 @@ int qemu_launch_with(const struct cima_launch *l, int captured, unsigned spawn_f
 /* The environment that QEMU gets: the variables that it needs, out of ours. */
 void qemu_launch_env(bool desktop, struct strv *ret);
 
-/* What QEMU's standard error can go to: a file without a name that takes
- * CIMA_LAUNCH_STDERR_LIMIT bytes, whatever QEMU writes. -1 on error. */
-int qemu_words_new(struct err *err);
-/* All of it so far; caller frees. */
-char *qemu_words_read(int fd);
 /* Where the last lines of a text begin. */
 const char *qemu_last_lines(const char *text);
 

@@ -25,7 +25,7 @@ struct cima_process {
 
 /* A file that takes the limit's bytes at the places where QEMU's descriptor is. Where that is, is
  * the length so far, because the two share the position. */
-int qemu_words_new(struct err *err)
+static int words_new(struct err *err)
 {
     _cleanup_close_ int fd = memfd_create("qemu-stderr", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
@@ -58,7 +58,7 @@ struct cima_process *cima_launch(const struct cima_launch *l, struct err *error)
     p->words = -1;
     /* First: a descriptor that is closed may have the number of the next one that is opened. */
     if (qemu_launch_check(l, &why) == 0 && capture)
-        p->words = qemu_words_new(&why);
+        p->words = words_new(&why);
     if (err_is_set(&why) ||
         qemu_launch_with(l, p->words, SPAWN_PIDFD_OR_PIPE, &p->child, &why) < 0) {
         tell_failure(l, &why, "");
@@ -106,7 +106,8 @@ int cima_process_exit_code(const struct cima_process *p)
     return p->ended ? wait_status_exit_code(p->status) : -1;
 }
 
-char *qemu_words_read(int fd)
+/* All of it so far; caller frees. */
+static char *words_read(int fd)
 {
     off_t end = fd >= 0 ? lseek(fd, 0, SEEK_CUR) : 0;
     size_t max = end > 0 ? (size_t)end : 0, n = 0;
@@ -144,7 +145,7 @@ const char *qemu_last_lines(const char *text)
 
 char *cima_process_stderr(const struct cima_process *p)
 {
-    return qemu_words_read(p->words);
+    return words_read(p->words);
 }
 
 int cima_process_result(const struct cima_process *p, struct err *error)
