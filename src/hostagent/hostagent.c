@@ -307,11 +307,14 @@ static int agent_start(struct hostagent *a, struct err *err)
 
 static void agent_close(struct hostagent *a)
 {
+    /* Who has asked the machine to end waits for its answer. */
+    rest_attach(a->rest, a->host.inst, a->driver, NULL);
+    if (a->loop)
+        loop_turn(a->loop);
     if (a->line)
         line_gone(a->line);
     line_free(a->line);
     a->line = NULL;
-    rest_attach(a->rest, a->host.inst, a->driver, NULL);
     if (a->vm)
         a->driver->vm_free(a->vm);
     rest_free(a->rest);

@@ -124,6 +124,11 @@ void loop_quit(struct loop *l)
     event_base_loopbreak(l->base);
 }
 
+void loop_turn(struct loop *l)
+{
+    event_base_loop(l->base, EVLOOP_NONBLOCK);
+}
+
 struct event_base *loop_event_base(struct loop *l)
 {
     return l->base;

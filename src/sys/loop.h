@@ -18,6 +18,8 @@ void loop_free(struct loop *l);
 /* Until loop_quit or no source is left. */
 void loop_run(struct loop *l);
 void loop_quit(struct loop *l);
+/* What can be done at once, without waiting: for answers that are to leave before the end. */
+void loop_turn(struct loop *l);
 /* For the HTTP server pieces of libevent in hostagent/. */
 struct event_base *loop_event_base(struct loop *l);
 

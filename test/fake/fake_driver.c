@@ -165,6 +165,15 @@ static void on_adopted_end(void *arg)
     report_end(arg, -1);
 }
 
+/* No event of the loop comes in between. */
+static void end_now(struct vm *vm)
+{
+    kill(vm->pid, SIGKILL);
+    vm->end = loop_source_free(vm->end);
+    waitpid(vm->pid, NULL, 0);
+    report_end(vm, 0);
+}
+
 static void on_event(void *arg, int signo)
 {
     static const char *const names[] = {
@@ -191,6 +200,7 @@ static struct vm *vm_new(const struct driver_ctx *ctx, struct loop *loop,
     vm->arg = arg;
     vm->pid = pid;
     vm->pidfd = -1;
+    fake_tools_end = end_now;
     fake_tools_loop = loop;
     vm->ready = loop_add_timer(loop, 0, on_ready, vm);
     vm->event = loop_add_signal(loop, SIGUSR2, on_event, vm);

@@ -3,8 +3,10 @@
 #include "base/mem.h"
 
 struct loop *fake_tools_loop;
+void (*fake_tools_end)(struct vm *vm);
 
 struct question {
+    struct vm *vm;
     uint64_t number;
     char *command;
     struct json *args;
@@ -30,6 +32,8 @@ static void on_time(void *arg)
     else
         ret = q->args ? json_ref(q->args) : json_object_new();
     q->done(q->arg, ret, err_is_set(&err) ? &err : NULL);
+    if (streq(q->command, "quit"))
+        fake_tools_end(q->vm);
     free(q->command);
     json_free(q->args);
     free(q);
@@ -38,7 +42,6 @@ static void on_time(void *arg)
 static uint64_t ask(struct vm *vm, const char *command, struct json *args, driver_reply_fn *done,
                     void *arg)
 {
-    (void)vm;
     if (streq(command, "lost"))
         return 0;
     if (streq(command, "hang")) {
@@ -46,8 +49,12 @@ static uint64_t ask(struct vm *vm, const char *command, struct json *args, drive
         return ++last_number;
     }
     struct question *q = xcalloc(1, sizeof(*q));
-    *q = (struct question){
-        .number = ++last_number, .command = xstrdup(command), .args = args, .done = done, .arg = arg};
+    *q = (struct question){.vm = vm,
+                           .number = ++last_number,
+                           .command = xstrdup(command),
+                           .args = args,
+                           .done = done,
+                           .arg = arg};
     q->source = loop_defer(fake_tools_loop, on_time, q);
     return q->number;
 }

@@ -9,5 +9,7 @@
 extern const struct driver_tools fake_driver_tools;
 /* Of the agent; the fake driver sets it. */
 extern struct loop *fake_tools_loop;
+/* Ends the machine at once, as its driver sees it; the fake driver sets it. */
+extern void (*fake_tools_end)(struct vm *vm);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The machine's monitor for other processes, through a whole agent; the machine is the fake one,
  * whose monitor knows: echo (answers with its arguments), fail, hang (never answers), cancelled (how
- * many were), lost (can't be asked). */
+ * many were), lost (can't be asked), quit (answers, and the machine has ended). */
 #include "home.h"
 #include "base/fs.h"
 #include "base/mem.h"
@@ -151,6 +151,16 @@ Test(monitor, the_end_of_the_agent_ends_the_wait)
     int status;
     cr_assert_eq(waitpid(pid, &status, 0), pid);
     cr_assert_eq(status, 0);
+}
+
+/* The answer to what ends the machine, and the agent with it. */
+Test(monitor, the_last_answer_arrives)
+{
+    _cleanup_err_ struct err err = ERR_INIT;
+    _cleanup_json_ struct json *ret = ask("quit", "{\"a\":1}", &err);
+
+    cr_assert_not_null(ret, "%s", err.msg);
+    cr_assert_eq(json_get_int(ret, "a", 0), 1);
 }
 
 /* ---- by hand --------------------------------------------------------------------------------- */
