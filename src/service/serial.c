@@ -84,7 +84,20 @@ static char *file_tail(const char *path)
     return n > 0 ? text_tail(buf, (size_t)n, TAIL_LINES) : NULL;
 }
 
-void serial_add_tail(const struct instance *i, struct err *err)
+/* Linux, of processors that do not come back. Seen with QEMU 7.2, which emulates several: on a busy
+ * host about one start of a hundred, one of them then waits for its timer for ever. */
+static bool tells_stall(const char *tail)
+{
+    static const char *const words[] = {"detected stalls on CPUs", "self-detected stall on CPU",
+                                        "kthread starved for", "soft lockup - CPU#"};
+
+    for (size_t k = 0; k < ARRAY_SIZE(words); k++)
+        if (strstr(tail, words[k]))
+            return true;
+    return false;
+}
+
+bool serial_add_tail(const struct instance *i, struct err *err)
 {
     static const enum inst_file logs[] = {INST_SERIAL_LOG, INST_SERIALV_LOG, INST_SERIALP_LOG};
 
@@ -96,6 +109,13 @@ void serial_add_tail(const struct instance *i, struct err *err)
             continue;
         _cleanup_free_ char *detail = xasprintf("last lines of %s:\n%s", path, tail);
         err_detail(err, detail);
-        return;
+        if (!tells_stall(tail))
+            return false;
+        err_hint(err,
+                 "the guest's processors hang: end it by `cima stop -f %s` and start it again; where "
+                 "they are emulated, one is more reliable than several: `cima edit %s --cpus 1`",
+                 i->name, i->name);
+        return true;
     }
+    return false;
 }

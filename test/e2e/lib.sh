@@ -12,9 +12,6 @@ builddir=$(CDPATH='' cd -- "$builddir" && pwd)
 cima=$builddir/cima
 PATH=$builddir:$PATH
 
-# The longest of them goes first (the lanes of Makefile.am): in the end all wait for it.
-[ "${0##*/}" = debian.sh ] || renice -n 3 -p $$ >/dev/null 2>&1
-
 passed=0 failed=0
 
 # Socket paths are limited to 107 bytes: a short scratch directory, whatever TMPDIR says.

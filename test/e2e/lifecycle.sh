@@ -6,7 +6,9 @@
 . "$(dirname "$0")/lib.sh"
 need_guest
 mini_yaml "$scratch/life.yaml" </dev/null
-sed -i 's/^cpus: 1/cpus: 2/' "$scratch/life.yaml"
+# Two processors, of which the guest starts one: on a busy host QEMU 7.2 loses the interrupts of a
+# second one that it emulates in about one start of a hundred, and the guest hangs.
+sed -i 's/^cpus: 1/cpus: 2/; s/quiet/quiet maxcpus=1/' "$scratch/life.yaml"
 
 succeeds 'create makes the instance' "$cima" create "$scratch/life.yaml"
 check 'create does not start it' has_status life Stopped
@@ -24,8 +26,8 @@ check '… and says how to get in' says 'cima shell life'
 
 succeeds 'shell runs a command' "$cima" shell life uname -s
 check '… in Linux' is "$out" Linux
-succeeds '… on every processor' "$cima" shell life grep -c '^processor' /proc/cpuinfo
-check '… that was asked for' is "$out" 2
+succeeds '… with the processors' "$cima" shell life cat /sys/devices/system/cpu/present
+check '… that were asked for' is "$out" 0-1
 fails 'the exit code of the command comes through' 37 "$cima" shell life sh -c 'exit 37'
 succeeds 'arguments keep blanks, quotes and dollars' "$cima" shell life printf '%s|' 'a  b' "c'd" '$HOME' 'e"f' '*'
 check '… byte for byte' is "$out" "a  b|c'd|\$HOME|e\"f|*|"
@@ -80,16 +82,16 @@ succeeds 'stop -f' "$cima" stop -f life
 check 'it is stopped after stop -f' has_status life Stopped
 
 # A larger disk and another number of CPUs, by edit; then a disk as on the first day.
-size_and_cpus='cat /sys/class/block/vda/size; nproc'
+size_and_cpus='cat /sys/class/block/vda/size /sys/devices/system/cpu/present'
 succeeds 'edit' env EDITOR="sed -i 's/^disk:.*/disk: 2GiB/; s/^cpus:.*/cpus: 1/'" "$cima" edit life
 succeeds 'start after edit' "$cima" start life
 check '… the disk grows' says "Resize instance life's disk from 1GiB to 2GiB"
 succeeds '… the guest sees it' "$cima" shell life sh -c "$size_and_cpus; cat \"\$HOME/note\""
-check '… and has kept its files' is "$out" "$(printf '4194304\n1\nkept')"
+check '… and has kept its files' is "$out" "$(printf '4194304\n0\nkept')"
 succeeds 'factory-reset of a running one' "$cima" factory-reset life
 succeeds 'start after it' "$cima" start life
 succeeds '… with a fresh disk' "$cima" shell life sh -c "$size_and_cpus; cat \"\$HOME/note\" 2>/dev/null || echo none"
-check '… of the size of the YAML' is "$out" "$(printf '4194304\n1\nnone')"
+check '… of the size of the YAML' is "$out" "$(printf '4194304\n0\nnone')"
 succeeds 'stop -f' "$cima" stop -f life
 succeeds 'delete' "$cima" delete life
 check 'the directory is gone' absent "$CIMA_HOME/life"

@@ -85,7 +85,7 @@ done_with() {
 
 # The ingredients of ours, in one hash.
 builder_hash() {
-    (cd "$here" && find build.sh customize.sh -type f -print0 | sort -z | xargs -0 sha256sum |
+    (cd "$here" && find . -name '*.sh' -type f -print0 | sort -z | xargs -0 sha256sum |
         sha256sum | cut -c 1-16)
 }
 
@@ -180,6 +180,7 @@ mmdebstrap --quiet --mode=$mode --variant=minbase --format=null --architectures=
     --skip=download/empty --skip=essential/unlink --skip=cleanup/reproducible \
     --setup-hook='mkdir -p "$1/var/cache/apt/archives"' \
     --setup-hook="sync-in '$cache/debs' /var/cache/apt/archives" \
+    --essential-hook="sh '$here/initramfs.sh' \"\$1\"" \
     --customize-hook="sync-out /var/cache/apt/archives '$cache/debs'" \
     --customize-hook="sh '$here/customize.sh' \"\$1\" $root_mib $efi" \
     $suite /dev/null "$work/sources.list" 8>"$work/parts.tar" 9>&- >"$work/log" 2>&1 || {
@@ -198,11 +199,12 @@ timeout 0
 default debian.conf
 editor no
 TEXT
+# norandmaps: emulation translates code by its address; programs start sooner with known ones.
 cat >"$work/debian.conf" <<TEXT
 title Debian
 linux /vmlinuz
 initrd /initrd.img
-options root=LABEL=debian-root ro console=$console
+options root=LABEL=debian-root ro console=$console norandmaps
 TEXT
 mmd -i "$work/esp" ::/EFI ::/EFI/BOOT ::/loader ::/loader/entries
 mcopy -i "$work/esp" "$parts/boot.efi" "::/EFI/BOOT/BOOT$efi.EFI"
@@ -219,7 +221,7 @@ size=${root_mib}MiB, type=$root_type, name=root
 TEXT
 dd if="$work/esp" of="$work/disk" bs=1M seek=1 conv=notrunc,sparse status=none
 dd if="$parts/root" of="$work/disk" bs=1M seek=$((esp_mib + 1)) conv=notrunc,sparse status=none
-qemu-img convert -c -O qcow2 "$work/disk" "$work/out/disk.qcow2"
+qemu-img convert -c -o compression_type=zstd -O qcow2 "$work/disk" "$work/out/disk.qcow2"
 mv "$parts/vmlinuz" "$parts/initrd.img" "$work/out/"
 cp "$work/packages" "$work/out/packages"
 

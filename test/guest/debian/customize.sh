@@ -30,9 +30,17 @@ cat >"$root/etc/cloud/cloud.cfg.d/90-guest.cfg" <<'TEXT'
 datasource_list: [NoCloud, None]
 # A key of 3072 bits of RSA takes an emulated machine half a minute at times.
 ssh_genkeytypes: [ed25519, ecdsa]
+# Without those of Debian's list that ask GRUB, print keys or are for other distributions and clouds.
+cloud_init_modules: [migrator, seed_random, bootcmd, write-files, growpart, resizefs, disk_setup,
+  mounts, set_hostname, update_hostname, update_etc_hosts, ca-certs, users-groups, ssh]
+cloud_config_modules: [locale, set-passwords, apt-configure, ntp, timezone, runcmd]
+cloud_final_modules: [package-update-upgrade-install, write-files-deferred, scripts-vendor,
+  scripts-per-once, scripts-per-boot, scripts-per-instance, scripts-user, final-message,
+  power-state-change]
 TEXT
 # As in Debian's cloud images: what the machine does on its own in the background is not wanted.
-rm -f "$root/etc/cron.daily/"* "$root/etc/systemd/system/timers.target.wants/"*
+rm -f "$root/etc/cron.daily/"* "$root/etc/systemd/system/timers.target.wants/"* \
+    "$root"/etc/systemd/system/*.wants/e2scrub_reap.service
 # The lists of packages and the packages themselves stay outside.
 find "$root/var/cache/apt" "$root/var/lib/apt/lists" -type f -delete
 
