@@ -35,6 +35,7 @@ struct mount {
     bool nonempty;             /* this is the second try */
     bool no_sshfs;
     bool told;                 /* it was up, or was said to have failed */
+    bool was_up;               /* in this boot of the guest: what works once is not given up */
     bool restart;              /* what ends now is to begin anew: the guest boots, the outer is lost */
     int64_t retry_ms;
     struct strv errors;        /* last lines of stderr of this try */
@@ -143,6 +144,7 @@ static void on_mounted(struct mount *m)
 {
     m->timer = loop_source_free(m->timer);
     m->state = MOUNT_UP;
+    m->was_up = true;
     if (m->told)
         log_info("%s is mounted on %s again", m->local, m->m->mount_point);
     m->told = true;
@@ -253,7 +255,8 @@ static void try_later(struct mount *m)
     m->retry_ms = m->retry_ms * 2 < RETRY_LAST_MS ? m->retry_ms * 2 : RETRY_LAST_MS;
 }
 
-/* Mounts inside a lost one are hidden by its successor: they are made again, too. */
+/* Mounts inside a lost one are hidden by its successor, or could not be made because of it: they are
+ * made again, too. */
 static void restart_inner(struct mount *outer)
 {
     struct mount_service *s = outer->service;
@@ -261,10 +264,14 @@ static void restart_inner(struct mount *outer)
     for (unsigned i = 0; i < s->n; i++) {
         struct mount *m = &s->mounts[i];
 
-        if (m == outer || !path_is_below(m->m->mount_point, outer->m->mount_point) || !m->pair)
+        if (m == outer || !path_is_below(m->m->mount_point, outer->m->mount_point))
             continue;
-        m->restart = true;
-        sftp_pair_terminate(m->pair);
+        if (m->pair) {
+            m->restart = true;
+            sftp_pair_terminate(m->pair);
+        } else if (m->state == MOUNT_FAILED) {
+            m->state = MOUNT_WANTED; /* it waits for the outer one */
+        }
     }
 }
 
@@ -273,7 +280,7 @@ static void restart_inner(struct mount *outer)
  * problem which counts). */
 static void lost_or_failed(struct mount *m, const char *problem)
 {
-    bool was_up = m->state == MOUNT_UP;
+    bool lost = m->state == MOUNT_UP;
     struct err err = ERR_INIT;
 
     m->timer = loop_source_free(m->timer);
@@ -287,24 +294,33 @@ static void lost_or_failed(struct mount *m, const char *problem)
         begin_wanted(m->service);
         return;
     }
-    if (was_up) {
+    if (lost) {
         log_warn("The mount of %s on %s is lost (%s); making it anew", m->local,
                  m->m->mount_point, problem);
-        restart_inner(m);
         try_later(m);
+        restart_inner(m);
         return;
     }
     if (!m->nonempty && !m->no_sshfs) {
-        log_warn("failed to mount reverse sshfs for `%s` on `%s`: %s; trying again with `-o nonempty`",
-                 m->local, m->m->mount_point, problem);
+        log_at(m->was_up ? LOG_DEBUG : LOG_WARN,
+               "failed to mount reverse sshfs for `%s` on `%s`: %s; trying again with `-o nonempty`",
+               m->local, m->m->mount_point, problem);
         m->first_problem = xstrdup(problem);
         m->nonempty = true;
         begin(m);
         return;
     }
-    describe_failure(m, m->first_problem ? m->first_problem : problem, &err);
+    _cleanup_free_ char *first = TAKE_PTR(m->first_problem);
+    problem = first ? first : problem;
     m->nonempty = false;
-    fail(m, &err);
+    if (m->was_up) {
+        log_warn("The mount of %s on %s is not back yet (%s); trying again", m->local,
+                 m->m->mount_point, problem);
+        try_later(m);
+    } else {
+        describe_failure(m, problem, &err);
+        fail(m, &err);
+    }
 }
 
 /* ---- all of them ------------------------------------------------------------------------------- */
@@ -493,6 +509,7 @@ static void boots_again(struct mount_service *s)
 
         m->timer = loop_source_free(m->timer);
         m->restart = m->pair != NULL;
+        m->was_up = false;
         if (m->pair)
             sftp_pair_terminate(m->pair);
         m->state = s->ninep ? MOUNT_OFF : MOUNT_WANTED;

@@ -67,6 +67,7 @@ check() {
         ok "$name"
     else
         not_ok "$name" "failed: $*" "last exit code ${code-}" "stdout: ${out-}" "stderr: ${err-}"
+        last_words
     fi
 }
 
@@ -79,14 +80,14 @@ succeeds() {
         ok "$name"
     else
         not_ok "$name" "exit code $code: $*" "stdout: $out" "stderr: $err"
-        consoles
+        last_words
     fi
 }
 
-# What the guests have said last.
-consoles() {
-    for log in "$CIMA_HOME"/*/serial*.log; do
-        [ ! -s "$log" ] || printf '     %s:\n%s\n' "${log#"$CIMA_HOME"/}" "$(tail -n 10 "$log" | cut -c 1-200)"
+# What the guests and the agents have said last.
+last_words() {
+    for log in "$CIMA_HOME"/*/serial*.log "$CIMA_HOME"/*/ha.stderr.log; do
+        [ ! -s "$log" ] || printf '     %s:\n%s\n' "${log#"$CIMA_HOME"/}" "$(tail -n 12 "$log" | cut -c 1-300)"
     done
 }
 

@@ -301,6 +301,29 @@ Test(mount, F24_a_lost_mount_is_made_again)
     cr_assert_eq(f.n_degraded, 0, "%s", f.degraded.msg);
 }
 
+static bool until_six_tries(struct fixture *fx)
+{
+    (void)fx;
+    return tries() >= 6;
+}
+
+/* What has been there is not given up: twice two tries fail. */
+Test(mount, F24_a_lost_mount_is_not_given_up)
+{
+    int pid = 0;
+
+    add("src", "dst");
+    fixture_write(&f, "sshfs", "ok\nfail\nfail\nfail\nfail\nok\n");
+    start();
+    fixture_until(&f, until_released);
+    fixture_calls(&f, "sshfs", &pid);
+    kill(pid, SIGKILL);
+    fixture_until(&f, until_six_tries);
+    cr_assert_eq(f.n_degraded, 0, "%s", f.degraded.msg);
+    assert_sshfs(2, locations[0], points[0], "slave,ro,allow_other,nonempty");
+    assert_sshfs(5, locations[0], points[0], "slave,ro,allow_other");
+}
+
 Test(mount, F24_not_before_there_is_a_master)
 {
     int pid = 0;
