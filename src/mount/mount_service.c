@@ -291,6 +291,8 @@ static void lost_or_failed(struct mount *m, const char *problem)
         m->first_problem = NULL;
         if (m->state != MOUNT_OFF)
             m->state = MOUNT_WANTED;
+        if (lost)
+            restart_inner(m);
         begin_wanted(m->service);
         return;
     }

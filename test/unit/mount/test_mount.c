@@ -371,6 +371,31 @@ Test(mount, a_mount_in_a_mount_comes_after_it_and_with_it)
     assert_sshfs(3, locations[0], points[0], "slave,ro,allow_other");
 }
 
+static bool until_five_tries(struct fixture *fx)
+{
+    (void)fx;
+    return tries() >= 5;
+}
+
+/* It has failed, perhaps because of the one around it: that one is new, and it has another chance. */
+Test(mount, a_failed_mount_in_a_lost_one)
+{
+    int outer = 0;
+
+    add("src", "dst");
+    add("src2", "dst/inner");
+    fixture_write(&f, "sshfs", "ok\nfail\nfail\nok\n");
+    start();
+    fixture_until(&f, until_released);
+    cr_assert_eq(f.n_degraded, 1);
+    _cleanup_free_ char *first = logged("sshfs", 0);
+    outer = atoi(first + strlen("sshfs "));
+    kill(outer, SIGKILL);
+    fixture_until(&f, until_five_tries);
+    assert_sshfs(3, locations[0], points[0], "slave,ro,allow_other");
+    assert_sshfs(4, locations[1], points[1], "slave,ro,allow_other");
+}
+
 Test(mount, HA_70_stop_unmounts)
 {
     add("src", "dst");
