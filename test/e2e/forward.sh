@@ -130,7 +130,7 @@ printf '     all back after %d s\n' $(($(date +%s) - lost))
 
 # Nothing polls while all is up: the agent starts nothing.
 check 'F24 … the other mounts' within 30 guest_reads read-only /mnt/ro/file
-check 'F24 …' within 30 guest_reads odd "/mnt/it's a \$(touch x) dir/file"
+check 'F24 … that of an odd name' within 30 guest_reads odd "/mnt/it's a \$(touch x) dir/file"
 children() { pgrep -P "$(agent_pid)" | sort | tr '\n' ' '; }
 rest() {
     before=$(children)

@@ -41,6 +41,13 @@ ok() {
     printf 'ok   %s\n' "$1"
 }
 
+# What the guests and the agents have said last.
+last_words() {
+    for log in "$CIMA_HOME"/*/serial*.log "$CIMA_HOME"/*/ha.stderr.log; do
+        [ ! -s "$log" ] || printf '     %s:\n%s\n' "${log#"$CIMA_HOME"/}" "$(tail -n 12 "$log" | cut -c 1-300)"
+    done
+}
+
 not_ok() {
     failed=$((failed + 1))
     printf 'FAIL %s\n' "$1"
@@ -48,6 +55,7 @@ not_ok() {
     for line; do
         printf '     %s\n' "$line"
     done
+    last_words
 }
 
 # run COMMAND...: keeps its standard output in $out, its standard error in $err, its code in $code.
@@ -67,7 +75,6 @@ check() {
         ok "$name"
     else
         not_ok "$name" "failed: $*" "last exit code ${code-}" "stdout: ${out-}" "stderr: ${err-}"
-        last_words
     fi
 }
 
@@ -80,15 +87,7 @@ succeeds() {
         ok "$name"
     else
         not_ok "$name" "exit code $code: $*" "stdout: $out" "stderr: $err"
-        last_words
     fi
-}
-
-# What the guests and the agents have said last.
-last_words() {
-    for log in "$CIMA_HOME"/*/serial*.log "$CIMA_HOME"/*/ha.stderr.log; do
-        [ ! -s "$log" ] || printf '     %s:\n%s\n' "${log#"$CIMA_HOME"/}" "$(tail -n 12 "$log" | cut -c 1-300)"
-    done
 }
 
 fails() {
