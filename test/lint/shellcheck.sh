@@ -9,12 +9,12 @@ if ! command -v shellcheck >/dev/null 2>&1; then
 fi
 passed=0
 failed=0
-# What git tracks or would track; in an unpacked release, what is there. Scripts are known by
-# their first line, files for sourcing by their name.
+# What git tracks or would track; in an unpacked release, what is there (but not what `make distcheck`
+# builds in it). Scripts are known by their first line, files for sourcing by their name.
 if [ -e .git ]; then
     git ls-files -co --exclude-standard
 else
-    find . -path ./build-aux -prune -o -type f -print
+    find . \( -path ./build-aux -o -path ./_build -o -path ./_inst \) -prune -o -type f -printf '%P\n'
 fi >"${TMPDIR:-/tmp}/shellcheck.$$"
 list=$(while read -r file; do
     read -r line 2>/dev/null <"$file"
