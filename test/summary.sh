@@ -46,8 +46,8 @@ for dir; do
             if [ -z "$line" ] || [ "$f" -eq 0 ]; then
                 bad=$((bad + 1))
             fi
-            sed 's/\x1b\[[0-9;]*m//g' "$log" | grep -E -A 4 '^FAIL |^not ok|\[FAIL\]|\[CRASH\]|ERROR: |runtime error' |
-                head -n 40 | cut -c 1-400 | sed 's/^/      /' || true
+            sed 's/\x1b\[[0-9;]*m//g' "$log" | grep -E -A 32 '^FAIL |^not ok|\[FAIL\]|\[CRASH\]|ERROR: |runtime error' |
+                head -n 80 | cut -c 1-400 | sed 's/^/      /' || true
             echo '      ...'
             tail -n 40 "$log" | sed 's/^/      /'
             ;;

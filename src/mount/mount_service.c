@@ -284,6 +284,8 @@ static void lost_or_failed(struct mount *m, const char *problem)
     struct err err = ERR_INIT;
 
     m->timer = loop_source_free(m->timer);
+    if (lost)
+        restart_inner(m);
     if (!m->service->ready || m->restart) {
         m->restart = false;
         m->nonempty = false;
@@ -291,8 +293,6 @@ static void lost_or_failed(struct mount *m, const char *problem)
         m->first_problem = NULL;
         if (m->state != MOUNT_OFF)
             m->state = MOUNT_WANTED;
-        if (lost)
-            restart_inner(m);
         begin_wanted(m->service);
         return;
     }
@@ -300,7 +300,6 @@ static void lost_or_failed(struct mount *m, const char *problem)
         log_warn("The mount of %s on %s is lost (%s); making it anew", m->local,
                  m->m->mount_point, problem);
         try_later(m);
-        restart_inner(m);
         return;
     }
     if (!m->nonempty && !m->no_sshfs) {

@@ -83,8 +83,8 @@ check 'F07 poweroff in the guest: stopped' within 30 has_status crash Stopped
 succeeds 'start after poweroff' "$cima" start crash
 # F07: the guest reboots.
 driver=$(driver_pid)
-"$cima" shell crash sh -c 'echo x | sudo tee /run/old-boot; sudo reboot' >/dev/null 2>&1
-check 'F07 after a reboot the shell works again' within 40 sh -c "timeout 15 '$cima' shell crash sh -c '! test -e /run/old-boot' >/dev/null 2>&1"
+reboot_guest crash
+check 'F07 after a reboot the shell works again' within 40 booted_again crash
 check 'F07 … in the same machine' is "$(driver_pid)" "$driver"
 succeeds 'delete -f' "$cima" delete -f crash
 check 'nothing is left' is "$(processes_with "$CIMA_HOME/")" 0

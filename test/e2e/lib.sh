@@ -118,6 +118,14 @@ within() {
     done
 }
 
+# reboot_guest NAME: from inside. booted_again NAME: it has, and the shell works.
+reboot_guest() {
+    "$cima" shell --workdir / "$1" sudo -n sh -c 'touch /run/old-boot && reboot' >/dev/null 2>&1 </dev/null
+}
+booted_again() {
+    timeout 15 "$cima" shell --workdir / "$1" sh -c '! test -e /run/old-boot' >/dev/null 2>&1 </dev/null
+}
+
 # Number of processes whose command line has the text.
 processes_with() { pgrep -fc -- "$1"; }
 status_of() { "$cima" list --format json "$1" 2>/dev/null | sed -n 's/.*"status":"\([A-Za-z]*\)".*/\1/p'; }

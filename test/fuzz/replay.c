@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The main program of a fuzz target without a fuzzer: gives it every file of its corpus, and cheap
- * variations of each (cut at every length, each byte changed), so that `make check` runs them.
+ * variations of each (cut at every length, each of its first bytes changed), so that `make check` runs them.
  *   fuzz_x [FILE...]     the files alone; without any: $srcdir/test/fuzz/corpus/FUZZ_NAME/ */
 #include "base/fs.h"
 #include "base/macro.h"
@@ -9,7 +9,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* The sanitizers are who see something in a variation; without them a few show that all is well. */
-enum { INPUT_MAX = 1 << 20, VARY_MAX = WITH_ASAN ? 1024 : 64 };
+enum { INPUT_MAX = 1 << 20, VARY_MAX = WITH_ASAN ? 4096 : 64 };
 
 static unsigned long runs;
 
