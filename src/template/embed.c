@@ -16,7 +16,8 @@ struct embedder {
     const char *root_base;
 };
 
-static int embed_piece(struct embedder *x, struct piece *p, struct refs *ret_left, struct err *err);
+static int embed_piece(struct embedder *x, struct piece *p, bool alone, struct refs *ret_left,
+                       struct err *err);
 
 /* ---- one base -------------------------------------------------------------------------------- */
 
@@ -117,7 +118,7 @@ static int add_context(const struct ref *ref, struct err *why, struct err *err)
     return why->diags.n ? err_move(err, why) : refs_problem(ref, why, err);
 }
 
-static int embed_base(struct embedder *x, struct piece *p, const struct ref *ref,
+static int embed_base(struct embedder *x, struct piece *p, const struct ref *ref, bool alone,
                       struct refs *ret_left, struct err *err)
 {
     _cleanup_piece_ struct piece base = PIECE_INIT;
@@ -130,7 +131,7 @@ static int embed_base(struct embedder *x, struct piece *p, const struct ref *ref
         return 0;
     strv_push(&x->stack, base.id);
     r = check_limits(x, &why) < 0 || check_root(&base, &why) < 0 ||
-        embed_piece(x, &base, ret_left, &why) < 0 || piece_merge(p, &base, &why) < 0;
+        embed_piece(x, &base, alone, ret_left, &why) < 0 || piece_merge(p, &base, &why) < 0;
     free(x->stack.v[--x->stack.n]);
     x->stack.v[x->stack.n] = NULL;
     return r ? add_context(ref, &why, err) : 0;
@@ -179,10 +180,12 @@ static unsigned rewrite_flags(const struct embedder *x, const struct piece *p)
 static int embed_all(struct embedder *x, struct piece *p, struct refs *bases, struct refs *left,
                      struct err *err)
 {
+    bool alone = bases->n == 1 && piece_is_blank(p);
+
     for (size_t i = 0; i < bases->n; i++) {
         int r = keep_for_later(x, &bases->v[i], left, err);
 
-        if (r < 0 || (r == 0 && embed_base(x, p, &bases->v[i], left, err) < 0))
+        if (r < 0 || (r == 0 && embed_base(x, p, &bases->v[i], alone, left, err) < 0))
             return -1;
         size_t len;
 
@@ -195,12 +198,28 @@ static int embed_all(struct embedder *x, struct piece *p, struct refs *bases, st
     return 0;
 }
 
-static int embed_piece(struct embedder *x, struct piece *p, struct refs *ret_left, struct err *err)
+static bool all_stay(const struct embedder *x, const struct refs *bases)
+{
+    if (x->what & TEMPLATE_EMBED_ALL)
+        return false;
+    for (size_t i = 0; i < bases->n; i++)
+        if (locator_kind(bases->v[i].locator) != LOCATOR_TEMPLATE)
+            return false;
+    return true;
+}
+
+/* Alone: nothing else comes into the text that it is for, so what stays named may stay where it is. */
+static int embed_piece(struct embedder *x, struct piece *p, bool alone, struct refs *ret_left,
+                       struct err *err)
 {
     _cleanup_refs_ struct refs bases = REFS_INIT;
+    unsigned flags = rewrite_flags(x, p);
 
-    if (refs_of_base(&bases, x->env, p, err) < 0 ||
-        piece_rewrite(p, x->env, rewrite_flags(x, p), &x->spent, err) < 0)
+    if (refs_of_base(&bases, x->env, p, err) < 0)
+        return -1;
+    if (alone && bases.n && all_stay(x, &bases))
+        return piece_rewrite(p, x->env, flags & ~(unsigned)REWRITE_BASE, &x->spent, err);
+    if (piece_rewrite(p, x->env, flags, &x->spent, err) < 0)
         return -1;
     return embed_all(x, p, &bases, ret_left, err);
 }
@@ -216,16 +235,6 @@ static void add_default_base(const struct template_env *env, struct refs *bases)
         bases->v[bases->n++] = (struct ref){.path = xstrdup("base"), .locator = TAKE_PTR(path)};
     }
     free(path);
-}
-
-static bool all_stay(const struct embedder *x, const struct refs *bases)
-{
-    if (x->what & TEMPLATE_EMBED_ALL)
-        return false;
-    for (size_t i = 0; i < bases->n; i++)
-        if (locator_kind(bases->v[i].locator) != LOCATOR_TEMPLATE)
-            return false;
-    return true;
 }
 
 static void place_kept(struct yaml_places *to, const struct yaml_node *root, void *arg)

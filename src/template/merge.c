@@ -336,6 +336,29 @@ static void take(struct piece *a, struct piece *from)
     a->places = TAKE_PTR(from->places);
 }
 
+bool piece_is_blank(const struct piece *p)
+{
+    size_t len;
+    const char *text = yaml_doc_text(p->doc, &len), *from = text + strspn(text, " \t\r\n");
+
+    if (str_starts(from, "{}"))
+        from += strlen("{}");
+    return from + strspn(from, " \t\r\n") == text + len;
+}
+
+/* Into nothing: with every byte. False when that is no text to go on with. */
+static bool adopt(struct piece *a, const struct piece *b, struct sides *s)
+{
+    _cleanup_piece_ struct piece merged = PIECE_INIT;
+    size_t len;
+    const char *text = yaml_doc_text(b->doc, &len);
+
+    if (try_text(a, s, text, len, &merged, NULL) < 0)
+        return false;
+    take(a, &merged);
+    return true;
+}
+
 int piece_merge(struct piece *a, const struct piece *b, struct err *err)
 {
     const struct yaml_node *x = yaml_doc_root(a->doc), *y = piece_root(b);
@@ -345,7 +368,7 @@ int piece_merge(struct piece *a, const struct piece *b, struct err *err)
     _cleanup_free_ char *text = NULL, *patched = NULL;
     size_t len = 0;
 
-    if (!y)
+    if (!y || (piece_is_blank(a) && adopt(a, b, &s)))
         return 0;
     if (merge_maps(&e, &config_instance_mapping, x, b->doc, y, NULL) == 0) {
         if (!e.n)

@@ -119,7 +119,9 @@ enum rewrite {
 int piece_rewrite(struct piece *p, const struct template_env *env, unsigned what,
                   struct spent *spent, struct err *err);
 
-/* Rule B: what a lacks comes from b (merge.c). */
+/* Neither keys nor comments are in it. */
+bool piece_is_blank(const struct piece *p);
+/* Rule B: what a lacks comes from b (merge.c); all of its text if a is blank. */
 int piece_merge(struct piece *a, const struct piece *b, struct err *err);
 /* Later entries of additionalDisks, mounts and networks fill earlier ones of the same name
  * (combine.c). */
