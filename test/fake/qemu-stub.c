@@ -12,8 +12,12 @@
  *   half      half a line for an answer         long      10 MiB in one line for an answer
  *   hangup    closes the monitor for an answer  slowpid   takes its pid file's lock after a second
  *   drop      closes the monitor when it runs, and greets nobody afterwards
+ *   lapse     closes the monitor when it runs, and serves the next connection as "run"
  *   fickle    closes every connection of the monitor at once
  *   nobutton  closes the monitor for an answer to the power button
+ *
+ * loadvm and snapshot-load go on from any snapshot, but for these: "bad" fails, "refused" does not even
+ * begin, after "still" the machine stands still.
  *
  * NAME.version: what it answers to query-version. NAME.ssh: when that file exists it forwards a port
  * where a banner of an ssh server is heard.
@@ -52,11 +56,51 @@ static void reply(const struct json *request, const char *content)
     say(text);
 }
 
+static void refuse(const struct json *request)
+{
+    _cleanup_free_ char *text =
+        xasprintf("{\"error\": {\"class\": \"GenericError\", \"desc\": \"refused\"}, \"id\": %lld}\r\n",
+                  (long long)json_get_int(request, "id", 0));
+
+    say(text);
+}
+
 static const char *types_of(const struct json *args)
 {
     const char *implements = json_get_str(args, "implements");
 
     return streq0(implements, "accel") ? "[{\"name\": \"tcg-accel\"}]" : "[]";
+}
+
+/* Events come first, and the answer is one of the human monitor. */
+static const char *load_by_line(const char *tag)
+{
+    if (streq(tag, "bad"))
+        return "\"Error: Snapshot 'bad' does not exist in one or more devices\\r\\n\"";
+    if (!streq(tag, "still"))
+        say("{\"event\": \"RESUME\"}\r\n");
+    return "\"\"";
+}
+
+static void tell_job(const char *id, const char *status)
+{
+    _cleanup_free_ char *text = xasprintf("{\"event\": \"JOB_STATUS_CHANGE\", \"data\": {\"id\": "
+                                          "\"%s\", \"status\": \"%s\"}}\r\n",
+                                          id, status);
+
+    say(text);
+}
+
+static void load_by_job(const struct json *args)
+{
+    const char *id = json_get_str(args, "job-id"), *tag = json_get_str(args, "tag");
+
+    tell_job(id, "running");
+    if (streq(tag, "bad"))
+        tell_job(id, "aborting");
+    else if (!streq(tag, "still"))
+        say("{\"event\": \"RESUME\"}\r\n");
+    tell_job(id, "concluded");
 }
 
 /* Answers for the probe, and for a machine that runs. */
@@ -80,6 +124,9 @@ static const char *content_of(const char *command, const struct json *args)
         return "[]";
     if (streq(command, "query-status"))
         return "{\"status\": \"running\", \"running\": true}";
+    if (streq(command, "human-monitor-command") &&
+        str_starts(json_get_str(args, "command-line"), "loadvm "))
+        return load_by_line(json_get_str(args, "command-line") + strlen("loadvm "));
     if (streq(command, "human-monitor-command"))
         return is("noport") ? "\"\""
                : usernet    ? usernet
@@ -134,16 +181,25 @@ static bool answer(const struct json *request)
         return true;
     if (is("nobutton") && streq(command, "system_powerdown"))
         return false;
+    if (streq(command, "snapshot-load") &&
+        streq(json_get_str(json_get(request, "arguments"), "tag"), "refused")) {
+        refuse(request);
+        return true;
+    }
+    if (streq(command, "cont"))
+        say("{\"event\": \"RESUME\"}\r\n");
     reply(request, content_of(command, json_get(request, "arguments")));
     if (streq(command, "system_powerdown"))
         powerdown();
+    else if (streq(command, "snapshot-load"))
+        load_by_job(json_get(request, "arguments"));
     else if (streq(command, "quit"))
         shut_down("host-qmp-quit");
     else if (streq(command, "query-status") && is("guest"))
         shut_down("guest-shutdown");
     else if (streq(command, "query-status") && is("crash"))
         raise(SIGABRT);
-    else if (streq(command, "query-status") && is("drop"))
+    else if (streq(command, "query-status") && (is("drop") || is("lapse")))
         return false;
     return true;
 }
@@ -282,6 +338,8 @@ static int run(const char *name, const char *pidfile, int listener)
         close(fd);
         if (is("drop"))
             strcpy(mode, "mute");
+        else if (is("lapse"))
+            strcpy(mode, "run");
     }
 }
 

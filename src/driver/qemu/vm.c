@@ -31,6 +31,7 @@ static void destroy(struct vm *vm)
     for (size_t i = 0; i < ARRAY_SIZE(sources); i++)
         *sources[i] = loop_source_free(*sources[i]);
     cima_qmp_free(vm->qmp);
+    vm_load_release(vm);
     vm_extra_release(vm);
     qemu_helpers_free(vm->helpers);
     follow_free(vm->words);
@@ -287,8 +288,8 @@ static void on_powerdown_sent(void *arg, const struct json *ret, const struct er
     _cleanup_free_ char *sock = NULL;
 
     (void)ret;
-    if (!err || vm->state != VM_POWERDOWN || vm_has_ended(vm))
-        return;
+    if (!err || vm->state != VM_POWERDOWN || vm->reconnects || vm_has_ended(vm))
+        return; /* of a second connection: the end of it says why */
     if (err->kind == ERR_TIMEOUT) {
         log_debug("%s", err->msg); /* the button is pressed again, and there is the limit */
         return;
@@ -327,6 +328,13 @@ static void on_press_again(void *arg)
         loop_timer_restart(vm->repeat, vm->limits.powerdown_again);
 }
 
+void vm_power_down(struct vm *vm)
+{
+    loop_source_free(vm->repeat);
+    vm->repeat = loop_add_timer(vm->loop, vm->limits.powerdown_first, on_press_again, vm);
+    press_button(vm);
+}
+
 void qemu_vm_shutdown(struct vm *vm)
 {
     if (vm->state == VM_GONE)
@@ -336,15 +344,13 @@ void qemu_vm_shutdown(struct vm *vm)
     log_info("Shutting down QEMU with the power button");
     vm->asked = true;
     vm_extra_shutdown(vm);
-    if (vm_reconnect(vm) < 0) {
-        vm_force(vm);
-        return;
-    }
     vm->state = VM_POWERDOWN;
     loop_source_free(vm->timer);
     vm->timer = loop_add_timer(vm->loop, vm->limits.powerdown, on_powerdown_limit, vm);
-    vm->repeat = loop_add_timer(vm->loop, vm->limits.powerdown_first, on_press_again, vm);
-    press_button(vm);
+    if (vm_monitor_lost(vm))
+        vm_reconnect(vm);
+    else
+        vm_power_down(vm);
 }
 
 /* ---- the beginning --------------------------------------------------------------------------- */

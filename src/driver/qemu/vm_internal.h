@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Shared by the files of a machine that runs: vm.c (its life and its end), vm_monitor.c (the monitor,
- * coming up, events), vm_extra.c (what runs along with it: VNC, the user-v2 network, Windows). */
+ * coming up, events), vm_load.c (who loads snapshots), vm_extra.c (what runs along with it: VNC, the
+ * user-v2 network, Windows). */
 #ifndef CIMA_DRIVER_QEMU_VM_INTERNAL_H
 #define CIMA_DRIVER_QEMU_VM_INTERNAL_H
 
@@ -32,13 +33,16 @@ struct vm {
     struct follow *words;         /* its stderr in our debug log */
     struct vm_extra extra;
     struct loop_source *end, *monitor, *deadline, *timer, *repeat;
-    struct cima_qmp *qmp;
+    struct cima_qmp *qmp; /* NULL: lost, and not yet connected to again */
+    bool reconnects;      /* it is a second connection, not READY yet */
+    int64_t reconnect_until;
     struct qemu_vm_limits limits;
     int64_t log_offset;
     uint16_t ssh_port;
     int port_fd; /* keeps it until QEMU listens there; -1: none */
     bool status_known, port_known; /* what running() waits for */
-    bool goes_back;                /* somebody loads a snapshot of its memory */
+    struct vm_load *loads;         /* commands that load a snapshot of its memory (vm_load.c) */
+    bool goes_back;                /* one has, and the machine has not gone on yet */
     bool guest_shutdown;           /* the guest or we ended it in order */
     bool asked;                    /* shutdown() or kill() */
     bool forced;                   /* the guest did not follow shutdown() */
@@ -57,20 +61,33 @@ bool vm_has_ended(const struct vm *vm);
 void vm_fail(struct vm *vm, const struct err *why);
 /* What was asked for does not happen: the machine is killed, unless it is gone already. */
 void vm_force(struct vm *vm);
+/* Presses the power button, and again at the times in `limits`. */
+void vm_power_down(struct vm *vm);
 
 /* vm_monitor.c */
 int vm_connect_monitor(struct vm *vm, struct err *err);
 /* The handshake is waited for here, so that a monitor which does not answer is the caller's error
  * and not the machine's end. */
 int vm_adopt_monitor(struct vm *vm, struct err *err);
-/* The monitor as it is, or a new connection to it when that was lost. -1 after a warning. */
-int vm_reconnect(struct vm *vm);
+bool vm_monitor_lost(const struct vm *vm);
+/* Connects again, from the loop; then vm_power_down(), or vm_force() after a warning. */
+void vm_reconnect(struct vm *vm);
 void vm_watch_monitor(struct vm *vm);
 /* Lets the client work, then waits for what it wants. The caller has entered. */
 void vm_pump(struct vm *vm);
 /* The next step from the loop, at once. */
 void vm_wake(struct vm *vm);
 void vm_tell_event(struct vm *vm, enum vm_event ev, const char *detail);
+
+/* vm_load.c */
+bool vm_is_load(const struct cima_qmp_call *call);
+/* Sends one, and follows what becomes of it. */
+uint64_t vm_load_send(struct vm *vm, const struct cima_qmp_call *call);
+/* After cima_qmp_cancel(); of any command. */
+void vm_load_cancelled(struct vm *vm, uint64_t number);
+/* Tells VM_EVENT_RESTORED when the machine goes on from a snapshot. */
+void vm_load_event(struct vm *vm, const struct cima_qmp_event *e);
+void vm_load_release(struct vm *vm);
 
 /* vm_extra.c */
 /* The monitor answers. */

@@ -9,6 +9,7 @@
 #include <poll.h>
 
 #define LOST_MONITOR_MS 2000
+#define RETRY_MS        100
 #define GUEST_SSH_PORT  22
 
 /* ---- the monitor ----------------------------------------------------------------------------- */
@@ -39,24 +40,47 @@ int vm_adopt_monitor(struct vm *vm, struct err *err)
     return 0;
 }
 
-int vm_reconnect(struct vm *vm)
+/* S1-49, S1-50: is nobody there, or does nobody answer? */
+static void give_up(struct vm *vm, const char *what, const struct err *why)
 {
     _cleanup_free_ char *sock = instance_path(&vm->inst, INST_QMP_SOCK);
-    _cleanup_err_ struct err err = ERR_INIT;
 
-    if (vm->qmp && cima_qmp_state(vm->qmp) != CIMA_QMP_DEAD)
-        return 0;
+    log_warn("failed to %s the QMP socket '%s', forcibly killing QEMU: %s", what, sock, why->msg);
+    vm_force(vm);
+}
+
+/* Nothing tells when there is room in the queue of a socket: it is tried again. */
+static void on_reconnect(void *arg)
+{
+    struct vm *vm = arg;
+    _cleanup_free_ char *sock = instance_path(&vm->inst, INST_QMP_SOCK);
+    _cleanup_err_ struct err err = ERR_INIT;
+    int fd = unix_connect(sock, /* timeout_ms= */ 0, &err);
+
+    if (fd >= 0) {
+        vm->reconnects = true;
+        vm->qmp = cima_qmp_new(fd, &handlers, vm, VM_MONITOR_MS, monotonic_ms());
+        vm_watch_monitor(vm);
+        vm_power_down(vm);
+    } else if (err.kind == ERR_TIMEOUT && monotonic_ms() < vm->reconnect_until) {
+        loop_timer_restart(vm->repeat, RETRY_MS);
+    } else {
+        give_up(vm, "open", &err);
+    }
+}
+
+bool vm_monitor_lost(const struct vm *vm)
+{
+    return !vm->qmp || cima_qmp_state(vm->qmp) == CIMA_QMP_DEAD;
+}
+
+void vm_reconnect(struct vm *vm)
+{
     vm->monitor = loop_source_free(vm->monitor);
     cima_qmp_free(vm->qmp);
     vm->qmp = NULL;
-    if (vm_adopt_monitor(vm, &err) < 0) {
-        /* S1-49, S1-50: is nobody there, or does nobody answer? */
-        log_warn("failed to %s the QMP socket '%s', forcibly killing QEMU: %s",
-                 vm->qmp ? "connect to" : "open", sock, err.msg);
-        return -1;
-    }
-    vm_watch_monitor(vm);
-    return 0;
+    vm->reconnect_until = deadline_in(VM_MONITOR_MS);
+    vm->repeat = loop_defer(vm->loop, on_reconnect, vm);
 }
 
 /* The start can't succeed any more. */
@@ -142,9 +166,14 @@ static void ask_state(struct vm *vm)
 
 static void on_ready(void *arg, const struct json *greeting)
 {
+    struct vm *vm = arg;
+
     (void)greeting;
-    ask_state(arg);
-    vm_extra_ready(arg);
+    vm->reconnects = false;
+    if (vm->asked)
+        return; /* nobody waits for it to come up */
+    ask_state(vm);
+    vm_extra_ready(vm);
 }
 
 static void on_io_error(struct vm *vm, const struct json *data)
@@ -171,10 +200,7 @@ static void on_event(void *arg, const struct cima_qmp_event *e)
     struct vm *vm = arg;
 
     log_debug("QMP event %s", name);
-    if (streq(name, "RESUME") && vm->goes_back) {
-        vm->goes_back = false;
-        vm_tell_event(vm, VM_EVENT_RESTORED, NULL);
-    }
+    vm_load_event(vm, e);
     if (streq(name, "SHUTDOWN"))
         vm->guest_shutdown = true;
     else if (streq(name, "BLOCK_IO_ERROR"))
@@ -198,7 +224,9 @@ static void on_closed(void *arg, const struct err *why)
     struct vm *vm = arg;
 
     log_debug("QMP: %s", why->msg);
-    if (vm->state == VM_POWERDOWN && why->kind != ERR_QEMU && !vm_has_ended(vm)) {
+    if (vm->reconnects && vm->state == VM_POWERDOWN && !vm_has_ended(vm)) {
+        give_up(vm, "connect to", why);
+    } else if (vm->state == VM_POWERDOWN && why->kind != ERR_QEMU && !vm_has_ended(vm)) {
         log_warn("the QMP connection is lost, forcibly killing QEMU: %s", why->msg);
         vm_force(vm);
     } else if (vm->state == VM_STARTING && why->kind == ERR_QEMU) {
@@ -266,22 +294,13 @@ void vm_wake(struct vm *vm)
         vm->deadline = loop_add_timer(vm->loop, 0, on_deadline, vm);
 }
 
-/* QEMU has no event for it: the machine goes on, sooner or later, after such a command. */
-static bool loads_snapshot(const struct cima_qmp_call *call)
-{
-    const char *line = json_get_str(call->args, "command-line");
-
-    return streq(call->command, "snapshot-load") ||
-           (streq(call->command, "human-monitor-command") && line && str_starts(line, "loadvm "));
-}
-
 uint64_t qemu_vm_send(struct vm *vm, const struct cima_qmp_call *call)
 {
     uint64_t number = 0;
 
     if (vm->qmp && vm->state != VM_GONE) {
-        vm->goes_back = vm->goes_back || loads_snapshot(call);
-        number = cima_qmp_send(vm->qmp, call, monotonic_ms());
+        number = vm_is_load(call) ? vm_load_send(vm, call)
+                                  : cima_qmp_send(vm->qmp, call, monotonic_ms());
         vm_wake(vm);
     }
     return number;
@@ -291,6 +310,7 @@ void qemu_vm_cancel(struct vm *vm, uint64_t number)
 {
     if (vm->qmp)
         cima_qmp_cancel(vm->qmp, number);
+    vm_load_cancelled(vm, number);
 }
 
 static void on_skipped(void *arg, const char *why)

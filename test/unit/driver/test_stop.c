@@ -3,6 +3,7 @@
 #include "driver_fixture.h"
 #include "driver/log_capture.h"
 #include "driver/qemu/start.h"
+#include "driver/qemu/vm_internal.h"
 #include "driver/qemu/vnc.h"
 #include "driver/qemu/windows.h"
 #include "fake/usernet_server.h"
@@ -168,13 +169,20 @@ static void run_for(struct fixture *f, int ms)
     loop_source_free(timer);
 }
 
+static void wait_until_lost(struct fixture *f)
+{
+    for (int i = 0; i < 1200 && !vm_monitor_lost(f->vm); i++)
+        run_for(f, 50);
+    cr_assert(vm_monitor_lost(f->vm));
+}
+
 Test(stop, S1_49_no_socket)
 {
     struct fixture f;
 
     begin(&f, BIOS, "drop");
     lose_monitor(&f);
-    run_for(&f, 500); /* it notices that the connection is gone */
+    wait_until_lost(&f);
     f.driver->shutdown(f.vm);
     loop_run(f.loop);
     cr_assert_eq(f.exited, 1);
@@ -184,20 +192,74 @@ Test(stop, S1_49_no_socket)
     tear_down(&f);
 }
 
+/* The power button has all the time it needs; the monitor has its own. */
+static void lose_connection(struct fixture *f)
+{
+    struct qemu_vm_limits l = limits;
+
+    l.powerdown = 180000;
+    start(f);
+    qemu_vm_set_limits(f->vm, &l);
+    run_up(f);
+    wait_until_lost(f);
+}
+
+/* Nobody waits for the answer: the loop goes on meanwhile. */
 Test(stop, S1_50_no_greeting)
 {
     struct fixture f;
 
     begin(&f, BIOS, "drop");
-    start(&f);
-    qemu_vm_set_limits(f.vm, &limits);
-    run_up(&f);
-    run_for(&f, 500);
+    lose_connection(&f);
     f.driver->shutdown(f.vm);
+    expect_no_log(f.dir, "QMP socket");
     loop_run(f.loop);
     cr_assert_eq(f.exited, 1);
     expect_log(f.dir, "failed to connect to the QMP socket '");
     expect_log(f.dir, "QEMU has exited, after killing forcibly");
+    tear_down(&f);
+}
+
+/* Others are connected already, as many as the queue of the socket takes. */
+Test(stop, S1_49_no_room)
+{
+    struct fixture f;
+    int waiting[64];
+    size_t n = 0;
+
+    begin(&f, BIOS, "drop");
+    lose_connection(&f);
+    _cleanup_free_ char *sock = instance_path(&f.inst, INST_QMP_SOCK);
+    for (; n < ARRAY_SIZE(waiting); n++) {
+        waiting[n] = unix_connect(sock, 0, NULL);
+        if (waiting[n] < 0)
+            break;
+    }
+    cr_assert(n > 0 && n < ARRAY_SIZE(waiting));
+    f.driver->shutdown(f.vm);
+    expect_no_log(f.dir, "QMP socket");
+    loop_run(f.loop);
+    cr_assert_eq(f.exited, 1);
+    expect_log(f.dir, "failed to open the QMP socket '");
+    while (n > 0)
+        close(waiting[--n]);
+    tear_down(&f);
+}
+
+/* The connection was lost, and the next one is served. */
+Test(stop, S1_47_S1_51_over_a_second_connection)
+{
+    struct fixture f;
+
+    begin(&f, BIOS, "lapse");
+    lose_connection(&f);
+    f.driver->shutdown(f.vm);
+    loop_run(f.loop);
+    cr_assert_eq(f.exited, 1);
+    cr_assert_not(err_is_set(&f.end), "%s", f.end.msg);
+    expect_log(f.dir, "Sending QMP system_powerdown command");
+    expect_no_log(f.dir, "forcibly");
+    nothing_left(&f);
     tear_down(&f);
 }
 
