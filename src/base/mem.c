@@ -106,3 +106,10 @@ char *xasprintf(const char *fmt, ...)
     va_end(ap);
     return s;
 }
+
+void mem_show_nul(char *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!p[i])
+            p[i] = '?';
+}

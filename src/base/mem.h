@@ -18,6 +18,8 @@ char *xstrndup(const char *s, size_t n);
 void *xmemdup(const void *p, size_t n);
 char *xasprintf(const char *fmt, ...) PRINTF_FORMAT(1, 2);
 char *xvasprintf(const char *fmt, va_list ap) PRINTF_FORMAT(1, 0);
+/* Bytes of a program that are shown as text: a NUL among them would hide the rest, '?' stands for it. */
+void mem_show_nul(char *p, size_t n);
 
 /* Makes room for one more element in a growing array `*p` of `*cap` elements that holds n. */
 #define GROW_ARRAY(p, n, cap)                                   \

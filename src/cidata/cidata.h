@@ -43,7 +43,8 @@ const struct cidata_file *cidata_find(const struct cidata *c, const char *name);
 /* Another form of a seed, for guests that know OpenStack's: volume config-2 with
  * openstack/latest/{meta_data.json,user_data}. *ret is empty before. */
 void cidata_config_drive(const char *meta_data, const char *user_data, struct cidata *ret);
-/* Writes the ISO 9660 image (Rock Ridge, the seed's label, 0600) in one step (temporary file, rename). */
+/* Writes the ISO 9660 image (Rock Ridge, the seed's label, 0600) in one step (temporary file,
+ * rename). */
 int cidata_write_iso(const struct cidata *c, const char *path, struct err *err);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cima-seediso: reads a list of files (seedstream.h) from stdin and writes an ISO 9660 image with
- * Rock Ridge names and the label LABEL (argument; "cidata" without one) to stdout. The same input gives the same bytes. A program
- * of its own because libarchive costs a millisecond of start-up, and so that it is this process
- * that meets the data. */
+ * Rock Ridge names and the label LABEL (argument; "cidata" without one) to stdout. The same input
+ * gives the same bytes. A program of its own because libarchive costs a millisecond of start-up, and
+ * so that it is this process that meets the data. */
 #include "base/macro.h"
 #include "base/mem.h"
 #include "base/sbuf.h"
@@ -250,7 +250,8 @@ int main(int argc, char **argv)
     if (argc > 1)
         label = argv[1];
     if (argc > 2 || !*label || strlen(label) > LABEL_MAX || strpbrk(label, ",=!"))
-        return fail("usage: cima-seediso [LABEL] <FILES >ISO; a label has at most %d bytes", LABEL_MAX) < 0;
+        return fail("usage: cima-seediso [LABEL] <FILES >ISO; a label has at most %d bytes",
+                    LABEL_MAX) < 0;
     /* Nothing here needs more; a fault in a library should not get more either. */
     (void)setenv("TZ", "UTC0", 1); /* ISO 9660 dates are local ones */
     const struct rlimit none = {0, 0};

@@ -23,8 +23,8 @@ static void fill_standard_fds(void)
 }
 
 /* A log line ends at its line end, so further lines (source, caret, output of a script) follow it
- * as they are; in JSON each problem is a line before it, and the rest in the one message. On a terminal the hint has its own line.
- */
+ * as they are; in JSON each problem is a line before it, and the rest in the one message. On a
+ * terminal the hint has its own line. */
 static void print_error(struct err *err)
 {
     if (err->kind == ERR_CHILD)

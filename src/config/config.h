@@ -68,7 +68,7 @@ struct config_kv {
 struct config {
     struct config_instance v;
     struct config_arena *arena;
-    struct config_origin *origin; /* layers and positions, for diagnostics (load.h) */
+    struct config_origin *origin; /* layers and positions, for diagnostics (internal.h) */
     const bool *param_used;       /* per entry of v.param, known once it is filled; or NULL */
 };
 
@@ -120,8 +120,8 @@ struct config_input {
 int config_load(const struct config_input *in, const struct config_context *ctx, struct config *ret,
                 struct diags *ret_warnings, struct err *err);
 /* The same without the last step, for showing what a template becomes, right or wrong: errors are
- * only what can't be read (syntax and types) and parameters that nothing uses. What the driver decides stays open: vmType has no bit
- * unless the YAML says it. */
+ * only what can't be read (syntax and types) and parameters that nothing uses. What the driver
+ * decides stays open: vmType has no bit unless the YAML says it. */
 int config_load_filled(const struct config_input *in, const struct config_context *ctx,
                        struct config *ret, struct diags *ret_warnings, struct err *err);
 

@@ -80,8 +80,10 @@ static int check_socket(const struct forward *f, struct err *err)
         return -1;
     _cleanup_close_ int fd = unix_listen(f->host_socket, 1, err);
     if (fd < 0)
-        return err_hint(err, "make way at that path, or set another `hostSocket` in portForwards[%u]; it is tried "
-                             "again", f->rule);
+        return err_hint(err,
+                        "make way at that path, or set another `hostSocket` in portForwards[%u]; "
+                        "it is tried again",
+                        f->rule);
     unlink(f->host_socket);
     return 0;
 }

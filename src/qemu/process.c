@@ -123,9 +123,7 @@ static char *words_read(int fd)
             break;
         n += (size_t)got;
     }
-    for (size_t i = 0; i < n; i++)
-        if (!text[i])
-            text[i] = '?';
+    mem_show_nul(text, n);
     text[n] = '\0';
     return text;
 }

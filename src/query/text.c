@@ -49,8 +49,8 @@ static size_t add_unicode(struct sbuf *out, const char *s)
     return 6;
 }
 
-/* The escape at s, which is not the last character; returns its length, 0 when it can't be read. An unknown one stays as it is
- * (`"\d"`), as yq has it. */
+/* The escape at s, which is not the last character; returns its length, 0 when it can't be read. An
+ * unknown one stays as it is (`"\d"`), as yq has it. */
 static size_t add_escape(struct sbuf *out, const char *s)
 {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";

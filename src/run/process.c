@@ -103,9 +103,7 @@ static void words_take(struct words *w)
             break;
         if (w->shown)
             (void)fd_write_all(STDERR_FILENO, part, (size_t)n);
-        for (ssize_t i = 0; i < n; i++)
-            if (!part[i])
-                part[i] = '?';
+        mem_show_nul(part, (size_t)n);
         sbuf_add(&w->last, part, (size_t)n);
         if (w->last.len > LAST_WORDS)
             sbuf_consume(&w->last, w->last.len - LAST_WORDS);

@@ -30,8 +30,7 @@ char *store_disk_dir(const struct store *s, const char *name);
 /* The socket where QEMU meets the switch of a user-v2 network (NW-03). Caller frees. */
 char *store_network_socket(const struct store *s, const char *network);
 
-/* Files of an instance directory. The table in store.c gives each its name and says whether it is
- * run-time state (removed when the instance is stopped by force). */
+/* Files of an instance directory; the table in files.c gives each its name. */
 enum inst_file {
     INST_LIMA_YAML, INST_LIMA_VERSION, INST_CIMA_VERSION, INST_FACTS /* cima.json */,
     INST_CIDATA_ISO, INST_CLOUD_CONFIG, INST_IMAGE, INST_DISK, INST_ISO, INST_KERNEL,
@@ -159,10 +158,11 @@ void instance_state_read(const struct instance *i, struct instance_state *ret);
  * is. For whoever goes on from "nothing lives" to changing something. */
 bool instance_settle(const struct instance *i, int wait_ms);
 
-/* Takes the operation lock; ERR_BUSY names the holder. */
+/* Takes the operation lock, waiting at most wait_ms. Returns its descriptor: closing it lets go.
+ * ERR_BUSY names the holder. */
 int instance_lock(const struct instance *i, int wait_ms, struct err *err);
-/* Removes run-time files (pid, sock, tmp, cima-boot.json) that no living process owns. Only with the operation lock,
- * agent and driver dead. */
+/* Removes run-time files (*.pid, *.sock, *.tmp, cima-boot.json) that no living process owns. Only
+ * with the operation lock, agent and driver dead. */
 void instance_sweep_runtime(const struct instance *i);
 
 #endif

@@ -658,15 +658,20 @@ static const char *last_lines(const char *text, size_t lines)
     return p;
 }
 
+int run_result_check(const struct run_result *r, const char *program, struct err *err)
+{
+    if (r->status == 0)
+        return 0;
+    _cleanup_free_ char *how = wait_status_text(r->status);
+    err_set(err, ERR_IO, "'%s' %s", program, how);
+    return err_detail(err, last_lines(sbuf_str(&r->err_out), DETAIL_LINES));
+}
+
 int run_checked(const struct spawn *s, int timeout_ms, struct err *err)
 {
     _cleanup_run_result_ struct run_result r = {0};
 
     if (run_capture(s, NULL, CHECKED_CAP, timeout_ms, &r, err) < 0)
         return -1;
-    if (r.status == 0)
-        return 0;
-    _cleanup_free_ char *how = wait_status_text(r.status);
-    err_set(err, ERR_IO, "'%s' %s", s->argv[0], how);
-    return err_detail(err, last_lines(sbuf_str(&r.err_out), DETAIL_LINES));
+    return run_result_check(&r, s->argv[0], err);
 }

@@ -94,7 +94,9 @@ void run_result_release(struct run_result *r);
  * not an error here. */
 int run_capture(const struct spawn *s, const char *input, size_t cap, int timeout_ms,
                 struct run_result *ret, struct err *err);
-/* As run_capture, and a non-zero exit is an ERR_IO with the program's stderr as detail. */
+/* -1 for a program that did not exit with 0: ERR_IO with the last lines of its stderr as detail. */
+int run_result_check(const struct run_result *r, const char *program, struct err *err);
+/* Both; what it says besides is dropped. */
 int run_checked(const struct spawn *s, int timeout_ms, struct err *err);
 /* Full path of a program in $PATH, NULL when it is not there. A name with a slash is only checked.
  * Caller frees. */

@@ -12,15 +12,16 @@ enum { GROUP_MAX = 64, FILLS_MAX = 10000 };
 
 struct keyed_list {
     const char *key;
-    const char *names[2];  /* keys of the name, first one first; never copied */
-    const char *either[2]; /* keys that stand for each other */
+    /* Both up to NULL. */
+    const char *names[3];  /* keys of the name, first one first; never copied */
+    const char *either[3]; /* two keys that stand for each other, or none */
     bool empty_is_unset;
 };
 
 static const struct keyed_list keyed_lists[] = {
-    {"additionalDisks", {"name", NULL}, {NULL, NULL}, false},
-    {"mounts", {"mountPoint", "location"}, {NULL, NULL}, false},
-    {"networks", {"interface", NULL}, {"lima", "socket"}, true},
+    {"additionalDisks", {"name"}, {NULL}, false},
+    {"mounts", {"mountPoint", "location"}, {NULL}, false},
+    {"networks", {"interface"}, {"lima", "socket"}, true},
 };
 
 /* An entry that stays, and those that fill it. */
@@ -52,18 +53,13 @@ static const char *name_of(const struct keyed_list *l, const struct yaml_node *e
 {
     if (entry->type != YAML_MAP)
         return streq(l->key, "additionalDisks") ? text_of(entry) : NULL;
-    for (size_t i = 0; i < ARRAY_SIZE(l->names) && l->names[i]; i++) {
-        const char *name = text_of(yaml_map_get(entry, l->names[i]));
+    for (const char *const *key = l->names; *key; key++) {
+        const char *name = text_of(yaml_map_get(entry, *key));
 
         if (name)
             return name;
     }
     return NULL;
-}
-
-static bool is_one_of(const char *key, const char *const words[2])
-{
-    return (words[0] && streq(key, words[0])) || (words[1] && streq(key, words[1]));
 }
 
 /* ---- which entry fills which ----------------------------------------------------------------- */
@@ -150,9 +146,9 @@ static bool counts(const struct keyed_list *l, const struct group *g, bool top, 
         return false;
     if (!top || i == 0)
         return true;
-    if (is_one_of(key, l->names))
+    if (str_is_one_of(key, l->names))
         return false;
-    return !is_one_of(key, l->either) || owner_of_either(l, g) == i;
+    return !str_is_one_of(key, l->either) || owner_of_either(l, g) == i;
 }
 
 /* The first value that is set; what the entry itself has when there is none; NULL. */

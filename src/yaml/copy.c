@@ -159,7 +159,8 @@ static bool copy_simple(struct sbuf *out, const char *text, const struct yaml_no
     tag = portable_tag(text, node);
     at = yaml_value_start(text, node);
     end = yaml_content_end(text, node);
-    if (!tag || (at == end && spot->root) || has_odd_break(text, at, end) || (node->flow && !yaml_has_brackets(text, node)) ||
+    if (!tag || (at == end && spot->root) || has_odd_break(text, at, end) ||
+        (node->flow && !yaml_has_brackets(text, node)) ||
         (yaml_is_block_scalar(node) && (is_open_ended(text, node) || !*node->value ||
                                         !yaml_body_column(text, node))))
         return false;

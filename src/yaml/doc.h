@@ -4,8 +4,9 @@
  *
  * Aliases and merge keys (`<<`) are resolved. Refused, each with its place: duplicate keys, keys
  * that are no scalars, aliases of a node that is still open, more than YAML_MAX_DEPTH levels, more
- * than YAML_MAX_NODES nodes or YAML_MAX_EXPANDED bytes after expanding the aliases, more than YAML_MAX_ANCHORS anchors or
- * YAML_MAX_MERGED keys in a mapping that merges others, texts over YAML_MAX_SIZE, NUL. */
+ * than YAML_MAX_NODES nodes or YAML_MAX_EXPANDED bytes after expanding the aliases, more than
+ * YAML_MAX_ANCHORS anchors or YAML_MAX_MERGED keys in a mapping that merges others, texts over
+ * YAML_MAX_SIZE, NUL. */
 #ifndef CIMA_YAML_DOC_H
 #define CIMA_YAML_DOC_H
 

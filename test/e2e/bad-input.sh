@@ -243,4 +243,17 @@ fails 'an existing name' 1 "$cima" create --name fine good.yaml
 check '… says so' says 'instance `fine` already exists'
 fails 'start of a file whose name is taken' 1 "$cima" start --name fine good.yaml
 check '… tells both ways on' says 'cima start --name NAME good.yaml'
+
+# ---- what the QEMU of this host does not have -------------------------------------------------------
+# It may have it on the day of the start: creating warns, whatever it is that lacks.
+truncate -s 1M small.img
+for lacks in "cpuType: {$(uname -m): zx81}" 'minimumVersion: 99.0.0'; do
+    printf 'images: [{location: small.img}]\nvmOpts: {qemu: {%s}}\n' "$lacks" >lacks.yaml
+    succeeds "create with $lacks" "$cima" create --plain lacks.yaml
+    check '… warns' says 'instance `lacks` cannot start as it is: '
+    fails '… start refuses' 1 "$cima" start lacks
+    check '… with the same reason' says "${lacks%%:*}"
+    check '… and the instance is as it was' has_status lacks Stopped
+    succeeds '… until it is deleted' "$cima" delete lacks
+done
 finish

@@ -3,43 +3,20 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "driver/qemu/disk_native.h"
-#include "sys/spawn.h"
+#include "driver/qemu/qemu_img.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <sys/resource.h>
 
 #define QEMU_IMG_MS 120000
 #define SECTOR      512
-/* A damaged or hostile image costs no more than this (F35). */
-#define QEMU_IMG_CPU_S  100
-#define QEMU_IMG_MEMORY (UINT64_C(2) << 30)
 
-void qemu_img_limit(struct spawn *s)
+/* Of an image that names no further file (S01; whoever calls has checked that). */
+static int run_qemu_img(const char *program, const struct strv *args, struct err *err)
 {
-    static const struct spawn_limit limits[] = {
-        {RLIMIT_CPU, QEMU_IMG_CPU_S, QEMU_IMG_CPU_S},
-        {RLIMIT_AS, QEMU_IMG_MEMORY, QEMU_IMG_MEMORY},
-    };
+    _cleanup_run_result_ struct run_result r = {0};
 
-    s->flags |= SPAWN_NO_CORE | SPAWN_DIE_WITH_PARENT;
-    s->limits = limits;
-    s->n_limits = ARRAY_SIZE(limits);
-    s->umask_ = 077;
-}
-
-/* argv without its first word. The program reads files that others have made: with limits, and never
- * one that names further files (S01; whoever calls has checked that). */
-static int qemu_img(const char *program, const struct strv *args, struct err *err)
-{
-    _cleanup_strv_ struct strv argv = STRV_INIT;
-    struct spawn s = SPAWN_INIT;
-
-    strv_push(&argv, program);
-    strv_extend(&argv, args);
-    s.argv = (const char *const *)strv_argv(&argv);
-    qemu_img_limit(&s);
-    return run_checked(&s, QEMU_IMG_MS, err);
+    return qemu_img(program, args, /* limited= */ true, QEMU_IMG_MS, &r, err);
 }
 
 static int rename_file(const char *from, const char *to, struct err *err)
@@ -125,7 +102,7 @@ static int grow(const char *path, const char *format, uint64_t bytes, struct err
     if (program && !streq(format, "raw")) {
         strv_pushl(&args, "resize", "-q", "-f", format, path, NULL);
         strv_pushf(&args, "%" PRIu64, bytes);
-        return qemu_img(program, &args, err);
+        return run_qemu_img(program, &args, err);
     }
     fd = open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0)
@@ -146,7 +123,7 @@ static int copy_vars(const char *from, const char *from_format, const char *temp
 
     if (program) {
         strv_pushl(&args, "convert", "-f", from_format, "-O", "qcow2", from, temp, NULL);
-        return qemu_img(program, &args, err);
+        return run_qemu_img(program, &args, err);
     }
     in = open(from, O_RDONLY | O_CLOEXEC);
     if (in < 0)

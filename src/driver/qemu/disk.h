@@ -17,9 +17,4 @@ int qemu_disk_grow(const char *path, const char *format, uint64_t bytes, struct 
 /* Copies a variable store into a new qcow2 file. */
 int qemu_disk_copy_vars(const char *from, const char *from_format, const char *to, struct err *err);
 
-/* For a qemu-img that reads an image which others have made: without a core, it ends with us, and
- * costs no more than some time and memory (F35). */
-struct spawn;
-void qemu_img_limit(struct spawn *s);
-
 #endif

@@ -19,9 +19,7 @@ struct follow {
 
 static void end_line(struct follow *f)
 {
-    for (size_t i = 0; i < f->line.len; i++)
-        if (!f->line.buf[i])
-            f->line.buf[i] = '?';
+    mem_show_nul(f->line.buf, f->line.len);
     log_debug("%s: %s%s", f->label, sbuf_str(&f->line), f->cut ? " […]" : "");
     sbuf_clear(&f->line);
     f->cut = false;

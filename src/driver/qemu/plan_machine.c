@@ -115,7 +115,7 @@ static int check_cpu(struct builder *b, const char *model)
 
     if (!known->n || strv_contains(known, model) || streq(model, "max"))
         return 0;
-    err_set(b->err, ERR_CONFIG, "cpu '%s' is not supported by '%s'", model, b->in->exe);
+    err_set(b->err, ERR_UNSUPPORTED, "cpu '%s' is not supported by '%s'", model, b->in->exe);
     near = likely_cpus(known, model);
     if (near)
         return err_hint(b->err, "did you mean %s?", near);
@@ -126,7 +126,7 @@ static int check_emulated(struct builder *b, const char *model)
 {
     if (!streq(model, "host"))
         return 0;
-    err_set(b->err, ERR_CONFIG, "cpu 'host' needs KVM, the machine runs with TCG");
+    err_set(b->err, ERR_UNSUPPORTED, "cpu 'host' needs KVM, the machine runs with TCG");
     return err_hint(b->err, "'max' is the most that TCG can do");
 }
 
@@ -240,7 +240,7 @@ static int plan_smp(struct builder *b)
         const struct qemu_machine_type *m = &b->in->features->machines[i];
 
         if (streq(m->name, b->plan->machine) && m->max_cpus && n > m->max_cpus) {
-            err_set(b->err, ERR_CONFIG, "field `cpus` is %lld, machine type '%s' can have %u",
+            err_set(b->err, ERR_UNSUPPORTED, "field `cpus` is %lld, machine type '%s' can have %u",
                     (long long)n, m->name, m->max_cpus);
             return err_hint(b->err, "lower `cpus` to %u or less", m->max_cpus);
         }
