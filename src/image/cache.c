@@ -80,7 +80,6 @@ static int fill(const struct fetcher *f, const struct entry *e, const struct sou
     /* The entry is locked: a file of that name is of a copy that was killed. */
     _cleanup_free_ char *tmp = xasprintf("%s.tmp", e->data);
     (void)unlink(tmp);
-    image_note(f->report, LOG_INFO, "Copying `%s` into the image cache", src->path);
     image_tell(f->report, IMAGE_COPYING, w->location, 0, (uint64_t)src->st.st_size);
     entry_forget(e);
     int r = copy_into(src, tmp, err);

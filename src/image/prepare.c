@@ -136,6 +136,20 @@ static int write_cmdline(const struct job *j, const char *cmdline, struct err *e
     return file_write_atomic(path, cmdline, strlen(cmdline), 0600, err);
 }
 
+/* A raw disk can have any content; but bytes of that name are more often a download gone wrong. The
+ * other way round is usual: many a file.img is a qcow2. */
+static void warn_of_name(const struct job *j, const char *location, const struct image_info *info)
+{
+    static const char ending[] = ".qcow2";
+    const char *at = strstr(path_basename(location), ending);
+
+    if (info->format == IMAGE_RAW && at && strchr(".?#", at[strlen(ending)]))
+        image_note(j->report, LOG_WARN,
+                   "'%s' is no qcow2 image, as its name says: it is used as a raw disk; if it does "
+                   "not boot, fetch or build it again",
+                   location);
+}
+
 /* Everything of one entry is fetched before anything is placed: a missing kernel must not leave its
  * image behind for the next entry's. */
 static int use_image(const struct job *j, const struct config_image *im, const char *arch,
@@ -157,6 +171,7 @@ static int use_image(const struct job *j, const struct config_image *im, const c
         (kernel.fd >= 0 && write_cmdline(j, im->kernel.cmdline, err) < 0) ||
         place(j, &initrd, INST_INITRD, err) < 0 || place(j, &disk, INST_IMAGE, err) < 0)
         return -1;
+    warn_of_name(j, im->location, &disk.info);
     *ret = (struct image_result){disk.info, kernel.fd >= 0, initrd.fd >= 0};
     return 0;
 }

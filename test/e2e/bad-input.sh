@@ -244,6 +244,13 @@ check '… says so' says 'instance `fine` already exists'
 fails 'start of a file whose name is taken' 1 "$cima" start --name fine good.yaml
 check '… tells both ways on' says 'cima start --name NAME good.yaml'
 
+# ---- an image that its name does not fit -----------------------------------------------------------
+head -c 4096 /etc/services >text.qcow2
+succeeds 'create of a text that is called a qcow2' "$cima" create --plain text.qcow2
+check '… warns' says 'is no qcow2 image, as its name says'
+succeeds '… delete' "$cima" delete text
+rm text.qcow2
+
 # ---- what the QEMU of this host does not have -------------------------------------------------------
 # It may have it on the day of the start: creating warns, whatever it is that lacks.
 truncate -s 1M small.img
