@@ -21,9 +21,9 @@ static const struct {
 
 /* Words that say nothing about which system an image has. */
 static const char *const common_words[] = {
-    "base",      "cloud",        "cloudimg", "cloudinit", "daily", "default",
-    "generic",   "genericcloud", "kvm",      "latest",    "linux", "minimal",
-    "openstack", "server",       "std",      "stream",    "uefi",  "vm",
+    "base",    "basic",   "cloud",        "cloudimg", "cloudinit", "current", "daily",
+    "default", "generic", "genericcloud", "kvm",      "latest",    "linux",   "minimal",
+    "openstack", "release", "server",     "std",      "stream",    "uefi",    "vm",
 };
 
 static bool is_word(char c)
@@ -64,6 +64,14 @@ bool locator_is_image(const char *text)
            stem_length(text) < strlen(text);
 }
 
+/* Restore images of macOS, and disks that are called so. */
+static bool is_macos(const char *text)
+{
+    const char *name = path_basename(text);
+
+    return strcasestr(name, ".ipsw") || strcasestr(name, "macos");
+}
+
 const char *locator_image_arch(const char *text)
 {
     const char *arch = NULL, *last = text;
@@ -77,14 +85,14 @@ const char *locator_image_arch(const char *text)
                 last = p;
             }
     }
-    return arch;
+    return arch || !is_macos(text) ? arch : "aarch64"; /* no guest of macOS has another */
 }
 
 const char *locator_image_os(const char *text)
 {
     if (strcasestr(text, "freebsd"))
         return "FreeBSD";
-    return strcasestr(text, ".ipsw") ? "Darwin" : "Linux";
+    return is_macos(text) ? "Darwin" : "Linux";
 }
 
 static void remove_bytes(char *at, size_t n)
@@ -124,6 +132,39 @@ static void remove_dates(char *name)
     }
 }
 
+/* "x-arm64-aarch64" → "x-arm64". */
+static void remove_second_arch(char *name, const char *arch)
+{
+    const char *first = NULL;
+
+    for (size_t i = 0; i < ARRAY_SIZE(arch_words); i++) {
+        const char *word = arch_words[i].word, *p = streq(arch_words[i].arch, arch) ? name : NULL;
+
+        for (size_t n = strlen(word); p && (p = strstr(p, word)); p++)
+            if (p > name && is_separator(p[-1]) && !is_word(p[n]) && (!first || p < first))
+                first = p;
+    }
+    for (size_t i = 0; first && i < ARRAY_SIZE(arch_words); i++) {
+        char *behind = name + (first - name) + 1;
+
+        if (streq(arch_words[i].arch, arch))
+            remove_word(behind, arch_words[i].word);
+    }
+}
+
+/* "universalmac_15.6.1_24g90_restore" → "macos-15.6.1". */
+static void shorten_macos(char *name)
+{
+    static const char head[] = "universalmac_", in_short[] = "macos-";
+    size_t n = sizeof(head) - 1, version = strspn(name + n, "0123456789.");
+
+    if (!version || name[n + version] != '_')
+        return;
+    memcpy(name, in_short, sizeof(in_short) - 1);
+    memmove(name + sizeof(in_short) - 1, name + n, version);
+    name[sizeof(in_short) - 1 + version] = '\0';
+}
+
 /* "rocky-8-8.10" → "rocky-8.10". */
 static void remove_repeated_major(char *name)
 {
@@ -146,8 +187,11 @@ char *locator_image_name(const char *text, const char *arch, const char *host_ar
         remove_bytes(name, strlen("nocloud_"));
     for (size_t i = 0; i < ARRAY_SIZE(common_words); i++)
         remove_word(name, common_words[i]);
+    remove_second_arch(name, arch);
     if (streq0(arch, host_arch))
         remove_word(name, arch);
+    if (str_starts(name, "universalmac_"))
+        shorten_macos(name);
     remove_dates(name);
     if (str_starts(name, "arch") && !is_word(name[4])) {
         char *full = xasprintf("archlinux%s", name + 4);

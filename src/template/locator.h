@@ -47,7 +47,7 @@ char *locator_yaml_name(const char *text);
 
 /* Ends as a disk image does: .img .qcow2 .raw .iso .ipsw, also compressed. */
 bool locator_is_image(const char *text);
-/* The architecture that a word in it names, else NULL. */
+/* The architecture that a word in it names, that of all macOS guests, else NULL. */
 const char *locator_image_arch(const char *text);
 /* The operating system that it names, else "Linux". */
 const char *locator_image_os(const char *text);
