@@ -140,6 +140,18 @@ int parse_integral(const char *s, int64_t *ret)
     return 0;
 }
 
+int parse_bool(const char *s, bool *ret)
+{
+    static const char *const yes[] = {"1", "t", "T", "true", "True", "TRUE", NULL};
+    static const char *const no[] = {"0", "f", "F", "false", "False", "FALSE", NULL};
+    bool value = str_is_one_of(s, yes);
+
+    if (!value && !str_is_one_of(s, no))
+        return -1;
+    *ret = value;
+    return 0;
+}
+
 int parse_port(const char *s, uint16_t *ret)
 {
     uint64_t v;

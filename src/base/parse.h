@@ -12,6 +12,8 @@ int parse_int64(const char *s, int64_t *ret);
 /* As parse_int64, and a number with a point or an exponent whose value is an integer: 3.0, 6e3. */
 int parse_integral(const char *s, int64_t *ret);
 int parse_uint(const char *s, uint64_t max, uint64_t *ret);
+/* A bool as Go reads it: 1, t, T, true, True, TRUE, and 0, f, F, false, False, FALSE. */
+int parse_bool(const char *s, bool *ret);
 /* Port 1 to 65535. */
 int parse_port(const char *s, uint16_t *ret);
 /* Bytes: a number (fraction allowed) with an optional unit k, m, g, t, p, each alone, with `B` or

@@ -183,20 +183,6 @@ static int bad_value(const struct args *a, const struct cli_option *o, const cha
 
 /* ---- values ---------------------------------------------------------------------------------- */
 
-static const char *parse_bool(const char *s)
-{
-    static const char *const yes[] = {"true", "True", "TRUE", "t", "T", "1"};
-    static const char *const no[] = {"false", "False", "FALSE", "f", "F", "0"};
-
-    for (size_t i = 0; i < ARRAY_SIZE(yes); i++)
-        if (streq(s, yes[i]))
-            return "true";
-    for (size_t i = 0; i < ARRAY_SIZE(no); i++)
-        if (streq(s, no[i]))
-            return "false";
-    return NULL;
-}
-
 static bool value_ok(const struct cli_option *o, const char *value)
 {
     int64_t ms;
@@ -217,11 +203,11 @@ static bool value_ok(const struct cli_option *o, const char *value)
 static int take_value(const struct args *a, struct arg_value *v, const char *value, struct err *err)
 {
     const struct cli_option *o = v->option;
-    const char *kept = o->kind == VALUE_BOOL ? parse_bool(value) : value;
+    bool on;
 
-    if (!kept || !value_ok(o, value))
+    if (!value_ok(o, value) || (o->kind == VALUE_BOOL && parse_bool(value, &on) < 0))
         return bad_value(a, o, value, err);
-    strv_push(&v->values, kept);
+    strv_push(&v->values, o->kind != VALUE_BOOL ? value : on ? "true" : "false");
     return 0;
 }
 

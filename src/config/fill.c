@@ -118,30 +118,14 @@ static char *default_memory(struct fill *f)
     return cfg_printf(f->c->arena, "%lluMiB", (unsigned long long)(half / MiB));
 }
 
-/* "1", "true", … as the environment variable may say it; -1 for anything else. */
-static int parse_bool_word(const char *s)
-{
-    static const char *const yes[] = {"1", "t", "T", "true", "TRUE", "True"};
-    static const char *const no[] = {"0", "f", "F", "false", "FALSE", "False"};
-
-    for (size_t i = 0; i < ARRAY_SIZE(yes); i++) {
-        if (streq(s, yes[i]))
-            return 1;
-        if (streq(s, no[i]))
-            return 0;
-    }
-    return -1;
-}
-
 static void fill_over_vsock(struct fill *f)
 {
     const char *env = f->ctx->ssh_over_vsock;
-    int value;
+    bool value;
 
     if (str_empty(env))
         return;
-    value = parse_bool_word(env);
-    if (value < 0) {
+    if (parse_bool(env, &value) < 0) {
         config_problem(f->d, RULE_OVER_VSOCK_VARIABLE, "ssh.overVsock",
                     "the environment variable LIMA_SSH_OVER_VSOCK must be true or false, got `%s`; "
                     "it is ignored", env);

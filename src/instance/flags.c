@@ -32,6 +32,12 @@ bool inst_flags_any(const struct inst_flags *f)
     return false;
 }
 
+/* An error that came of a flag says so. */
+static int of_flag(enum inst_flag flag, struct err *err)
+{
+    return err_wrap(err, "error while processing flag `%s`", inst_flag_table[flag].name);
+}
+
 /* ---- checking --------------------------------------------------------------------------------- */
 
 static int check_conflicts(const struct inst_flags *f, struct err *err)
@@ -53,7 +59,6 @@ static int check_expression(const char *expr, struct err *err)
 {
     if (query_check(expr, err) == 0)
         return 0;
-    err_wrap(err, "flag `--set`");
     return !err || err->diags.v[0].hint
                ? -1
                : err_hint(err, "`cima yq-restrictions` tells how expressions are written");
@@ -97,7 +102,7 @@ int inst_flags_check(const struct inst_flags *f, struct err *err)
             return -1;
         for (size_t k = 0; k < values.n; k++)
             if (check_each((enum inst_flag)i, values.v[k], err) < 0)
-                return -1;
+                return of_flag((enum inst_flag)i, err);
     }
     return check_conflicts(f, err);
 }
@@ -131,9 +136,10 @@ static int apply_all(const struct inst_flags *f, bool existing, struct flag_job 
         if (!given(f, (enum inst_flag)i) ||
             !applies(&inst_flag_table[i], &f->values[i], existing, job->report))
             continue;
-        if (flag_parse((enum inst_flag)i, &f->values[i], &values, err) < 0 ||
-            flag_apply(job, (enum inst_flag)i, &values, err) < 0)
+        if (flag_parse((enum inst_flag)i, &f->values[i], &values, err) < 0)
             return -1;
+        if (flag_apply(job, (enum inst_flag)i, &values, err) < 0)
+            return of_flag((enum inst_flag)i, err);
     }
     return 0;
 }

@@ -162,14 +162,15 @@ static struct json *make_mount(const struct host_facts *host, const char *text, 
     return entry;
 }
 
-/* The last one given stands first: what is mounted later lies on top. */
+/* In front of others the last one given stands first; alone they keep their order. */
 static int add_mounts(struct flag_job *j, const struct strv *values, const struct json *others,
                       struct err *err)
 {
     _cleanup_json_ struct json *list = json_array_new();
 
-    for (size_t i = values->n; i > 0; i--) {
-        struct json *entry = make_mount(j->host, values->v[i - 1], err);
+    for (size_t i = 0; i < values->n; i++) {
+        const char *value = values->v[others ? values->n - 1 - i : i];
+        struct json *entry = make_mount(j->host, value, err);
 
         if (!entry)
             return -1;
@@ -219,10 +220,8 @@ static int apply_mount_writable(struct flag_job *j, const struct strv *values, s
 /* ---- images, parameters, containerd ----------------------------------------------------------- */
 
 /* Only the images whose `key` is that value stay. */
-static int keep_images(struct flag_job *j, enum inst_flag flag, const char *key, const char *value,
-                       struct err *err)
+static int keep_images(struct flag_job *j, const char *key, const char *value, struct err *err)
 {
-    const char *name = inst_flag_table[flag].name;
     _cleanup_json_ struct json *old = value_list(j->root, "images", err);
     _cleanup_json_ struct json *list = json_array_new();
     _cleanup_strv_ struct strv others = STRV_INIT;
@@ -240,8 +239,7 @@ static int keep_images(struct flag_job *j, enum inst_flag flag, const char *key,
     if (!json_len(list)) {
         _cleanup_free_ char *words = strv_join(&others, ", ");
 
-        err_set(err, ERR_USAGE, "flag `--%s`: no entry of `images` has the %s `%s`", name, key,
-                value);
+        err_set(err, ERR_USAGE, "no entry of `images` has the %s `%s`", key, value);
         return others.n ? err_hint(err, "there is: %s", words)
                         : err_hint(err, "no entry of `images` says its %s", key);
     }
@@ -296,15 +294,13 @@ static int apply_set(struct flag_job *j, const struct strv *values, struct err *
     _cleanup_query_result_ struct query_result result = QUERY_RESULT_INIT;
     const char *input = text;
 
-    if (query_run((const char *const *)values->v, values->n, &input, 1, &result, err) < 0) {
-        err_wrap(err, "flag `--set`");
+    if (query_run((const char *const *)values->v, values->n, &input, 1, &result, err) < 0)
         return !err || err->hint || err->kind != ERR_USAGE
                    ? -1
                    : err_hint(err, "look at the values that it meets: `cima template yq FILE.yaml "
                                    "EXPR` shows what an expression gives");
-    }
     if (result.values.n != 1) {
-        err_set(err, ERR_USAGE, "flag `--set`: the expression gives %zu values instead of one",
+        err_set(err, ERR_USAGE, "the expression gives %zu values instead of one",
                 result.values.n);
         return err_hint(err, result.values.n
                                  ? "put a `|` between changes, and `(…)` around what selects: "
@@ -317,7 +313,7 @@ static int apply_set(struct flag_job *j, const struct strv *values, struct err *
         return -1;
     if (!json_is_object(value)) {
         json_free(value);
-        err_set(err, ERR_USAGE, "flag `--set`: the expression gives no mapping, but %.60s",
+        err_set(err, ERR_USAGE, "the expression gives no mapping, but %.60s",
                 result.values.v[0]);
         return err_hint(err, "it must give the whole YAML: `.cpus = 4`");
     }
@@ -391,9 +387,9 @@ int flag_apply(struct flag_job *j, enum inst_flag flag, const struct strv *value
     case INST_FLAG_SSH_PORT:
         return set_int(j, PATH("ssh", "localPort"), value, err);
     case INST_FLAG_IMAGE_VARIANT:
-        return keep_images(j, flag, "variant", value, err);
+        return keep_images(j, "variant", value, err);
     case INST_FLAG_ARCH_VARIANT:
-        return keep_images(j, flag, "archVariant", value, err);
+        return keep_images(j, "archVariant", value, err);
     case INST_FLAG_ARCH:
         return set_text(j, PATH("arch"), value, err);
     case INST_FLAG_CONTAINERD:

@@ -231,14 +231,14 @@ int port_forward_parse(const char *text, struct port_forward *ret, struct err *e
 
     p.host = take_until(&rest, ':');
     p.guest = xstrdup(rest + strspn(rest, " \t"));
-    p.is_static = streq(option, "static=true");
     const char *comma = strchr(text, ',');
-    if (!*p.host || !*p.guest || strchr(p.guest, ':') || (comma && strchr(comma + 1, ',')) ||
-        (comma && !p.is_static && !streq(option, "static=false"))) {
+    bool known = comma && str_starts(option, "static=") &&
+                 parse_bool(option + strlen("static="), &p.is_static) == 0;
+    if (!*p.host || !*p.guest || strchr(p.guest, ':') ||
+        (comma && (!known || strchr(comma + 1, ',')))) {
         err_set(err, ERR_USAGE,
                 "invalid port forward format `%s`, expected HOST:GUEST or HOST:GUEST,static=true",
                 text);
-        err_wrap(err, "flag `--port-forward`");
         return err_hint(err, "`--port-forward 8080:80` makes port 80 of the guest port 8080 here");
     }
     *ret = p;
@@ -265,8 +265,7 @@ int containerd_parse(const char *text, bool *ret_user, bool *ret_system, struct 
 
     if (!both && !streq(text, "user") && !streq(text, "system") && !streq(text, "none")) {
         err_set(err, ERR_USAGE,
-                "flag `--containerd`: expected one of [`user`, `system`, `user+system`, `none`], "
-                "got `%s`",
+                "expected one of [`user`, `system`, `user+system`, `none`], got `%s`",
                 text);
         return err_hint(err, "`user` is for nerdctl without root");
     }
@@ -283,7 +282,7 @@ int network_parse(const char *text, const char **ret_name, struct err *err)
     }
     if (!str_starts(text, "lima:") || !text[strlen("lima:")]) {
         err_set(err, ERR_USAGE,
-                "flag `--network`: network name must be `vzNAT` or `lima:*`, got `%s`", text);
+                "network name must be `vzNAT` or `lima:*`, got \"%s\"", text);
         return err_hint(err, "`lima:user-v2` is the network between instances");
     }
     *ret_name = text + strlen("lima:");

@@ -32,6 +32,26 @@ Test(parse, int64)
     }
 }
 
+Test(parse, bool_as_go_reads_it)
+{
+    static const struct {
+        const char *in;
+        int value; /* -1: none */
+    } t[] = {
+        {"1", 1}, {"t", 1}, {"T", 1}, {"true", 1}, {"True", 1}, {"TRUE", 1},
+        {"0", 0}, {"f", 0}, {"F", 0}, {"false", 0}, {"False", 0}, {"FALSE", 0},
+        {"", -1}, {"yes", -1}, {"on", -1}, {"tRUE", -1}, {" 1", -1}, {"10", -1}, {"truex", -1},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(t); i++)
+        for (int was = 0; was < 2; was++) {
+            bool v = was;
+
+            cr_expect_eq(parse_bool(t[i].in, &v), t[i].value < 0 ? -1 : 0, "'%s'", t[i].in);
+            cr_expect_eq(v, t[i].value < 0 ? was : t[i].value, "'%s'", t[i].in);
+        }
+}
+
 Test(parse, integral)
 {
     static const struct {

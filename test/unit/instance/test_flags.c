@@ -230,6 +230,9 @@ Test(flags, mounts)
            "- location: /d2\n  mountPoint: /d2\n  writable: false\n- location: /d1 # one\n");
     expect("mounts:\n- location: /d1\n", WORDS("mount-only=~/x:w"),
            "mounts:\n- location: /home/u/x\n  mountPoint: /home/u/x\n  writable: true\n");
+    expect("mounts:\n- location: /d1\n", WORDS("mount-only=/d2", "mount-only=/d3"),
+           "mounts:\n- location: /d2\n  mountPoint: /d2\n  writable: false\n"
+           "- location: /d3\n  mountPoint: /d3\n  writable: false\n");
     expect("mounts: [{location: /d2, mountPoint: /d2, writable: false}]\n", WORDS("mount=/d2"),
            "mounts: [{location: /d2, mountPoint: /d2, writable: false}]\n");
     expect("a: 1\nmounts: [{location: /d}]\n", WORDS("mount-none=true"), "a: 1\nmounts: null\n");
@@ -263,13 +266,16 @@ Test(flags, networks_and_ports)
            "networks: [{lima: user-v2, interface: keep0}]\n");
     expect("networks:\n- socket: /a # s\n- socket: /b\n", WORDS("network=lima:x,vzNAT,vzNAT"),
            "networks:\n- socket: /a # s\n- socket: /b\n- lima: x\n- vzNAT: true\n");
-    refuse("a: 1\n", WORDS("network=bridge0"), "network name must be `vzNAT` or `lima:*`, got `bridge0`");
+    refuse("a: 1\n", WORDS("network=bridge0"), "network name must be `vzNAT` or `lima:*`, got \"bridge0\"");
     refuse("a: 1\n", WORDS("network=lima:"), "network name must be");
     expect("portForwards:\n- guestPort: 1000\n", WORDS("port-forward=8080:80", "port-forward=9443 : 443, static=true"),
            "portForwards:\n- guestPort: 1000\n- guestPort: 80\n  hostPort: 8080\n  static: false\n"
            "- guestPort: 443\n  hostPort: 9443\n  static: true\n");
     expect("a: 1\n", WORDS("port-forward=http:80,static=false"),
            "a: 1\nportForwards:\n- guestPort: 80\n  hostPort: http\n  static: false\n");
+    expect("a: 1\n", WORDS("port-forward=81:80,static=1", "port-forward=82:80,static=F"),
+           "a: 1\nportForwards:\n- guestPort: 80\n  hostPort: 81\n  static: true\n"
+           "- guestPort: 80\n  hostPort: 82\n  static: false\n");
     static const char *const bad[] = {"8080", ":80", "80:", "1:2:3", "80:80,static=perhaps", "80:80,",
                                       "80:80,static", "80:80,static=true,x", "", "80:80,static=true,"};
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -288,7 +294,7 @@ Test(flags, params)
     expect(yaml, WORDS("param=Color="), "param: {Color: \"\", Size: '1'} # p\n");
     refuse(yaml, WORDS("param=Color"), "invalid parameter `Color`, expected NAME=VALUE");
     refuse(yaml, WORDS("param==x"), "invalid parameter `=x`, expected NAME=VALUE");
-    refuse(yaml, WORDS("param=Colour=blue"), "template does not define param `Colour`");
+    refuse(yaml, WORDS("param=Colour=blue"), "error while processing flag `param`: template does not define param `Colour`");
     refuse(yaml, WORDS("param=Colour=blue"), "did you mean `--param Color=blue`?");
     refuse("a: 1\n", WORDS("param=A=b"), "template does not define param `A`");
     /* One that --set adds is defined. */
@@ -331,7 +337,7 @@ Test(flags, set)
     _cleanup_free_ char *two = xasprintf("%sx: 99999999999999999999\n", large);
     expect(large, WORDS("cpus=3"), one);
     expect(large, WORDS("set=.x = .foo"), two);
-    refuse("a: 1\n", WORDS("set=.cpus = = 4"), "flag `--set`: the expression cannot be used");
+    refuse("a: 1\n", WORDS("set=.cpus = = 4"), "error while processing flag `set`: the expression cannot be used");
     refuse("a: 1\n", WORDS("set=.cpus = = 4"), "column 9");
     refuse("a: 1\n", WORDS("set=.a = env(HOME)"), "env operations have been disabled");
     refuse("a: 1\n", WORDS("set=.a = load_str(\"/etc/hostname\")"), "file operations");
