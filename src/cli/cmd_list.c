@@ -11,10 +11,14 @@ enum { ASK_BUDGET_MS = 600 };
 
 enum list_format { LIST_TABLE, LIST_JSON, LIST_YAML, LIST_TEMPLATE };
 
+/* They are about the host, not about an instance: `cima info` has them. Templates may use them. */
+static const char *const deprecated[] = {"HostArch", "HostOS", "IdentityFile", "LimaHome", NULL};
+
 /* What is asked for. */
 struct request {
     enum list_format format;
     bool quiet, all_fields;
+    enum output_form form; /* of objects */
     struct tmpl *template_;
     struct strv filters, queries;
 };
@@ -119,7 +123,22 @@ static int take_expressions(const struct args *args, const char *option, const c
     return 0;
 }
 
-static int read_request(const struct args *args, struct request *ret, struct err *err)
+/* People at a terminal see more of it over several lines and in colours; programs get every object
+ * in a line. Tests of such output have no terminal. */
+static enum output_form choose_form(const struct cli *cli, enum list_format format)
+{
+    bool hook = !str_empty(getenv("_LIMA_OUTPUT_IS_TTY"));
+    bool terminal = hook || (cli->tty && isatty(STDOUT_FILENO) == 1);
+    bool colours =
+        terminal && str_empty(getenv("NO_COLOR")) && (hook || !streq0(getenv("TERM"), "dumb"));
+
+    if (format == LIST_YAML)
+        return colours ? OUTPUT_YAML_COLOURED : OUTPUT_YAML;
+    return colours ? OUTPUT_JSON_COLOURED : terminal ? OUTPUT_JSON_INDENTED : OUTPUT_JSON;
+}
+
+static int read_request(const struct cli *cli, const struct args *args, struct request *ret,
+                        struct err *err)
 {
     ret->quiet = args_flag(args, "quiet");
     ret->all_fields = args_flag(args, "all-fields");
@@ -129,6 +148,7 @@ static int read_request(const struct args *args, struct request *ret, struct err
         return -1;
     if (ret->quiet && ret->queries.n)
         strv_push(&ret->queries, ".name");
+    ret->form = choose_form(cli, ret->format);
     return 0;
 }
 
@@ -226,12 +246,9 @@ static int print_object(const struct request *r, const struct json *o, const cha
             return err_wrap(err, "cannot list instance '%s'", name);
         }
         puts(text);
-    } else if (r->format == LIST_YAML) {
-        tmpl_add_yaml(&out, o);
-        printf("%s%s", first ? "" : "---\n", sbuf_str(&out));
     } else {
-        text = json_dump(o);
-        puts(text);
+        output_json(o, r->form, &out);
+        printf("%s%s", first || r->format != LIST_YAML ? "" : "---\n", sbuf_str(&out));
     }
     return 0;
 }
@@ -259,14 +276,12 @@ static int print_objects(const struct request *r, struct list *l, const struct s
 
 static int print_results(const struct request *r, const struct strv *values, struct err *err)
 {
-    enum output_form form = r->format == LIST_YAML ? OUTPUT_YAML : OUTPUT_JSON;
-
     for (size_t i = 0; i < values->n; i++) {
         _cleanup_sbuf_ struct sbuf out = SBUF_INIT;
 
-        if (output_value(values->v[i], form, &out, err) < 0)
+        if (output_value(values->v[i], r->form, &out, err) < 0)
             return -1;
-        printf("%s%s", form == OUTPUT_YAML && i ? "---\n" : "", sbuf_str(&out));
+        printf("%s%s", r->format == LIST_YAML && i ? "---\n" : "", sbuf_str(&out));
     }
     return 0;
 }
@@ -388,11 +403,12 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
 
     if (result == 0 && args_flag(args, "list-fields")) {
         for (size_t i = 0; inst_fields[i]; i++)
-            puts(inst_fields[i]);
+            if (!str_is_one_of(inst_fields[i], deprecated))
+                puts(inst_fields[i]);
         return 0;
     }
     if (result == 0)
-        result = read_request(args, &r, err) < 0 ? -1 : list(cli, args, &r, err);
+        result = read_request(cli, args, &r, err) < 0 ? -1 : list(cli, args, &r, err);
     request_release(&r);
     return result;
 }
@@ -442,8 +458,8 @@ const struct command cmd_list = {
     .summary = "List instances",
     .description =
         "List instances: all of them, or those named.\n\n"
-        "On a terminal the table leaves out columns that would not fit and say little. JSON is one "
-        "object per line. What goes on with an instance beyond its status, and what is wrong with "
+        "On a terminal the table leaves out columns that would not fit and say little, and JSON and "
+        "YAML are in colours. Elsewhere JSON is one object per line. What goes on with an instance beyond its status, and what is wrong with "
         "a broken one, is said below the table, on standard error.\n\n"
         "A template is one of Go's text/template: a field is {{.Name}}, one of the configuration "
         "{{.Config.CPUs}}; there are {{if}}, {{range}}, printf, and json, yaml, indent, missing. "

@@ -86,23 +86,36 @@ void table_format(const struct table *t, struct sbuf *out)
 
 /* ---- results of queries ----------------------------------------------------------------------- */
 
+void output_json(const struct json *j, enum output_form form, struct sbuf *out)
+{
+    _cleanup_free_ char *text = NULL;
+
+    switch (form) {
+    case OUTPUT_JSON_COLOURED:
+    case OUTPUT_YAML_COLOURED:
+        tmpl_add_coloured(out, j, form == OUTPUT_JSON_COLOURED);
+        break;
+    case OUTPUT_YAML:
+        tmpl_add_yaml(out, j);
+        break;
+    case OUTPUT_JSON:
+    case OUTPUT_JSON_INDENTED:
+    default:
+        text = form == OUTPUT_JSON_INDENTED ? json_dump_indent(j, 4) : json_dump(j);
+        sbuf_addf(out, "%s\n", text);
+    }
+}
+
 int output_value(const char *json_text, enum output_form form, struct sbuf *out, struct err *err)
 {
     _cleanup_json_ struct json *j = json_parse(json_text, strlen(json_text), "result", err);
-    _cleanup_free_ char *text = NULL;
 
     if (!j)
         return -1;
-    if (json_is_string(j)) {
+    if (json_is_string(j))
         sbuf_addf(out, "%s\n", json_str(j));
-        return 0;
-    }
-    if (form == OUTPUT_YAML) {
-        tmpl_add_yaml(out, j);
-        return 0;
-    }
-    text = form == OUTPUT_JSON_INDENTED ? json_dump_indent(j, 4) : json_dump(j);
-    sbuf_addf(out, "%s\n", text);
+    else
+        output_json(j, form, out);
     return 0;
 }
 

@@ -25,9 +25,16 @@ struct strv *table_row(struct table *t);
  * Cells are made printable. */
 void table_format(const struct table *t, struct sbuf *out);
 
+enum output_form {
+    OUTPUT_JSON, /* one line */
+    OUTPUT_JSON_INDENTED,
+    OUTPUT_JSON_COLOURED, /* indented, too */
+    OUTPUT_YAML,
+    OUTPUT_YAML_COLOURED,
+};
+void output_json(const struct json *j, enum output_form form, struct sbuf *out);
 /* A result of a query as a line or lines: a text as it is, anything else in the form. ERR_PROTOCOL
  * when it is no JSON. */
-enum output_form { OUTPUT_JSON, OUTPUT_JSON_INDENTED, OUTPUT_YAML };
 int output_value(const char *json_text, enum output_form form, struct sbuf *out, struct err *err);
 
 /* What an expression (query/query.h) makes of a JSON text, to standard output. */

@@ -408,7 +408,7 @@ static void put_definitions(struct yaml_writer *w)
 
 char *config_json_schema(void)
 {
-    struct yaml_writer w = {.json = true, .pretty = true};
+    struct yaml_writer w = {.json = true, .pretty = 2};
 
     yaml_write_open(&w, false);
     put(&w, "$schema", "https://json-schema.org/draft/2020-12/schema");

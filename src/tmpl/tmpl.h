@@ -53,5 +53,7 @@ bool tmpl_asks_for(const struct tmpl *t, const char *field);
 
 /* A JSON value as block YAML; texts are quoted where a plain one would read as something else. */
 void tmpl_add_yaml(struct sbuf *out, const struct json *j);
+/* For people at a terminal: in its colours, as YAML, or as JSON over several lines. */
+void tmpl_add_coloured(struct sbuf *out, const struct json *j, bool as_json);
 
 #endif

@@ -28,11 +28,23 @@ static void write_value(struct yaml_writer *w, const struct json *j)
     yaml_write_close(w);
 }
 
+static void add(struct sbuf *out, struct yaml_writer *w, const struct json *j)
+{
+    write_value(w, j);
+    _cleanup_free_ char *text = yaml_writer_finish(w);
+    sbuf_addstr(out, text);
+}
+
 void tmpl_add_yaml(struct sbuf *out, const struct json *j)
 {
     struct yaml_writer w = YAML_WRITER_INIT(false);
 
-    write_value(&w, j);
-    _cleanup_free_ char *text = yaml_writer_finish(&w);
-    sbuf_addstr(out, text);
+    add(out, &w, j);
+}
+
+void tmpl_add_coloured(struct sbuf *out, const struct json *j, bool as_json)
+{
+    struct yaml_writer w = {.json = as_json, .pretty = 4, .colours = true};
+
+    add(out, &w, j);
 }

@@ -118,6 +118,22 @@ static bool is_block(const char *s)
     return strchr(s, '\n') && !strchr("\n \t", *s) && yaml_can_be_lines(s);
 }
 
+/* ---- colours --------------------------------------------------------------------------------- */
+
+enum colour { COLOUR_KEY = 36, COLOUR_TEXT = 32, COLOUR_RAW = 35 };
+
+static void begin(struct yaml_writer *w, enum colour colour)
+{
+    if (w->colours)
+        sbuf_addf(&w->out, "\033[%dm", (int)colour);
+}
+
+static void end(struct yaml_writer *w)
+{
+    if (w->colours)
+        sbuf_addstr(&w->out, "\033[0m");
+}
+
 /* ---- structure ------------------------------------------------------------------------------- */
 
 static void start_entry(struct yaml_writer *w)
@@ -129,7 +145,7 @@ static void start_entry(struct yaml_writer *w)
         if (!first)
             sbuf_addch(&w->out, ',');
         if (w->pretty)
-            sbuf_addf(&w->out, "\n%*s", (int)w->depth * 2, "");
+            sbuf_addf(&w->out, "\n%*s", (int)(w->depth * w->pretty), "");
     } else if (w->after_dash) {
         w->after_dash = false;
     } else if (w->out.len) {
@@ -166,7 +182,7 @@ void yaml_write_close(struct yaml_writer *w)
 
     w->depth--;
     if (w->json && w->pretty)
-        sbuf_addf(&w->out, "\n%*s", (int)w->depth * 2, "");
+        sbuf_addf(&w->out, "\n%*s", (int)(w->depth * w->pretty), "");
     if (w->json)
         sbuf_addch(&w->out, list ? ']' : '}');
 }
@@ -174,11 +190,13 @@ void yaml_write_close(struct yaml_writer *w)
 void yaml_write_key(struct yaml_writer *w, const char *key)
 {
     start_entry(w);
+    begin(w, COLOUR_KEY);
     if (w->json)
         yaml_add_json_string(&w->out, key);
     else
         yaml_add_scalar(&w->out, key, true);
-    sbuf_addstr(&w->out, w->pretty ? ": " : ":");
+    end(w);
+    sbuf_addstr(&w->out, w->json && w->pretty ? ": " : ":");
     w->after_key = true;
 }
 
@@ -196,6 +214,7 @@ void yaml_write_text(struct yaml_writer *w, const char *text)
     unsigned indent = w->stack[w->depth].indent + 2;
 
     start_value(w);
+    begin(w, COLOUR_TEXT);
     if (w->json) {
         yaml_add_json_string(&w->out, text);
     } else if (is_block(text)) {
@@ -204,12 +223,15 @@ void yaml_write_text(struct yaml_writer *w, const char *text)
     } else {
         yaml_add_scalar(&w->out, text, false);
     }
+    end(w);
 }
 
 void yaml_write_raw(struct yaml_writer *w, const char *raw)
 {
     start_value(w);
+    begin(w, COLOUR_RAW);
     sbuf_addstr(&w->out, raw);
+    end(w);
 }
 
 void yaml_write_node(struct yaml_writer *w, const struct yaml_node *node)
@@ -219,7 +241,9 @@ void yaml_write_node(struct yaml_writer *w, const struct yaml_node *node)
             yaml_write_text(w, node->value);
         } else {
             start_value(w);
+            begin(w, COLOUR_RAW);
             yaml_add_json_scalar(&w->out, node);
+            end(w);
         }
         return;
     }

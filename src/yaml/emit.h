@@ -10,7 +10,9 @@ enum { YAML_WRITER_DEPTH = YAML_MAX_DEPTH + 16 };
 
 struct yaml_writer {
     struct sbuf out;
-    bool json, pretty; /* pretty: JSON over several lines */
+    bool json;
+    unsigned pretty; /* JSON over several lines: blanks for each level */
+    bool colours;    /* of a terminal, for keys, texts and other values */
     unsigned depth;
     struct {
         unsigned indent;

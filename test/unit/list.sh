@@ -155,6 +155,29 @@ PY
 holds 'list --format yaml: 3 documents' [ "$(grep -c '^---$' "$tmp/yaml")" -eq 2 ]
 holds 'list --format yaml: 3 names' [ "$(grep -c '^name: ' "$tmp/yaml")" -eq 3 ]
 
+# ---- on a terminal: the same in colours --------------------------------------------------------------
+export _LIMA_OUTPUT_IS_TTY=1
+unset NO_COLOR
+for form in json yaml; do
+    "$cima" list --format "$form" >"$tmp/coloured"
+    holds "$form: colours" grep -q "$(printf '\033')\\[0m" "$tmp/coloured"
+    sed 's/\x1b\[[0-9;]*m//g' "$tmp/coloured" >"$tmp/plain.$form"
+done
+holds 'yaml: nothing else differs' cmp "$tmp/plain.yaml" "$tmp/yaml"
+if python3 - "$tmp/plain.json" "$tmp/json" <<'PY'; then ok; else bad 'json: more differs than lines'; fi
+import json, sys
+text, rows = open(sys.argv[1]).read().strip(), []
+while text:
+    row, end = json.JSONDecoder().raw_decode(text)
+    rows.append(row)
+    text = text[end:].lstrip()
+assert rows == [json.loads(line) for line in open(sys.argv[2])]
+PY
+gives 0 'one' list --yq .name one
+NO_COLOR=1 "$cima" list --format yaml >"$tmp/coloured"
+holds 'NO_COLOR' cmp "$tmp/coloured" "$tmp/yaml"
+unset _LIMA_OUTPUT_IS_TTY
+
 # ---- queries and filters ----------------------------------------------------------------------------
 gives 0 'one
 two
@@ -200,7 +223,11 @@ refuses 'option --yq only works with --format json or yaml' list --yq . --format
 refuses "option --quiet can only be used with '--format table'" list -q --json
 refuses "option --quiet can only be used with '--format table'" list -q --format yaml
 "$cima" list --list-fields >"$tmp/fields"
-holds '--list-fields' [ "$(wc -l <"$tmp/fields")" -eq 27 ]
+holds '--list-fields' [ "$(wc -l <"$tmp/fields")" -eq 23 ]
+for field in HostArch HostOS IdentityFile LimaHome; do
+    holds "--list-fields does not offer $field" [ "$(grep -cx "$field" "$tmp/fields")" -eq 0 ]
+    holds "a template may still use $field" [ -n "$("$cima" list -f "{{.$field}}" one)" ]
+done
 holds '--list-fields are sorted' env LC_ALL=C sort -c "$tmp/fields"
 while read -r field; do
     "$cima" list -f "{{.$field}}" wrong >"$tmp/out" 2>&1

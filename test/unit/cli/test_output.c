@@ -84,6 +84,13 @@ Test(output, results_of_queries)
         {"{\"a\": [1, \"x\"]}", OUTPUT_JSON, "{\"a\":[1,\"x\"]}\n"},
         {"{\"a\": 1}", OUTPUT_JSON_INDENTED, "{\n    \"a\": 1\n}\n"},
         {"{\"a\": [1, \"x\"]}", OUTPUT_YAML, "a:\n- 1\n- x\n"},
+        {"{\"a\": [1, \"x\"]}", OUTPUT_JSON_COLOURED,
+         "{\n    \033[36m\"a\"\033[0m: [\n        \033[35m1\033[0m,\n        \033[32m\"x\"\033[0m\n"
+         "    ]\n}\n"},
+        {"{\"a\": [{\"b\": \"x\\ny\\n\"}, {}], \"c\": \"1\"}", OUTPUT_YAML_COLOURED,
+         "\033[36ma\033[0m:\n- \033[36mb\033[0m: \033[32m|\n    x\n    y\033[0m\n- \033[35m{}\033[0m\n"
+         "\033[36mc\033[0m: \033[32m\"1\"\033[0m\n"},
+        {"\"text\"", OUTPUT_JSON_COLOURED, "text\n"},
         {"null", OUTPUT_JSON, "null\n"},
         {"3", OUTPUT_JSON_INDENTED, "3\n"},
     };
