@@ -95,21 +95,18 @@ int shellenv_filter(char *const *env, const char *block, const char *allow, stru
 {
     _cleanup_strv_ struct strv blocked = STRV_INIT, allowed = STRV_INIT;
     bool block_more = str_empty(block) || *block == '+';
-    bool allow_more = allow && *allow == '+';
 
     for (size_t i = 0; block_more && shellenv_block_default[i]; i++)
         strv_push(&blocked, shellenv_block_default[i]);
     if (add_patterns("LIMA_SHELLENV_BLOCK", block ? block + (*block == '+') : "", &blocked, err) <
             0 ||
-        add_patterns("LIMA_SHELLENV_ALLOW", allow ? allow + allow_more : "", &allowed, err) < 0)
+        add_patterns("LIMA_SHELLENV_ALLOW", allow ? allow + (*allow == '+') : "", &allowed, err) <
+            0)
         return -1;
     for (; *env; env++) {
         size_t n = shellenv_name(*env);
-        bool wanted = matches_any(&allowed, *env, n);
 
-        if (!wanted && (!allowed.n || allow_more))
-            wanted = !matches_any(&blocked, *env, n);
-        if (n && wanted)
+        if (n && (matches_any(&allowed, *env, n) || !matches_any(&blocked, *env, n)))
             strv_push(ret, *env);
     }
     return 0;

@@ -13,7 +13,7 @@ extern const char *const shellenv_block_default[];
  * order. block and allow are the values of LIMA_SHELLENV_BLOCK and LIMA_SHELLENV_ALLOW, or NULL:
  * globs of letters, digits, `_` and `*`, separated by commas.
  *   block  replaces the default list; with a `+` in front it is added to it
- *   allow  only these, whatever is blocked; with a `+` in front: these too, although blocked
+ *   allow  these too, although blocked; a `+` in front means nothing
  * An entry whose name is no identifier never goes along. ERR_USAGE for a glob that is none. */
 int shellenv_filter(char *const *env, const char *block, const char *allow, struct strv *ret,
                     struct err *err);

@@ -45,17 +45,20 @@ Test(shellenv, block_list)
 
 Test(shellenv, allow_list)
 {
-    expect_filter("FOO=1|USER=u", NULL, "FOO,USER", "FOO=1", "BAR=2", "USER=u");
+    /* What neither list has goes along. */
+    expect_filter("FOO=1|BAR=2|USER=u", NULL, "FOO*, , USER", "FOO=1", "BAR=2", "USER=u", "PATH=/bin");
     expect_filter("FOO=1", "*", "FOO", "FOO=1", "BAR=2");
-    /* Ours: a plus adds to what goes along anyway. */
+    expect_filter("SSH_FOO=1|MY_KEY=4", "+*TOKEN", "SSH_FOO,MY_*EY", "SSH_FOO=1", "SSH_BAR=2",
+                  "MY_TOKEN=3", "MY_KEY=4");
+    /* Ours: a plus in front is no mistake. */
     expect_filter("FOO=1|USER=u", NULL, "+USER", "FOO=1", "USER=u", "PATH=/bin");
 }
 
 Test(shellenv, globs)
 {
-    expect_filter("A_B_C=1|A__C=2", NULL, "A_*_C,A*_*C", "A_B_C=1", "A__C=2", "AC=3", "B_A_C=4");
-    expect_filter("XFOO=1|FOO=2", NULL, "*FOO", "XFOO=1", "FOO=2", "FOOX=3");
-    expect_filter("AAB=1", NULL, "*AB", "AAB=1", "AABA=2");
+    expect_filter("A_B_C=1|A__C=2", "*", "A_*_C,A*_*C", "A_B_C=1", "A__C=2", "AC=3", "B_A_C=4");
+    expect_filter("XFOO=1|FOO=2", "*", "*FOO", "XFOO=1", "FOO=2", "FOOX=3");
+    expect_filter("AAB=1", "*", "*AB", "AAB=1", "AABA=2");
 }
 
 /* S11: what is no identifier can't be set by a shell, and `BASH_FUNC_x%%` is code. */
