@@ -7,8 +7,9 @@ static int set_one(struct cli *cli, const char *name, bool on, struct err *err)
     _cleanup_instance_ struct instance inst = INSTANCE_INIT;
     bool changed = false;
 
-    if (cli_find(cli, name, &inst, err) < 0 ||
-        (on ? inst_protect : inst_unprotect)(&inst, &changed, err) < 0)
+    if (cli_find(cli, name, &inst, err) < 0)
+        return err_wrap(err, "failed to inspect instance `%s`", name);
+    if ((on ? inst_protect : inst_unprotect)(&inst, &changed, err) < 0)
         return -1;
     if (changed)
         log_info("%s `%s`", on ? "Protected" : "Unprotected", name);

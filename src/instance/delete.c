@@ -26,12 +26,12 @@ int inst_delete(const struct inst_env *env, struct instance *i, bool force,
 {
     _cleanup_close_ int lock = -1;
 
-    if (inst_check_protected(i, "removal", err) < 0)
+    if (inst_check_protected(i, "delete", "removal", err) < 0)
         return -1;
     if (force && inst_kill_if_alive(i, r, err) < 0)
         return -1;
     lock = inst_lock(i, force ? FORCE_WAIT_MS : 0, err);
-    if (lock < 0 || inst_check_protected(i, "removal", err) < 0)
+    if (lock < 0 || inst_check_protected(i, "delete", "removal", err) < 0)
         return -1;
     if (force ? inst_kill_if_alive(i, r, err) < 0 : check_stopped(env, i, err) < 0)
         return -1;

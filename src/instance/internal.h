@@ -42,7 +42,8 @@ int inst_ensure_disk(const struct inst_env *env, const struct instance *i,
                      struct err *err);
 /* For a start: a factory reset that was killed in the middle is brought to its end. */
 int inst_finish_reset(const struct instance *i, const struct inst_report *r, struct err *err);
-/* "… is protected to prohibit accidental FROM". */
-int inst_check_protected(const struct instance *i, const char *from, struct err *err);
+/* "failed to VERB instance …: instance is protected to prohibit accidental FROM". */
+int inst_check_protected(const struct instance *i, const char *verb, const char *from,
+                         struct err *err);
 
 #endif

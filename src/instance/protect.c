@@ -30,12 +30,14 @@ int inst_unprotect(const struct instance *i, bool *ret_changed, struct err *err)
     return 0;
 }
 
-int inst_check_protected(const struct instance *i, const char *from, struct err *err)
+int inst_check_protected(const struct instance *i, const char *verb, const char *from,
+                         struct err *err)
 {
     _cleanup_free_ char *path = instance_path(i, INST_PROTECTED);
 
     if (!path_exists(path))
         return 0;
-    err_set(err, ERR_STATE, "instance `%s` is protected to prohibit accidental %s", i->name, from);
+    err_set(err, ERR_STATE, "instance is protected to prohibit accidental %s", from);
+    err_wrap(err, "failed to %s instance `%s`", verb, i->name);
     return err_hint(err, "`cima unprotect %s` gives up the protection", i->name);
 }

@@ -17,10 +17,11 @@ int inst_factory_reset(const struct instance *i, const struct inst_report *r, st
     _cleanup_close_ int lock = -1;
 
     /* What it runs is thrown away with its disk, so nobody waits for its guest. */
-    if (inst_check_protected(i, "factory-reset", err) < 0 || inst_kill_if_alive(i, r, err) < 0)
+    if (inst_check_protected(i, "reset", "factory-reset", err) < 0 ||
+        inst_kill_if_alive(i, r, err) < 0)
         return -1;
     lock = inst_lock(i, LOCK_WAIT_MS, err);
-    if (lock < 0 || inst_check_protected(i, "factory-reset", err) < 0 ||
+    if (lock < 0 || inst_check_protected(i, "reset", "factory-reset", err) < 0 ||
         inst_kill_if_alive(i, r, err) < 0)
         return -1;
     inst_step(r, "removing the disk and the state");

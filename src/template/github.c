@@ -46,9 +46,8 @@ static char *whole_path(const char *path)
     return strchr(path_basename(path) + 1, '.') ? xstrdup(path) : xasprintf("%s.yaml", path);
 }
 
-static int bad_place(const char *rest, const char *why, struct err *err)
+static int hint_form(struct err *err)
 {
-    err_set(err, ERR_USAGE, "`github:%s` is no place on GitHub: %s", rest, why);
     return err_hint(err, "the form is github:ORG[/REPO[/PATH]][@BRANCH], such as "
                          "github:lima-vm/lima/templates/alpine@master");
 }
@@ -62,19 +61,23 @@ int github_place_parse(const char *rest, struct github_place *ret, struct err *e
     const char *more = where[org] ? where + org + 1 : "";
     size_t repo = strcspn(more, "/");
 
-    if (!org)
-        return bad_place(rest, "it must name at least an ORG", err);
+    if (!org) {
+        err_set(err, ERR_USAGE, "github: URL must contain at least an ORG, got \"\"");
+        return hint_form(err);
+    }
     p.org = xstrndup(where, org);
     p.repo = repo ? xstrndup(more, repo) : xstrdup(p.org);
     p.path = whole_path(more[repo] ? more + repo + 1 : "");
     if (at && at[1])
         p.branch = xstrdup(at + 1);
     if (!is_segment(p.org, strlen(p.org)) || !is_segment(p.repo, strlen(p.repo)) ||
-        !are_segments(p.path) || (p.branch && !are_segments(p.branch)))
-        return bad_place(rest,
-                         "a part of it is empty, leads upwards, or has a character that is "
-                         "not possible there",
-                         err);
+        !are_segments(p.path) || (p.branch && !are_segments(p.branch))) {
+        err_set(err, ERR_USAGE,
+                "`github:%s` is no place on GitHub: a part of it is empty, leads upwards, or has a "
+                "character that is not possible there",
+                rest);
+        return hint_form(err);
+    }
     *ret = p;
     p = (struct github_place)GITHUB_PLACE_INIT;
     return 0;

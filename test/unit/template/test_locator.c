@@ -235,7 +235,11 @@ Test(locator, github)
         int r = github_place_parse(rows[i].rest, &p, &err);
 
         if (!rows[i].org) {
-            cr_expect(r < 0 && strstr(err.msg, "no place on GitHub"), "%s", rows[i].rest);
+            const char *want = str_empty(rows[i].rest) || strchr("/@", *rows[i].rest)
+                                   ? "github: URL must contain at least an ORG, got \"\""
+                                   : "no place on GitHub";
+
+            cr_expect(r < 0 && strstr(err.msg, want), "%s: %s", rows[i].rest, err.msg);
             continue;
         }
         cr_assert_eq(r, 0, "%s: %s", rows[i].rest, err.msg);

@@ -80,7 +80,7 @@ Test(read, files)
     expect_error(&store, "", ERR_USAGE, "don't know how to interpret ``", NULL);
     expect_error(&store, "ftp://h/x", ERR_USAGE,
                  "don't know how to interpret `ftp://h/x` as a template locator", "cima-url-ftp");
-    expect_error(&store, "github:", ERR_USAGE, "no place on GitHub", "github:ORG");
+    expect_error(&store, "github:", ERR_USAGE, "must contain at least an ORG", "github:ORG");
 }
 
 Test(read, image)
