@@ -8,6 +8,7 @@
 
 struct cli {
     bool tty;  /* --tty, else standard output is a terminal: questions, columns cut to its width */
+    bool tty_asked; /* --tty was given */
     bool live; /* a live progress line is welcome: not with --tty=false, --yes, JSON logs */
     bool debug;
     bool config_told; /* warnings of the configuration are shown by somebody else */

@@ -90,6 +90,7 @@ static int set_globals(struct cli *cli, const struct args *args, struct err *err
         return err_hint(err, "--yes is --tty=false");
     }
     cli->tty = args_has(args, "tty") ? args_flag(args, "tty") : isatty(STDOUT_FILENO) == 1;
+    cli->tty_asked = args_flag(args, "tty");
     if (args_flag(args, "yes"))
         cli->tty = false;
     cli->live = log_get_format() == LOG_FORMAT_TEXT && !args_flag(args, "yes") &&

@@ -28,8 +28,13 @@ static bool is_place(const char *word)
            (locator_is_image(word) && path_exists(word));
 }
 
-static int check_stdin(const char *name, struct err *err)
+static int check_stdin(const struct cli *cli, const char *name, struct err *err)
 {
+    if (cli->tty_asked) {
+        err_set(err, ERR_USAGE, "cannot use --tty=true when reading template from stdin");
+        return err_hint(err, "there is nobody to ask");
+    }
+
     if (isatty(STDIN_FILENO)) {
         err_set(err, ERR_USAGE,
                 "standard input is a terminal: `-` reads the YAML from a pipe or a "
@@ -37,7 +42,8 @@ static int check_stdin(const char *name, struct err *err)
         return err_hint(err, "`cima create --name NAME - < FILE.yaml`");
     }
     if (!name) {
-        err_set(err, ERR_USAGE, "a YAML from standard input needs a name for the instance");
+        err_set(err, ERR_USAGE,
+                "must pass instance name with --name when reading template from stdin");
         return err_hint(err, "`cima create --name NAME -`");
     }
     return 0;
@@ -58,13 +64,36 @@ static int read_target(struct cli *cli, const char *locator, const char *name,
 {
     _cleanup_cli_target_ struct cli_target t = CLI_TARGET_INIT;
 
-    if (locator_kind(locator) == LOCATOR_STDIN && check_stdin(name, err) < 0)
+    if (locator_kind(locator) == LOCATOR_STDIN && check_stdin(cli, name, err) < 0)
         return -1;
     if (cli_read_template(cli, locator, &t.template_, err) < 0 || take_name(cli, name, &t, err) < 0)
         return -1;
     t.is_template = true;
     *ret = t;
     t = (struct cli_target)CLI_TARGET_INIT;
+    return 0;
+}
+
+/* `default` alone is what no word at all means, unless a file has that name. */
+static bool is_default(const char *arg, const char *name)
+{
+    return !arg || (streq(arg, DEFAULT_NAME) && (!name || streq(name, arg)) && !path_exists(arg));
+}
+
+/* A plain word that is no file: most probably an instance. */
+static int check_word(struct cli *cli, const char *word, struct err *err)
+{
+    _cleanup_instance_ struct instance inst = INSTANCE_INIT;
+    _cleanup_free_ char *file = xasprintf("%s.yaml", word);
+
+    if (store_find(&cli->store, word, &inst, NULL) == 0) {
+        err_set(err, ERR_EXISTS, "instance `%s` already exists", word);
+        return err_hint(err, "`cima start %s` starts it; a new one needs a template", word);
+    }
+    if (path_exists(file)) {
+        err_set(err, ERR_NOT_FOUND, "cannot create from '%s': there is no such file", word);
+        return err_hint(err, "did you mean `cima create %s`?", file);
+    }
     return 0;
 }
 
@@ -75,16 +104,10 @@ int cli_target_new(struct cli *cli, const char *arg, const char *name, struct cl
         name = NULL; /* --name= asks for none in particular */
     if (name && store_check_name(&cli->store, name, err) < 0)
         return -1;
-    if (!arg)
+    if (is_default(arg, name))
         return read_target(cli, DEFAULT_TEMPLATE, name ? name : DEFAULT_NAME, ret, err);
-    if (!is_place(arg) && !path_exists(arg)) {
-        _cleanup_free_ char *file = xasprintf("%s.yaml", arg);
-
-        if (path_exists(file)) {
-            err_set(err, ERR_NOT_FOUND, "cannot create from '%s': there is no such file", arg);
-            return err_hint(err, "did you mean `cima create %s`?", file);
-        }
-    }
+    if (!is_place(arg) && !path_exists(arg) && check_word(cli, arg, err) < 0)
+        return -1;
     return read_target(cli, arg, name, ret, err);
 }
 
@@ -130,8 +153,8 @@ int cli_target_find(struct cli *cli, const char *arg, const char *name, struct c
 
         if (missing.kind != ERR_NOT_FOUND)
             return err_move(err, &missing);
-        if (!arg)
-            return cli_target_new(cli, NULL, name, ret, err);
+        if (is_default(arg, name))
+            return cli_target_new(cli, arg, name, ret, err);
         if (stat(word, &st) == 0 && S_ISREG(st.st_mode))
             return cli_target_new(cli, word, name, ret, err);
         return err_move(err, &missing);

@@ -89,7 +89,9 @@ bad 'a missing file in a directory' "cannot read './dir/x'" "$cima" create ./dir
 mkdir directory.yaml
 bad 'a directory' 'it is a directory' "$cima" create directory.yaml
 rmdir directory.yaml
-bad 'standard input without a name' 'needs a name' "$cima" create -
+bad 'standard input without a name' 'must pass instance name with --name' "$cima" create -
+bad 'standard input, and a terminal is asked for' 'cannot use --tty=true when reading template from stdin' \
+    "$cima" --tty=true create --name x -
 
 printf 'images: [\n' >syntax.yaml
 bad 'no YAML at all' 'syntax.yaml:' "$cima" create syntax.yaml

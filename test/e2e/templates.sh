@@ -236,6 +236,13 @@ fails 'start of a template as if it were an instance' 1 "$cima" start --tty=fals
 cp "$CIMA_HOME/_templates/mine.yaml" "$CIMA_HOME/_templates/default.yaml"
 succeeds 'create of nothing' "$cima" create --tty=false
 check '… is template:default' is "$("$cima" list --quiet default)" default
+fails 'create of what is there, by its name alone' 1 "$cima" create --tty=false mine
+check '… exists already' says 'instance `mine` already exists'
+fails 'create of the word default: exists already' 1 "$cima" create --tty=false default
+check '… says so' says 'instance `default` already exists'
+succeeds 'delete' "$cima" delete default
+succeeds 'create of the word default' "$cima" create --tty=false default
+check '… is template:default, too' is "$("$cima" list --quiet default)" default
 succeeds '… under another name' "$cima" create --tty=false --name other
 check '… as well' is "$("$cima" list --quiet other)" other
 succeeds 'template copy --embed' "$cima" template copy --embed template:mine -
