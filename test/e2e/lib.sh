@@ -18,13 +18,34 @@ passed=0 failed=0
 scratch=$(mktemp -d /tmp/cima-e2e.XXXXXX) || exit 99
 export CIMA_HOME="$scratch/home"
 export CIMA_LIBEXEC="$builddir"
-unset LIMA_HOME
 export PATH
 
+# What is tested is the same for whoever runs it, wherever: nothing of the environment comes along
+# that changes what is done or said.
+umask 022
+unset LIMA_HOME LIMA_INSTANCE LIMA_SHELL LIMA_WORKDIR LIMA_TEMPLATES_PATH CIMA_QEMU_ACCEL CI EDITOR VISUAL SSH \
+    TZ LANGUAGE LC_ALL LC_CTYPE LC_COLLATE LC_MESSAGES LC_MONETARY LC_NUMERIC LC_TIME
+export LANG=C.UTF-8
+# A proxy is for those who make the guests: what is tested talks to this machine alone.
+outside() { "$@"; }
+is_proxy='^\([A-Za-z]*_[Pp][Rr][Oo][Xx][Yy]\)='
+if env | grep -q "$is_proxy"; then
+    env | grep "$is_proxy" | sed "s/'/'\\\\''/g; s/$is_proxy\(.*\)/export \1='\2'/" >"$scratch/proxies"
+    # shellcheck disable=SC2046 # names are words
+    unset $(sed 's/^export \([A-Za-z_]*\)=.*/\1/' "$scratch/proxies")
+    # shellcheck disable=SC1091 # written above
+    outside() { (. "$scratch/proxies" && "$@"); }
+fi
+
+# Ends what a failed test left running; only processes of this scratch home. Another look finds what
+# those had just begun.
 cleanup() {
-    # Ends what a failed test left running; only processes of this scratch home.
-    for pid in $(pgrep -f "$scratch/" 2>/dev/null); do
-        kill -9 "$pid" 2>/dev/null
+    for _ in 1 2 3 4 5; do
+        left=$(pgrep -f "$scratch/" 2>/dev/null) || break
+        for pid in $left; do
+            kill -9 "$pid" 2>/dev/null
+        done
+        sleep 0.1
     done
     rm -rf "$scratch"
 }
@@ -123,19 +144,92 @@ reboot_guest() {
     "$cima" shell --workdir / "$1" sudo -n sh -c 'touch /run/old-boot && reboot' >/dev/null 2>&1 </dev/null
 }
 booted_again() {
-    timeout 15 "$cima" shell --workdir / "$1" sh -c '! test -e /run/old-boot' >/dev/null 2>&1 </dev/null
+    timeout 60 "$cima" shell --workdir / "$1" sh -c '! test -e /run/old-boot' >/dev/null 2>&1 </dev/null
 }
 
-# Number of processes whose command line has the text.
+# Number of processes whose command line has the text. none_with TEXT: there is none, now or soon: a
+# helper ends some moments after the command that has told it to.
 processes_with() { pgrep -fc -- "$1"; }
+no_process_with() { [ "$(processes_with "$1")" -eq 0 ]; }
+none_with() { within 20 no_process_with "$1"; }
+# ours PATTERN: those processes that have the scratch directory of this test in their environment.
+ours() {
+    for pid in $(pgrep -f -- "$1"); do
+        ! grep -qsaF "$scratch/" "/proc/$pid/environ" || echo "$pid"
+    done
+}
+none_of_ours() { [ -z "$(ours "$1")" ]; }
+
+# A process that is no zombie (nobody may be there to reap an orphan).
+alive() { [ "${1:-0}" -gt 0 ] && [ -e "/proc/$1" ] && ! grep -qs "^State:.*Z" "/proc/$1/status"; }
+gone() { ! alive "$1"; }
+# kill_hard PID...: by SIGKILL, and waits for the end: to die takes a processor, too.
+kill_hard() {
+    kill -9 "$@" 2>/dev/null
+    for pid; do
+        within 20 gone "$pid"
+    done
+}
+
+# free_ports N FROM: the first of N ports in a row that nobody has, out of the 900 from FROM on. Each test
+# has its own FROM, and all are below the ports that the system gives to connections.
+free_ports() {
+    python3 -c '
+import random, socket, sys
+n, start = int(sys.argv[1]), int(sys.argv[2])
+while True:
+    first = start + random.randrange(900 - n)
+    sockets = [socket.socket() for _ in range(n)]
+    try:
+        for i, s in enumerate(sockets):
+            s.bind(("127.0.0.1", first + i))
+        print(first)
+        break
+    except OSError:
+        pass
+    finally:
+        for s in sockets:
+            s.close()' "$1" "$2"
+}
 status_of() { "$cima" list --format json "$1" 2>/dev/null | sed -n 's/.*"status":"\([A-Za-z]*\)".*/\1/p'; }
 has_status() { [ "$(status_of "$1")" = "$2" ]; }
+
+# answering ANSWER COMMAND...: runs it on a terminal of its own, types the answer at "[Y/n]", prints what
+# it shows. The exit code is the command's.
+answering() {
+    python3 - "$@" <<'PY'
+import os, pty, select, signal, sys, time
+answer, command = sys.argv[1], sys.argv[2:]
+pid, fd = pty.fork()
+if pid == 0:
+    os.environ["TERM"] = "xterm"
+    os.execvp(command[0], command)
+shown, typed, end = b"", False, time.monotonic() + 1800
+while True:
+    if time.monotonic() > end:
+        os.kill(pid, signal.SIGKILL)
+    if select.select([fd], [], [], 0.2)[0]:
+        try:
+            data = os.read(fd, 4096)
+        except OSError:
+            break
+        if not data:
+            break
+        shown += data
+    if answer and not typed and b"[Y/n]" in shown:
+        os.write(fd, answer.encode() + b"\n")
+        typed = True
+sys.stdout.buffer.write(shown)
+sys.stdout.flush()
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+PY
+}
 
 # The mini guest, made once and kept in the user's cache; its directory is $guest.
 need_guest() {
     command -v qemu-system-x86_64 >/dev/null || skip 'qemu-system-x86_64 is not installed'
     guest=$builddir/guest/mini
-    "$srcdir/test/guest/mini/build.sh" --out "$guest" >"$scratch/guest.log" 2>&1 || {
+    outside "$srcdir/test/guest/mini/build.sh" --out "$guest" >"$scratch/guest.log" 2>&1 || {
         cat "$scratch/guest.log"
         skip 'the mini guest could not be made (see above)'
     }

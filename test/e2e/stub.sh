@@ -43,6 +43,3 @@ field_of() {
 agent_pid() { field_of "$1" hostAgentPID; }
 driver_pid() { field_of "$1" driverPID; }
 condition_of() { "$cima" list --format json "$1" 2>/dev/null | sed -n 's/.*"condition":"\([^"]*\)".*/\1/p'; }
-# A process that is no zombie (nobody may be there to reap an orphan).
-alive() { [ "$1" -gt 0 ] && [ -e "/proc/$1" ] && ! grep -qs "^State:.*Z" "/proc/$1/status"; }
-gone() { ! alive "$1"; }
