@@ -21,6 +21,8 @@ image() {
 digest() { printf 'sha256:%s' "$(sha256sum "$1" | cut -d' ' -f1)"; }
 entry() { printf '%s/%s' "$downloads" "$(printf %s "$1" | sha256sum | cut -d' ' -f1)"; }
 requests() { grep -c -- "$1" "$state/log" 2>/dev/null; }
+# The line of a request comes when it has been answered; who asked may know that sooner.
+were_asked() { [ "$(requests "$1")" -ge "$2" ]; }
 bytes_sent() { grep -- "$1" "$state/log" | awk '{ n += $NF } END { print n + 0 }'; }
 has_bytes() { [ "$(stat -c %s "$1" 2>/dev/null || echo 0)" -ge "$2" ]; }
 no_instance() { absent "$CIMA_HOME/$1" && [ "$("$cima" list --quiet 2>/dev/null | grep -cx "$1")" -eq 0 ]; }
@@ -38,6 +40,7 @@ check 'DL-08 … says where from' says "Downloaded the image from \`$base/small.
 check 'DL-01 … the cache is as Lima has it' cmp "$www/small.qcow2" "$(entry "$base/small.qcow2")/data"
 check 'DL-01 … with its URL' is "$(cat "$(entry "$base/small.qcow2")/url")" "$base/small.qcow2"
 check 'DL-03 … and its digest' is "$(cat "$(entry "$base/small.qcow2")/sha256.digest")" "$(digest "$www/small.qcow2")"
+check '… the server was asked' within 20 were_asked small.qcow2 1
 succeeds 'DL-03 create from the cache' "$cima" create --name second small.yaml
 check 'DL-08 … says so' says 'Using cache `'
 check 'DL-03 … nobody was asked' is "$(requests small.qcow2)" 1
@@ -95,45 +98,51 @@ check '… the second' says "images[1] /nowhere/two.qcow2: '/nowhere/two.qcow2' 
 check '… the third' says "locations with 'ftp:' are not supported"
 
 # ---- F11: killed and interrupted -----------------------------------------------------------------------
-url=$base/slow:3000000/big.qcow2
+# The server waits for us in the middle.
+url=$base/hold:2000000/big.qcow2
 yaml big.yaml "$url" "$(digest "$www/big.qcow2")"
 "$cima" create big.yaml >/dev/null 2>&1 &
 pid=$!
 check 'F11 a download is under way' within 60 has_bytes "$(entry "$url")/data.part" 2000000
-kill -9 "$pid"
+check 'F11 … by a helper program' [ -n "$(ours cima-fetch)" ]
+kill_hard "$pid"
 wait "$pid" 2>/dev/null
 check 'F11 kill -9: no instance' no_instance big
-before=$(stat -c %s "$(entry "$url")/data.part")
-sleep 1
-check 'F11 … its helper has ended with it' is "$(stat -c %s "$(entry "$url")/data.part")" "$before"
+check 'F11 … its helper has ended with it' within 20 none_of_ours cima-fetch
 # In the foreground: a shell lets background commands ignore SIGINT.
-fails 'F11 SIGINT' 124 timeout --foreground -s INT 1 "$cima" create big.yaml
+fails 'F11 SIGINT' 124 timeout --foreground -s INT 3 "$cima" create big.yaml
 check 'F11 … no instance' no_instance big
 check 'F11 … the part is kept' test -s "$(entry "$url")/data.part"
 check 'F11 … and not used' absent "$(entry "$url")/data"
+: >"$state/go"
 succeeds 'F11 the same command again' "$cima" create big.yaml
 check 'F11 … is whole' cmp "$www/big.qcow2" "$CIMA_HOME/big/image"
 check 'F11 … nothing hidden is left' nothing_hidden
-within 10 [ "$(requests 'GET /slow:3000000/big')" -ge 3 ]
-sent=$(bytes_sent 'GET /slow:3000000/big') size=$(stat -c %s "$www/big.qcow2")
+within 10 were_asked 'GET /hold:2000000/big' 3
+sent=$(bytes_sent 'GET /hold:2000000/big') size=$(stat -c %s "$www/big.qcow2")
 check "F11 … $sent bytes came for $size" [ "$sent" -le $((size * 21 / 20)) ]
 
 # ---- ten at once ---------------------------------------------------------------------------------------
-url=$base/slow:6000000/big.qcow2
+rm "$state/go"
+url=$base/hold:6000000/big.qcow2
 yaml ten.yaml "$url"
 pids=
 for i in 0 1 2 3 4 5 6 7 8 9; do
     "$cima" create --name "ten$i" ten.yaml >/dev/null 2>"ten$i.err" &
     pids="$pids $!"
 done
+within 60 has_bytes "$(entry "$url")/data.part" 6000000
+: >"$state/go"
 failed_ones=0
 for pid in $pids; do wait "$pid" || failed_ones=$((failed_ones + 1)); done
 check 'ten creates at once succeed' is "$failed_ones" 0
-check '… with one download' is "$(requests 'GET /slow:6000000/')" 1
+check '… with a download' within 20 were_asked 'GET /hold:6000000/' 1
+check '… and only one' is "$(requests 'GET /hold:6000000/')" 1
 check '… and one file' is "$(stat -c %h "$(entry "$url")/data")" 11
 
 # ---- prune ---------------------------------------------------------------------------------------------
-url=$base/slow:2000000/big.qcow2
+rm "$state/go"
+url=$base/hold:1000000/big.qcow2
 yaml busy.yaml "$url"
 "$cima" create busy.yaml >/dev/null 2>&1 &
 pid=$!
@@ -142,6 +151,7 @@ succeeds 'F39 prune --keep-referred while a create downloads' "$cima" prune --ke
 check 'F39 … names what is in use' says "\`$url\` is in use by another command and stays"
 check 'DL-07 … keeps what instances refer to' test -s "$(entry "$base/small.qcow2")/data"
 check 'DL-07 … says so' says 'instances refer to'
+: >"$state/go"
 check 'F39 … and the create succeeds' wait "$pid"
 succeeds 'DL-07 delete an instance' "$cima" delete -f busy
 succeeds 'DL-07 prune --keep-referred' "$cima" prune --keep-referred

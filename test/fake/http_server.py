@@ -18,6 +18,7 @@ The path says how to behave: /BEHAVIOUR[:ARGUMENT]/…/FILE, several behaviours 
   drop:N            closes the connection after N bytes of each answer's body
   dropfirst:N       the same, but only the first answer
   stall:N           sends N bytes, then nothing for a long time
+  hold:N            sends N bytes, then a few each second until STATE/go is there, then the rest
   silent            takes the request and never answers
   short:N           announces N bytes more than there are
   portal            a login page with status 200, whatever is asked for
@@ -30,6 +31,7 @@ The path says how to behave: /BEHAVIOUR[:ARGUMENT]/…/FILE, several behaviours 
 import email.utils
 import http.server
 import os
+import select
 import socketserver
 import ssl
 import sys
@@ -168,12 +170,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return int(b["dropfirst"])
         if "stall" in b:
             return int(b["stall"])
+        if "hold" in b:
+            return int(b["hold"])
         return None
 
     def put(self, data):
         if "chunked" in self.behave:
             data = b"%x\r\n%s\r\n" % (len(data), data)
         self.wfile.write(data)
+
+    def may_go(self):
+        """Waits for a fifth of a second, and looks whether there is still somebody."""
+        self.wfile.flush()
+        if select.select([self.connection], [], [], 0.2)[0]:
+            raise BrokenPipeError
+        return os.path.exists(os.path.join(STATE, "go"))
 
     def body(self, path, start):
         left, rate = self.limit(), int(self.behave.get("slow", 0))
@@ -188,6 +199,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 yield len(data)
                 if left is not None:
                     left -= len(data)
+                    if left == 0 and "hold" in self.behave:
+                        left = None if self.may_go() else 16
                     if left == 0:
                         break
                 if rate:
