@@ -13,7 +13,8 @@ mkdir bin
 PATH=$scratch/bin:$PATH
 
 digest() { printf 'sha256:%s' "$(sha256sum "$1" | cut -d' ' -f1)"; }
-requests() { grep -c -- "$1" "$state/log" 2>/dev/null; }
+# The line of a request comes when it has been answered; who asked may know that sooner.
+was_asked() { grep -q -- "$1" "$state/log" 2>/dev/null; }
 no_instance() { absent "$CIMA_HOME/$1" && [ "$("$cima" list --quiet 2>/dev/null | grep -cx "$1")" -eq 0 ]; }
 nothing_hidden() { [ -z "$(find "$CIMA_HOME" -mindepth 1 -maxdepth 1 -name '.*' 2>/dev/null)" ]; }
 plugin() {
@@ -41,9 +42,9 @@ printf '#!/bin/sh\necho hi\n' >"$www/setup.sh"
 # ---- URLs ----------------------------------------------------------------------------------------------
 succeeds 'create from a URL' "$cima" create --tty=false "$base/x/main.yaml"
 check '… takes its name from it' is "$("$cima" list --quiet)" main
-check '… its base is looked for beside it' [ "$(requests 'GET /x/part/below.yaml')" -ge 1 ]
-check '… and that one'\''s beside that' [ "$(requests 'GET /x/part/deeper.yaml')" -ge 1 ]
-check '… and the file' [ "$(requests 'GET /x/part/setup.sh')" -ge 1 ]
+check '… its base is looked for beside it' within 20 was_asked 'GET /x/part/below.yaml'
+check '… and that one'\''s beside that' within 20 was_asked 'GET /x/part/deeper.yaml'
+check '… and the file' within 20 was_asked 'GET /x/part/setup.sh'
 cat >want.yaml <<YAML
 # From the net
 images:
@@ -250,7 +251,7 @@ check '… leaves names as they are' prints 'base: template:more/part'
 succeeds 'template copy --embed-all' "$cima" template copy --embed-all template:mine copied.yaml
 check '… does not' grep -qx 'cpus: 1' copied.yaml
 mkfifo pipe
-timeout 60 cat pipe >piped &
+timeout 600 cat pipe >piped &
 succeeds 'template copy to what is no file' "$cima" template copy template:mine pipe
 wait $!
 check '… writes into it' test -p pipe -a -s piped
@@ -332,12 +333,13 @@ python3 -c 'import os, signal, sys
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 os.execvp(sys.argv[1], sys.argv[1:])' "$cima" create --tty=false --name slow "$base/stall:10/slow.yaml" >out.txt 2>err.txt &
 pid=$!
-within 60 pgrep -f cima-fetch >/dev/null || not_ok 'the download begins'
+downloading() { [ -n "$(ours cima-fetch)" ]; }
+check 'a download is under way' within 60 downloading
 kill -INT $pid
 wait $pid
 check 'interrupted during the download: fails' [ $? -ne 0 ]
 check '… makes nothing' no_instance slow
-check '… leaves no helper' within 30 eval '[ "$(pgrep -fc "$base/stall:10/slow.yaml")" -eq 0 ]'
+check '… leaves no helper' within 30 none_of_ours cima-fetch
 check 'nothing hidden is left of all that' nothing_hidden
 check 'no template is in the cache of images' [ -z "$(find "$XDG_CACHE_HOME" -path '*by-url-sha256*' -name data 2>/dev/null)" ]
 
