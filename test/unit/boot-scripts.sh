@@ -278,19 +278,16 @@ EOF
 test_daemon_stays_behind() {
     provision system 0 <<'EOF'
 #!/bin/sh
-sleep 5 &
+sleep 1000 &
 echo $! >/run/daemon
 EOF
     provision system 1 <<'EOF'
 #!/bin/sh
 echo second
 EOF
-    start=$(date +%s)
     run_boot
-    took=$(($(date +%s) - start))
-    kill "$(cat /run/daemon)"
+    check "no waiting" kill "$(cat /run/daemon)"
     check "exit status" [ $rc -eq 0 ]
-    check "no waiting ($took s)" [ $took -lt 4 ]
     check "the next one's output" has /run/output second
 }
 
@@ -515,7 +512,7 @@ quick_boot_with_a_stray_interface() {
     # shellcheck disable=SC2086
     $shell /var/lib/cima/quick-boot boot >/run/output 2>&1
     tries=0
-    while [ -e $switch ] && [ $tries -lt 300 ]; do
+    while [ -e $switch ] && [ $tries -lt 3000 ]; do
         tries=$((tries + 1))
         /bin/sleep 0.1
     done
