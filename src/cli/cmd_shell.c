@@ -101,7 +101,7 @@ static int check_length(const char *script, struct err *err)
             "most %zu",
             strlen(script), max - 1);
     return err_hint(err, "send long data through standard input; with --preserve-env, "
-                         "LIMA_SHELLENV_ALLOW chooses the variables");
+                         "LIMA_SHELLENV_BLOCK='*' takes along only what LIMA_SHELLENV_ALLOW names");
 }
 
 static int make_script(const struct inst_env *env, const struct config_instance *cfg,
@@ -238,7 +238,7 @@ static const struct cli_option options[] = {
     {.name = "preserve-env",
      .kind = VALUE_BOOL,
      .help = "Take the environment along, but for what belongs to this host; "
-             "LIMA_SHELLENV_BLOCK and LIMA_SHELLENV_ALLOW choose"},
+             "LIMA_SHELLENV_BLOCK says what else stays, LIMA_SHELLENV_ALLOW what goes all the same"},
     {.name = "reconnect",
      .kind = VALUE_BOOL,
      .help = "Log in anew, so that changed groups count; ends sessions that are open"},

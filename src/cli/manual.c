@@ -104,8 +104,8 @@ static const struct {
     {"LIMA_INSTANCE, LIMA_SHELL, LIMA_WORKDIR",
      "For the name `lima` of this program: the instance, its shell, and the directory to start in"},
     {"LIMA_SHELLENV_ALLOW, LIMA_SHELLENV_BLOCK",
-     "Patterns of the variables that `cima shell --preserve-env` takes along, and of those that it "
-     "does not"},
+     "Patterns of the variables that `cima shell --preserve-env` takes along all the same, and of "
+     "those that it does not, in place of its own list or, with `+` in front, besides"},
     {"LIMA_SSH_OVER_VSOCK", "Wins against the field `ssh.overVsock`"},
     {"LIMA_TEMPLATES_PATH", "Directories with templates, in place of those that come with cima"},
     {"HTTP_PROXY, HTTPS_PROXY, NO_PROXY", "For downloads, and handed on to guests"},
