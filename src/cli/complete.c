@@ -2,6 +2,7 @@
 #include "cli/complete.h"
 #include "base/mem.h"
 #include "template/template.h"
+#include <inttypes.h>
 
 void completion_release(struct completion *c)
 {
@@ -141,6 +142,32 @@ static void add_common(struct line *l, const char *name, const char *typed, cons
             add(l, typed, before, *w, NULL);
 }
 
+/* Powers of two up to a number, and itself. */
+static void add_ladder(struct line *l, uint64_t max, const char *typed, const char *before)
+{
+    for (uint64_t n = 1; n <= max; n = n < max && n * 2 > max ? max : n * 2) {
+        char word[32];
+
+        snprintf(word, sizeof(word), "%" PRIu64, n);
+        add(l, typed, before, word, NULL);
+    }
+}
+
+/* What this host can give: all its processors, half of its memory. */
+static void add_of_host(struct line *l, const char *name, const char *typed, const char *before)
+{
+    bool cpus = streq(name, "cpus");
+    const struct inst_env *env = cpus || streq(name, "memory") ? cli_env(l->cli, NULL) : NULL;
+
+    if (!env)
+        return;
+    uint64_t gib = env->host->memory_bytes / 2 >> 30;
+    if (cpus || gib)
+        add_ladder(l, cpus ? env->host->cpus : gib, typed, before);
+    else
+        add(l, typed, before, "0.5", NULL);
+}
+
 static void add_values(struct line *l, enum value_kind kind, const char *name,
                        const char *const *choices, const char *typed, const char *before)
 {
@@ -154,6 +181,7 @@ static void add_values(struct line *l, enum value_kind kind, const char *name,
         break;
     case VALUE_TEXT:
         add_common(l, name, typed, before);
+        add_of_host(l, name, typed, before);
         break;
     case VALUE_FILE:
         l->out->files = COMPLETE_FILES;

@@ -25,6 +25,27 @@ if command -v shellcheck >/dev/null 2>&1 && ! shellcheck -s bash "$tmp/bash"; th
     echo "FAIL: shellcheck on bash's script"
     failed=1
 fi
+
+# ladder MAX: powers of two up to a number, and itself
+ladder() {
+    n=1
+    while [ "$n" -lt "$1" ]; do
+        echo "$n"
+        n=$((n * 2))
+    done
+    echo "$1"
+}
+words() { CIMA_HOME=$tmp/home "$cima" complete bash -- "$@" | tail -n +2; }
+half=$(($(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo) / 2 / 1048576))
+[ "$half" -gt 0 ] && sizes=$(ladder "$half") || sizes=0.5
+if [ "$(words create --cpus '')" != "$(ladder "$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc)")" ]; then
+    echo "FAIL: not the numbers of processors: $(words create --cpus '' | tr '\n' ' ')"
+    failed=1
+fi
+if [ "$(words edit --memory '')" != "$sizes" ]; then
+    echo "FAIL: not up to half of the memory: $(words edit --memory '' | tr '\n' ' ')"
+    failed=1
+fi
 if ! command -v bash >/dev/null 2>&1; then
     echo 'SKIP: bash is not here'
     exit 77
