@@ -269,13 +269,18 @@ static int stop(struct cli *cli, const struct instance *i, bool force, int64_t l
                 struct err *err)
 {
     struct inst_report report = cli_report;
+    struct sigaction old;
 
+    if (force)
+        return inst_stop(&cli->env, i, true, &report, err);
     report.tick = on_stop_tick;
-    if (cli->live && !force)
+    report.interrupted = interrupted;
+    catch_sigint(&old);
+    if (cli->live)
         progress_begin(i->name, 0);
-    int r = force ? inst_stop(&cli->env, i, true, &report, err)
-                  : inst_stop_within(&cli->env, i, limit_ms, &report, err);
-    progress_end();
+    int r = inst_stop_within(&cli->env, i, limit_ms, &report, err);
+    end_live(r < 0 && err->kind == ERR_INTERRUPTED);
+    sigaction(SIGINT, &old, NULL);
     return r;
 }
 

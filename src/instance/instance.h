@@ -79,6 +79,7 @@ int inst_readopt(const struct inst_env *env, const struct instance *i, const str
 /* ---- stop and delete ------------------------------------------------------------------------- */
 
 /* Graceful: through the agent (a lost one is replaced first). ERR_STATE when it does not run.
+ * ERR_INTERRUPTED when the caller's interrupted() said so: it goes on shutting down without us.
  * force: SIGKILL for the machine and its agent, then leftovers are swept; fine when stopped. */
 int inst_stop(const struct inst_env *env, const struct instance *i, bool force,
               const struct inst_report *r, struct err *err);

@@ -93,6 +93,22 @@ static int end_by_force(const struct instance *i, int pidfd, const struct patien
     return inst_kill_if_alive(i, r, err);
 }
 
+/* A command that was interrupted has asked the agent already. Asked again it would kill its machine.
+ */
+static bool is_ending(const struct instance *i)
+{
+    _cleanup_event_ struct event e = EVENT_INIT;
+
+    return inst_last_event(i, &e) == 0 && (e.exiting || e.stage >= STAGE_STOPPING);
+}
+
+static int interrupted_error(const struct instance *i, struct err *err)
+{
+    err_set(err, ERR_INTERRUPTED, "interrupted: instance `%s` goes on shutting down", i->name);
+    return err_hint(err, "`cima stop %s` waits for it again, `cima stop -f %s` kills the machine",
+                    i->name, i->name);
+}
+
 /* Asks the agent once and waits for its end. */
 static int end_agent(const struct instance *i, const struct patience *p,
                      const struct inst_report *r, struct err *err)
@@ -101,7 +117,8 @@ static int end_agent(const struct instance *i, const struct patience *p,
     _cleanup_err_ struct err why = ERR_INIT;
     int64_t deadline = deadline_in(AGENT_STOP_MS);
 
-    if (pidfd < 0 || (agent_stop(i, 0, &why) < 0 && why.kind == ERR_STATE))
+    if (pidfd < 0 ||
+        (!is_ending(i) && agent_stop(i, 0, &why) < 0 && why.kind == ERR_STATE))
         return 0; /* killed a moment ago */
     if (err_is_set(&why) && why.kind != ERR_TIMEOUT)
         return err_move(err, &why);
@@ -115,6 +132,8 @@ static int end_agent(const struct instance *i, const struct patience *p,
                            "instance `%s`: did not receive an event with the "
                            "`exiting` status within %d s",
                            i->name, AGENT_STOP_MS / 1000);
+        if (r->interrupted && r->interrupted(r->arg))
+            return interrupted_error(i, err);
         if (r->tick)
             r->tick(r->arg);
     }

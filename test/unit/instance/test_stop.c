@@ -3,6 +3,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "sys/proc.h"
+#include <poll.h>
 #include <signal.h>
 
 static const struct event adopted[] = {{.stage = STAGE_VM_RUNNING, .ssh_local_port = 60022}};
@@ -123,6 +124,36 @@ Test(stop, F08_time_limit_beside_a_stopped_agent)
     cr_assert_eq(inst_stop_within(&w.env, &inst, 500, &w.report, &err), 0, "%s", err.msg);
     cr_expect_not(is_alive(agent));
     cr_expect_not(is_alive(machine));
+}
+
+/* Ctrl-C does not end the stop; and who stops once more waits, since an agent that is asked twice
+ * kills its machine. */
+Test(stop, F20_interrupted_and_waited_for_again)
+{
+    _cleanup_world_ struct world w;
+    _cleanup_instance_ struct instance inst = INSTANCE_INIT;
+    _cleanup_err_ struct err err = ERR_INIT;
+
+    world_init(&w);
+    world_create(&w, "one", &inst);
+    pid_t agent = live_slow_agent(&inst);
+    fakes.stop_takes_long = true;
+    w.interrupt = true;
+    cr_assert_eq(inst_stop(&w.env, &inst, false, &w.report, &err), -1);
+    cr_expect_eq(err.kind, ERR_INTERRUPTED);
+    cr_expect_str_eq(err.msg, "interrupted: instance `one` goes on shutting down");
+    cr_expect(is_alive(agent));
+    cr_expect_eq(fakes.stopped, 1);
+    write_events(&inst, "{\"status\":{\"stage\":\"stopping\"}}\n");
+    err_clear(&err);
+    if (fork() == 0) {
+        poll(NULL, 0, 500);
+        kill(agent, SIGKILL);
+        _exit(0);
+    }
+    w.interrupt = false;
+    cr_assert_eq(inst_stop(&w.env, &inst, false, &w.report, &err), 0, "%s", err.msg);
+    cr_expect_eq(fakes.stopped, 1, "it was asked twice");
 }
 
 /* A start that waits holds the lock; stop ends its machine all the same. */
