@@ -7,10 +7,9 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
-#include <sys/socket.h>
+#include <fcntl.h>
+#include <poll.h>
 
-/* How often we look whether those who wait are still there. */
-#define LOOK_MS     1000
 #define PENDING_MAX 64
 
 /* Somebody who waits for an answer. */
@@ -18,13 +17,14 @@ struct pending {
     struct pending *next;
     struct monitor *m;
     struct evhttp_request *req;
+    int fd; /* its connection, for `leaves` */
+    struct event *leaves;
     uint64_t number;
     struct driver_shot shot;
 };
 
 struct monitor {
     struct loop *loop;
-    struct loop_source *timer; /* while somebody waits */
     const struct instance *inst;
     const struct driver *driver;
     struct vm *vm; /* NULL: none */
@@ -88,6 +88,10 @@ static void reply_picture(struct evhttp_request *req, enum picture_format format
 static void pending_free(struct pending *p)
 {
     driver_shot_release(&p->shot);
+    if (p->leaves)
+        event_free(p->leaves);
+    if (p->fd >= 0)
+        close(p->fd);
     free(p);
 }
 
@@ -102,8 +106,6 @@ static struct evhttp_request *finish(struct pending *p)
         at = &(*at)->next;
     *at = p->next;
     m->n_pending--;
-    if (!m->pending)
-        m->timer = loop_source_free(m->timer);
     pending_free(p);
     return req;
 }
@@ -121,33 +123,36 @@ static void finish_all(struct monitor *m, const char *why)
     }
 }
 
-static bool has_left(const struct pending *p)
+/* What nobody waits for any more need not be asked. Who only has nothing more to say waits. */
+static void on_leave(evutil_socket_t fd, short what, void *arg)
 {
-    struct evhttp_connection *c = evhttp_request_get_connection(p->req);
-    struct bufferevent *bev = c ? evhttp_connection_get_bufferevent(c) : NULL;
-    char byte;
+    struct pollfd look = {.fd = fd};
+    struct pending *p = arg;
 
-    if (!bev)
-        return true;
-    ssize_t n = recv(bufferevent_getfd(bev), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+    (void)what;
+    if (poll(&look, 1, 0) <= 0 || !(look.revents & POLLHUP))
+        return;
+    if (p->number)
+        p->m->driver->tools->cancel(p->m->vm, p->number);
+    rest_reply_error(finish(p), HTTP_SERVUNAVAIL, "Service Unavailable", "nobody waits");
 }
 
-/* What nobody waits for any more need not be asked. */
-static void on_look(void *arg)
+/* The HTTP library does not read from a connection that waits for its answer. A descriptor of our
+ * own, because ours is edge-triggered: a connection that is half closed stays so. */
+static void watch(struct pending *p)
 {
-    struct monitor *m = arg;
+    struct evhttp_connection *c = evhttp_request_get_connection(p->req);
+    evutil_socket_t fd = bufferevent_getfd(evhttp_connection_get_bufferevent(c));
 
-    for (struct pending *p = m->pending, *next; p; p = next) {
-        next = p->next;
-        if (!has_left(p))
-            continue;
-        if (p->number)
-            m->driver->tools->cancel(m->vm, p->number);
-        rest_reply_error(finish(p), HTTP_SERVUNAVAIL, "Service Unavailable", "nobody waits");
+    p->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    if (p->fd < 0) {
+        log_warn("nobody will see whether who asks the monitor leaves: %s", strerror(errno));
+        return;
     }
-    if (m->timer)
-        loop_timer_restart(m->timer, LOOK_MS);
+    p->leaves = event_new(loop_event_base(p->m->loop), p->fd, EV_CLOSED | EV_ET | EV_PERSIST,
+                          on_leave, p);
+    if (!p->leaves || event_add(p->leaves, NULL) < 0)
+        abort(); /* out of memory */
 }
 
 static struct pending *pending_new(struct monitor *m, struct evhttp_request *req)
@@ -156,11 +161,10 @@ static struct pending *pending_new(struct monitor *m, struct evhttp_request *req
 
     p->m = m;
     p->req = req;
+    watch(p);
     p->next = m->pending;
     m->pending = p;
     m->n_pending++;
-    if (!m->timer)
-        m->timer = loop_add_timer(m->loop, LOOK_MS, on_look, m);
     return p;
 }
 

@@ -16,7 +16,7 @@ struct question {
 };
 
 static uint64_t last_number;
-static int64_t cancelled;
+static int64_t hanging, cancelled;
 
 static void on_time(void *arg)
 {
@@ -29,6 +29,8 @@ static void on_time(void *arg)
         err_set(&err, ERR_QEMU, "the fake monitor refuses");
     else if (streq(q->command, "cancelled"))
         ret = json_int_new(cancelled);
+    else if (streq(q->command, "hanging"))
+        ret = json_int_new(hanging);
     else
         ret = q->args ? json_ref(q->args) : json_object_new();
     q->done(q->arg, ret, err_is_set(&err) ? &err : NULL);
@@ -46,6 +48,7 @@ static uint64_t ask(struct vm *vm, const char *command, struct json *args, drive
         return 0;
     if (streq(command, "hang")) {
         json_free(args);
+        hanging++;
         return ++last_number;
     }
     struct question *q = xcalloc(1, sizeof(*q));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The machine's monitor for other processes, through a whole agent; the machine is the fake one,
- * whose monitor knows: echo (answers with its arguments), fail, hang (never answers), cancelled (how
- * many were), lost (can't be asked), quit (answers, and the machine has ended). */
+ * whose monitor knows: echo (answers with its arguments), fail, hang (never answers), hanging and
+ * cancelled (how many were), lost (can't be asked), quit (answers, and the machine has ended). */
 #include "home.h"
 #include "base/fs.h"
 #include "base/mem.h"
@@ -87,11 +87,19 @@ Test(monitor, long_arguments_and_answers)
     cr_assert_str_eq(json_get_str(ret, "text"), text);
 }
 
-static int64_t cancelled(void)
+static int64_t count(const char *command)
 {
-    _cleanup_json_ struct json *ret = ask("cancelled", NULL, NULL);
+    _cleanup_json_ struct json *ret = ask(command, NULL, NULL);
 
     return json_int(ret, -1);
+}
+
+/* "hanging" or "cancelled": one, in time. */
+static void expect_one(const char *command)
+{
+    for (int i = 0; i < 600 && count(command) < 1; i++)
+        usleep(50000);
+    cr_assert_eq(count(command), 1, "%s", command);
 }
 
 /* nobody waits any more, so nobody need answer; and the agent has not waited either. */
@@ -104,9 +112,7 @@ Test(monitor, Q_06_who_leaves_is_forgotten)
     cr_assert_eq(err.kind, ERR_TIMEOUT, "%s", err.msg);
     cr_assert(strstr(err.msg, "hang: the machine of instance `"), "%s", err.msg);
     cr_assert(strstr(err.msg, "has not answered within 8 s"), "%s", err.msg);
-    for (int i = 0; i < 600 && cancelled() < 1; i++)
-        usleep(50000);
-    cr_assert_eq(cancelled(), 1);
+    expect_one("cancelled");
 }
 
 Test(monitor, others_go_on_while_one_hangs)
@@ -123,30 +129,24 @@ Test(monitor, others_go_on_while_one_hangs)
 
         cr_assert_not_null(ret, "%s", err.msg);
     }
+    expect_one("hanging");
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
-    for (int i = 0; i < 600 && cancelled() < 1; i++)
-        usleep(50000);
-    cr_assert_eq(cancelled(), 1);
+    expect_one("cancelled");
 }
 
 /* The agent ends while somebody waits: that one is told, or sees the connection end. */
 Test(monitor, the_end_of_the_agent_ends_the_wait)
 {
-    int ready[2];
-
-    cr_assert_eq(pipe(ready), 0);
     pid_t pid = fork();
+
     if (pid == 0) {
         struct err err = ERR_INIT;
 
-        cr_assert_eq(write(ready[1], "x", 1), 1);
         int r = agent_monitor(&h.inst, "hang", NULL, -1, NULL, &err);
         _exit(r == -1 && err.kind != ERR_NONE ? 0 : 1);
     }
-    char c;
-    cr_assert_eq(read(ready[0], &c, 1), 1);
-    usleep(300000);
+    expect_one("hanging");
     home_stop(&h);
     int status;
     cr_assert_eq(waitpid(pid, &status, 0), pid);
@@ -219,18 +219,38 @@ Test(monitor, HA_15_screenshot)
     expect_code(422, "GET /v1/screenshot HTTP/1.0\r\n\r\n");
 }
 
-/* More than one request's bytes: the rest is not looked at, and harms nobody. */
-Test(monitor, bytes_behind_a_request)
+/* More than one request's bytes: the rest is not looked at, and harms nobody; who leaves is noticed
+ * nevertheless. */
+Test(monitor, Q_06_bytes_behind_a_request)
 {
     _cleanup_free_ char *path = instance_path(&h.inst, INST_HA_SOCK);
     static const char text[] = "POST /v1/monitor HTTP/1.1\r\nContent-Length: 18\r\n\r\n"
                                "{\"execute\":\"hang\"}GET /v1/info HTTP/1.1\r\n\r\nGET /v1/info";
-    _cleanup_close_ int fd = unix_connect(path, 5000, NULL);
+    int fd = unix_connect(path, 5000, NULL);
 
     cr_assert_geq(fd, 0);
     cr_assert_eq(fd_write_all(fd, text, strlen(text)), 0);
     cr_assert_eq(fd_write_all(fd, text, strlen(text)), 0);
     expect_code(200, POST("18", "{\"execute\":\"echo\"}"));
-    usleep(1500000); /* past the agent's look at who is still there */
+    expect_one("hanging");
+    cr_assert_eq(count("cancelled"), 0);
+    close(fd);
+    expect_one("cancelled");
     expect_code(200, POST("18", "{\"execute\":\"echo\"}"));
+}
+
+/* Who has said everything waits for the answer, and can leave after that, too. */
+Test(monitor, Q_06_half_closed)
+{
+    _cleanup_free_ char *path = instance_path(&h.inst, INST_HA_SOCK);
+    static const char text[] = POST("18", "{\"execute\":\"hang\"}");
+    int fd = unix_connect(path, 5000, NULL);
+
+    cr_assert_geq(fd, 0);
+    cr_assert_eq(fd_write_all(fd, text, strlen(text)), 0);
+    cr_assert_eq(shutdown(fd, SHUT_WR), 0);
+    expect_one("hanging");
+    cr_assert_eq(count("cancelled"), 0);
+    close(fd);
+    expect_one("cancelled");
 }
