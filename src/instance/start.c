@@ -107,10 +107,10 @@ static int timeout_error(const struct instance *i, const struct follow *f, int64
             "last stage was '%s'%s%s",
             i->name, (long long)(timeout_ms / 1000), stage_to_string(f->stage),
             str_empty(f->waiting) ? "" : "; now: ", str_empty(f->waiting) ? "" : f->waiting);
-    if (serial_add_tail(i, err))
-        return -1;
-    return err_hint(err, "it goes on starting: `cima start %s` waits again, `cima stop %s` ends it",
-                    i->name, i->name);
+    err_hint(err, "it goes on starting: `cima start %s` waits again, `cima stop %s` ends it",
+             i->name, i->name);
+    serial_add_tail(i, err);
+    return -1;
 }
 
 static int interrupted_error(const struct instance *i, struct err *err)

@@ -97,7 +97,7 @@ static bool tells_stall(const char *tail)
     return false;
 }
 
-bool serial_add_tail(const struct instance *i, struct err *err)
+void serial_add_tail(const struct instance *i, struct err *err)
 {
     static const enum inst_file logs[] = {INST_SERIAL_LOG, INST_SERIALV_LOG, INST_SERIALP_LOG};
 
@@ -109,13 +109,12 @@ bool serial_add_tail(const struct instance *i, struct err *err)
             continue;
         _cleanup_free_ char *detail = xasprintf("last lines of %s:\n%s", path, tail);
         err_detail(err, detail);
-        if (!tells_stall(tail))
-            return false;
-        err_hint(err,
-                 "the guest's processors hang: end it by `cima stop -f %s` and start it again; where "
-                 "they are emulated, one is more reliable than several: `cima edit %s --cpus 1`",
-                 i->name, i->name);
-        return true;
+        if (tells_stall(tail))
+            err_hint(err,
+                     "the guest's processors hang: end it by `cima stop -f %s` and start it again; "
+                     "where they are emulated, one is more reliable than several: `cima edit %s "
+                     "--cpus 1`",
+                     i->name, i->name);
+        return;
     }
-    return false;
 }

@@ -10,7 +10,7 @@
  * lines. Caller frees. */
 char *text_tail(const char *text, size_t len, unsigned max_lines);
 /* Adds what the guest wrote last on its console as detail, with its file in the heading. Nothing
- * when there is nothing. A hint, too, and true, when it says that its processors hang. */
-bool serial_add_tail(const struct instance *i, struct err *err);
+ * when there is nothing. When it says that its processors hang, that is the hint. */
+void serial_add_tail(const struct instance *i, struct err *err);
 
 #endif

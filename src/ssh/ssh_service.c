@@ -129,14 +129,13 @@ static void describe_timeout(struct ssh_service *s, struct err *err)
     _cleanup_free_ char *cloud_init = report_cloud_init(&s->trouble);
     if (cloud_init)
         err_detail(err, cloud_init);
-    if (serial_add_tail(s->base.host->inst, err))
-        return;
     if (s->waiting == REQ_SESSION || s->waiting == REQ_BOOT)
         err_hint(err, "`cima shell %s` to look at /var/log/cloud-init-output.log; the machine is "
                       "left running", s->base.host->inst->name);
     else
         err_hint(err, "the guest's console is in %s/serial.log; the machine is left running",
                  s->base.host->inst->dir);
+    serial_add_tail(s->base.host->inst, err);
 }
 
 static void on_deadline(void *arg)
