@@ -14,6 +14,7 @@ static const struct {
     {"-device", "memdev", "object"},
     {"-device", "iothread", "object"},
     {"-device", "rng", "object"},
+    {"-device", "iommufd", "object"},
     {"-device", "tpmdev", "TPM"},
     {"-device", "audiodev", "sound"},
     {"-netdev", "chardev", "character device"},
@@ -108,6 +109,9 @@ static void check_modules(const struct cima_cmdline *c, struct cima_problems *p)
     if ((nvdimm || has_module(c, "pc-dimm")) &&
         (!says(c, "-m", "slots", NULL) || !says(c, "-m", "maxmem", NULL)))
         problems_add(p, NULL, "-m", CIMA_EFFECT_REFUSED, "memory modules need slots and a maximum");
+    if ((has_module(c, "virtio-mem-pci") || has_module(c, "virtio-mem-ccw")) &&
+        !says(c, "-m", "maxmem", NULL))
+        problems_add(p, NULL, "-m", CIMA_EFFECT_REFUSED, "virtio-mem needs a maximum");
 }
 
 size_t cima_cmdline_check(const struct cima_cmdline *c, struct cima_problems *p)

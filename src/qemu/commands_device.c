@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Commands that add devices of a kind which only a running machine has use for. */
 #include "qemu/commands_internal.h"
+#include "qemu/making.h"
 
 /* ---- SCSI (Q-13) ----------------------------------------------------------------------------- */
 
@@ -10,6 +11,28 @@ static void set_romfile(struct cima_opts *o, const char *romfile)
         cima_opts_empty(o, "romfile");
     else
         cima_opts_str(o, "romfile", romfile);
+}
+
+/* As cima_place has it, which is decimal; "0x1f.2" is QEMU's own form. false: it is neither, which
+ * the call then says. */
+static bool set_addr(struct cima_opts *o, const char *addr, struct cima_qmp_call *call)
+{
+    unsigned slot, function;
+
+    if (!addr)
+        return true;
+    if (str_starts(addr, "0x")) {
+        cima_opts_str(o, "addr", addr);
+        return true;
+    }
+    if (pci_addr(addr, &slot, &function) && slot <= PCI_SLOT_MAX) {
+        set_pci_addr(o, slot, function);
+        return true;
+    }
+    *call = qmp_command("device_add", NULL);
+    err_set(qmp_problem(call), ERR_CONFIG, "`addr` " PCI_ADDR_RULE ", got '%s'", addr);
+    cima_opts_free(o);
+    return false;
 }
 
 static struct cima_qmp_call invalid_scsi(const char *driver)
@@ -32,6 +55,7 @@ static struct cima_qmp_call no_medium(const char *driver)
 
 static struct cima_qmp_call scsi_controller(const struct cima_scsi_unit *u)
 {
+    struct cima_qmp_call wrong;
     struct cima_opts *o;
 
     if (u->node || u->has_target || u->has_lun)
@@ -39,7 +63,8 @@ static struct cima_qmp_call scsi_controller(const struct cima_scsi_unit *u)
     o = cima_opts_new("driver", u->driver);
     cima_opts_str(o, "id", u->id);
     cima_opts_str(o, "bus", u->bus);
-    cima_opts_str(o, "addr", u->addr);
+    if (!set_addr(o, u->addr, &wrong))
+        return wrong;
     cima_opts_str(o, "iothread", u->iothread);
     set_romfile(o, u->romfile);
     if (u->disable_modern)
@@ -117,13 +142,18 @@ struct cima_qmp_call cima_cmd_card_add(const struct cima_card *n)
 {
     const struct cima_place *p = &n->place;
     struct cima_opts *o = cima_nic(p->transport, n->netdev, n->mac);
+    struct cima_qmp_call wrong;
 
     cima_opts_str(o, "id", p->id);
     cima_opts_str(o, "bus", p->bus);
-    cima_opts_str(o, "addr", p->addr);
+    cima_opts_str(o, "devno", p->devno);
+    if (!set_addr(o, p->addr, &wrong))
+        return wrong;
     set_romfile(o, p->romfile);
     if (p->disable_modern)
         cima_opts_bool(o, "disable-modern", true);
+    if (p->iommu_platform)
+        cima_opts_bool(o, "iommu_platform", true);
     if (p->boot_index > 0)
         cima_opts_int(o, "bootindex", p->boot_index);
     if (n->queues)

@@ -84,7 +84,11 @@ int cima_status_read(const struct json *answer, struct cima_status *ret, struct 
     if (!state)
         return bad_answer(error, "query-status", "status");
     *ret = (struct cima_status){
-        .json = keep(answer), .state = state, .running = json_get_bool(answer, "running", false)};
+        .json = keep(answer),
+        .state = state,
+        .running = json_get_bool(answer, "running", false),
+        .single_step = json_get_bool(answer, "singlestep", false),
+    };
     return 0;
 }
 
@@ -177,7 +181,7 @@ int cima_qom_list(struct cima_qmp *q, const char *path, struct cima_qom_properti
 
 int cima_migration_read(const struct json *answer, struct cima_migration *ret, struct err *error)
 {
-    const struct json *ram = json_get(answer, "ram");
+    const struct json *ram = json_get(answer, "ram"), *disk = json_get(answer, "disk");
 
     if (!json_is_object(answer))
         return bad_answer(error, "query-migrate", "members");
@@ -187,7 +191,16 @@ int cima_migration_read(const struct json *answer, struct cima_migration *ret, s
                                    .transferred = json_get_int(ram, "transferred", -1),
                                    .remaining = json_get_int(ram, "remaining", -1),
                                    .total = json_get_int(ram, "total", -1),
+                                   .duplicate_pages = json_get_int(ram, "duplicate", -1),
+                                   .normal_pages = json_get_int(ram, "normal", -1),
+                                   .dirty_syncs = json_get_int(ram, "dirty-sync-count", -1),
+                                   .disk_transferred = json_get_int(disk, "transferred", -1),
+                                   .disk_remaining = json_get_int(disk, "remaining", -1),
+                                   .disk_total = json_get_int(disk, "total", -1),
                                    .total_ms = json_get_int(answer, "total-time", -1),
+                                   .setup_ms = json_get_int(answer, "setup-time", -1),
+                                   .expected_downtime_ms =
+                                       json_get_int(answer, "expected-downtime", -1),
                                    .downtime_ms = json_get_int(answer, "downtime", -1)};
     return 0;
 }

@@ -10,6 +10,18 @@ static const char *const cima_bridge_type_names[] = {
 };
 ENUM_STRINGS_DEFINE(cima_bridge_type, CIMA_BRIDGE_TYPE_COUNT)
 
+static const char *const cima_vfio_kind_names[] = {
+    [CIMA_VFIO_PCI] = "pci",
+    [CIMA_VFIO_CCW] = "ccw",
+    [CIMA_VFIO_AP] = "ap",
+};
+ENUM_STRINGS_DEFINE(cima_vfio_kind, CIMA_VFIO_KIND_COUNT)
+
+static const char *vfio_kind(unsigned k)
+{
+    return cima_vfio_kind_to_string((enum cima_vfio_kind)k);
+}
+
 static const char *bridge_type(unsigned t)
 {
     return cima_bridge_type_to_string((enum cima_bridge_type)t);
@@ -63,7 +75,12 @@ void make_root_port(struct making *m, const struct cima_root_port *x)
     set_number(m, o, "slot", "slot", x->slot, 65535);
     set_number(m, o, "port", "port", x->port, 255);
     set_flag(o, "multifunction", x->multifunction);
+    set_number(m, o, "bus-reserve", "bus_reserve", x->bus_reserve, 255);
     set_reserves(o, x->io_reserve, x->mem_reserve, x->pref64_reserve);
+    if (x->pref32_reserve && x->pref64_reserve)
+        fault(m, "pref32_reserve", "can't go with `pref64_reserve`");
+    else if (x->pref32_reserve)
+        cima_opts_size(o, "pref32-reserve", x->pref32_reserve);
     part(m, "-device", o);
 }
 
@@ -88,19 +105,75 @@ static bool pci_address(const char *c)
            *c >= '0' && *c <= '7' && !c[1];
 }
 
+/* Which device of the host it is. */
+static void set_host(struct making *m, struct cima_opts *o, const struct cima_vfio *x)
+{
+    bool pci = x->kind == CIMA_VFIO_PCI;
+
+    if (x->host && !pci)
+        fault(m, "host", "is for the kind pci only");
+    else if (x->host && x->sysfsdev)
+        fault(m, "host", "is there twice: `sysfsdev` is given");
+    else if (pci && !x->sysfsdev && need_text(m, "host", x->host) && !pci_address(x->host))
+        fault(m, "host", "must be a PCI address such as 0000:02:10.1");
+    else if (!pci || x->sysfsdev)
+        need_text(m, "sysfsdev", x->sysfsdev);
+    if (m->failed)
+        return;
+    cima_opts_str(o, "host", x->host);
+    cima_opts_str(o, "sysfsdev", x->sysfsdev);
+}
+
+/* What only the PCI devices have. */
+static void set_vfio_pci(struct making *m, struct cima_opts *o, const struct cima_vfio *x)
+{
+    if (x->kind != CIMA_VFIO_PCI) {
+        unwanted(m, x->multifunction, "multifunction", "is for the kind pci only");
+        unwanted(m, x->vendor_id || x->device_id, x->vendor_id ? "vendor_id" : "device_id",
+                 "is for the kind pci only");
+        return;
+    }
+    set_flag(o, "multifunction", x->multifunction);
+    if (x->vendor_id)
+        cima_opts_strf(o, "x-pci-vendor-id", "0x%04x", x->vendor_id);
+    if (x->device_id)
+        cima_opts_strf(o, "x-pci-device-id", "0x%04x", x->device_id);
+}
+
 /* S2-27. */
 void make_vfio(struct making *m, const struct cima_vfio *x)
 {
-    struct cima_opts *o = cima_opts_new("driver", "vfio-pci");
+    static const unsigned has[] = {
+        [CIMA_VFIO_PCI] = PLACE_PCI | PLACE_BOOT,
+        [CIMA_VFIO_CCW] = PLACE_CCW | PLACE_BOOT,
+        [CIMA_VFIO_AP] = 0,
+    };
+    _cleanup_free_ char *driver = NULL;
+    struct cima_opts *o;
 
-    making_name(m, "VFIO device", x->host);
-    if (need_text(m, "host", x->host) && !pci_address(x->host))
-        fault(m, "host", "must be a PCI address such as 0000:02:10.1");
-    else if (!m->failed)
-        cima_opts_str(o, "host", x->host);
-    set_flag(o, "multifunction", x->multifunction);
-    set_place(m, o, &x->place, PLACE_PCI | PLACE_BOOT);
+    making_name(m, "VFIO device", x->host ? x->host : x->sysfsdev);
+    if (!need_enum(m, "kind", x->kind, CIMA_VFIO_KIND_COUNT, vfio_kind))
+        return;
+    driver = xasprintf("vfio-%s", vfio_kind(x->kind));
+    o = cima_opts_new("driver", driver);
+    set_host(m, o, x);
+    set_vfio_pci(m, o, x);
+    if (has_id(m, "iommufd", x->iommufd))
+        cima_opts_str(o, "iommufd", x->iommufd);
+    set_place(m, o, &x->place, has[x->kind]);
     part(m, "-device", o);
+}
+
+void make_iommufd(struct making *m, const struct cima_iommufd *x)
+{
+    struct cima_opts *o = cima_opts_new("qom-type", "iommufd");
+
+    making_name(m, "iommufd", x->id);
+    if (need_id(m, "id", x->id))
+        cima_opts_str(o, "id", x->id);
+    if (x->fd)
+        set_fd(m, o, "fd", "fd", x->fd);
+    part(m, "-object", o);
 }
 
 void make_iommu(struct making *m, const struct cima_iommu *x)
@@ -121,7 +194,7 @@ void make_balloon(struct making *m, const struct cima_balloon *x)
     struct cima_opts *o;
 
     making_name(m, "balloon", x->place.id);
-    if (!good_transport(m, &x->place))
+    if (!good_transport(m, &x->place) || !need_id(m, "id", x->place.id))
         return;
     o = cima_virtio(x->place.transport, "balloon");
     set_flag(o, "deflate-on-oom", x->deflate_on_oom);
@@ -136,7 +209,7 @@ void make_vsock(struct making *m, const struct cima_vsock *x)
     struct cima_opts *o;
 
     making_name(m, "vsock device", x->place.id);
-    if (!good_transport(m, &x->place))
+    if (!good_transport(m, &x->place) || !need_id(m, "id", x->place.id))
         return;
     driver = xasprintf("vhost-vsock-%s", cima_transport_to_string(x->place.transport));
     o = cima_opts_new("driver", driver);
@@ -157,12 +230,26 @@ void make_pvpanic(struct making *m, const struct cima_pvpanic *x)
     part(m, "-device", o);
 }
 
+void make_gpu(struct making *m, const struct cima_gpu *x)
+{
+    bool virtio = !x->model || str_starts(x->model, "virtio-");
+    struct cima_opts *o;
+
+    making_name(m, "screen", x->place.id);
+    if (!good_transport(m, &x->place))
+        return;
+    o = cima_virtio(x->place.transport, "gpu");
+    set_text(m, o, "driver", "model", x->model);
+    set_place(m, o, &x->place, PLACE_PCI | (virtio ? (unsigned)PLACE_VIRTIO : 0));
+    part(m, "-device", o);
+}
+
 void make_loader(struct making *m, const struct cima_loader *x)
 {
     struct cima_opts *o = cima_opts_new("driver", "loader");
 
     making_name(m, "loader", x->id);
-    if (has_id(m, "id", x->id))
+    if (need_id(m, "id", x->id))
         cima_opts_str(o, "id", x->id);
     if (need_text(m, "file", x->file))
         cima_opts_str(o, "file", x->file);
@@ -177,10 +264,12 @@ void make_loader(struct making *m, const struct cima_loader *x)
 DEFINE_ADD(bridge)
 DEFINE_ADD(root_port)
 DEFINE_ADD(vfio)
+DEFINE_ADD(iommufd)
 DEFINE_ADD(iommu)
 DEFINE_ADD(balloon)
 DEFINE_ADD(vsock)
 DEFINE_ADD(pvpanic)
+DEFINE_ADD(gpu)
 DEFINE_ADD(loader)
 
 /* ---- any device ------------------------------------------------------------------------------ */

@@ -196,10 +196,16 @@ void make_serial_controller(struct making *m, const struct cima_serial_controlle
 
 void make_legacy_serial(struct making *m, const struct cima_legacy_serial *x)
 {
-    _cleanup_free_ char *name = xasprintf("chardev:%s", x->chardev.id ? x->chardev.id : "");
+    const char *id = x->chardev_id ? x->chardev_id : x->chardev.id;
+    _cleanup_free_ char *name = xasprintf("chardev:%s", id ? id : "");
 
-    making_name(m, "serial port", x->chardev.id);
-    make_chardev_part(m, &x->chardev);
+    making_name(m, "serial port", id);
+    if (!x->chardev_id)
+        make_chardev_part(m, &x->chardev);
+    else if (x->chardev.id)
+        fault(m, "chardev_id", "is not the only one: `chardev` is given");
+    else
+        need_id(m, "chardev_id", x->chardev_id);
     cima_cmdline_text(m->parts, "-serial", name);
 }
 

@@ -115,7 +115,8 @@ static void make_vhost_net(struct making *m, const struct cima_vhost_user *x)
     o = cima_nic(x->place.transport, x->id, x->mac);
     if (x->queues > 1) {
         cima_opts_bool(o, "mq", true);
-        cima_opts_int(o, "vectors", 2 * (int64_t)x->queues + 2);
+        if (x->place.transport == CIMA_TRANSPORT_PCI)
+            cima_opts_int(o, "vectors", 2 * (int64_t)x->queues + 2);
     }
     set_place(m, o, &x->place, PLACE_PCI | PLACE_VIRTIO | PLACE_BOOT);
     part(m, "-device", o);
@@ -167,7 +168,8 @@ void make_vhost_user(struct making *m, const struct cima_vhost_user *x)
     if (!need_enum(m, "type", x->type, CIMA_VHOST_USER_TYPE_COUNT, vhost_type) ||
         !good_transport(m, &x->place))
         return;
-    need_id(m, "id", x->id);
+    if (x->type == CIMA_VHOST_USER_NET || x->type == CIMA_VHOST_USER_SCSI)
+        need_id(m, "id", x->id);
     need_id(m, "chardev", x->chardev);
     if (!x->fd)
         need_text(m, "socket_path", x->socket_path);

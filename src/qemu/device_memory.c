@@ -7,6 +7,7 @@ static const char *const cima_memory_kind_names[] = {
     [CIMA_MEMORY_RAM] = "memory-backend-ram",
     [CIMA_MEMORY_FILE] = "memory-backend-file",
     [CIMA_MEMORY_MEMFD] = "memory-backend-memfd",
+    [CIMA_MEMORY_EPC] = "memory-backend-epc",
 };
 ENUM_STRINGS_DEFINE(cima_memory_kind, CIMA_MEMORY_KIND_COUNT)
 
@@ -98,11 +99,33 @@ void make_dimm(struct making *m, const struct cima_dimm *x)
     if (x->kind == CIMA_DIMM_NVDIMM) {
         if (x->label_size)
             cima_opts_size(o, "label-size", x->label_size);
-        set_flag(o, "unarmed", x->unarmed);
+        set_flag(o, "unarmed", x->unarmed || x->memory.read_only);
     } else {
         unwanted(m, x->label_size, "label_size", "is for an nvdimm only");
         unwanted(m, x->unarmed, "unarmed", "is for an nvdimm only");
     }
+    part(m, "-device", o);
+}
+
+void make_virtio_mem(struct making *m, const struct cima_virtio_mem *x)
+{
+    struct cima_opts *o;
+
+    making_name(m, "memory device", x->place.id);
+    if (!good_transport(m, &x->place) || !need_id(m, "id", x->place.id))
+        return;
+    make_memory_part(m, &x->memory);
+    o = cima_virtio(x->place.transport, "mem");
+    cima_opts_str(o, "memdev", x->memory.id);
+    if (x->requested > x->memory.size)
+        fault(m, "requested", "must not be more than the memory's `size`");
+    else if (x->requested)
+        cima_opts_size(o, "requested-size", x->requested);
+    if (x->block && !power_of_two(x->block))
+        fault(m, "block", "must be a power of two");
+    else if (x->block)
+        cima_opts_size(o, "block-size", x->block);
+    set_place(m, o, &x->place, PLACE_PCI | PLACE_VIRTIO | PLACE_NO_MODERN);
     part(m, "-device", o);
 }
 
@@ -155,8 +178,6 @@ void make_rng(struct making *m, const struct cima_rng *x)
     part(m, "-object", source);
     o = cima_virtio(x->place.transport, "rng");
     cima_opts_str(o, "rng", x->object);
-    if (!x->max_bytes != !x->period)
-        fault(m, x->period ? "max_bytes" : "period", "is missing: both make the limit");
     set_number(m, o, "max-bytes", "max_bytes", x->max_bytes, INT64_MAX);
     set_number(m, o, "period", "period", x->period, UINT32_MAX);
     set_place(m, o, &x->place, PLACE_PCI | PLACE_VIRTIO);
@@ -165,6 +186,7 @@ void make_rng(struct making *m, const struct cima_rng *x)
 
 DEFINE_ADD(memory_backend)
 DEFINE_ADD(dimm)
+DEFINE_ADD(virtio_mem)
 DEFINE_ADD(iothread)
 DEFINE_ADD(secret)
 DEFINE_ADD(rng)

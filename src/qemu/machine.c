@@ -75,13 +75,56 @@ static void make_acceleration(struct making *m, const char *text)
               err.msg);
 }
 
+/* What QEMU's accelerators know. */
+static bool of_accelerator(const char *option)
+{
+    static const char *const keys[] = {
+        "thread",
+        "tb-size",
+        "split-wx",
+        "one-insn-per-tb",
+        "kernel-irqchip",
+        "kvm-shadow-mem",
+        "dirty-ring-size",
+        "eager-split-size",
+        "notify-vmexit",
+        "notify-window",
+        "device",
+        "igd-passthru",
+        NULL,
+    };
+    _cleanup_free_ char *key = xstrndup(option, strcspn(option, "="));
+
+    return str_is_one_of(key, keys);
+}
+
+/* Behind -machine's accel= come further options of the machine: "kvm,nvdimm". *machine gets those,
+ * and is made when it is not there yet. What is left is the accelerator's. Caller frees. */
+static char *take_machine_options(struct making *m, struct cima_opts **machine, const char *text)
+{
+    _cleanup_strv_ struct strv words = STRV_INIT;
+    struct sbuf own = SBUF_INIT;
+
+    strv_split(&words, text, ',');
+    for (size_t i = 0; i < words.n; i++) {
+        const char *word = words.v[i];
+
+        if (i == 0 || !*word || of_accelerator(word)) {
+            sbuf_addf(&own, "%s%s", i ? "," : "", word);
+            continue;
+        }
+        if (!*machine)
+            *machine = cima_opts_new(NULL, NULL);
+        add_option(m, *machine, "accelerations", word);
+    }
+    return sbuf_detach(&own);
+}
+
 /* "kvm:tcg" is how -machine says both. */
 static void make_accelerations(struct making *m, const char *text)
 {
     _cleanup_strv_ struct strv names = STRV_INIT;
 
-    if (!need_text(m, "accelerations", text))
-        return;
     if (strchr(text, ',')) {
         make_acceleration(m, text);
         return;
@@ -93,6 +136,7 @@ static void make_accelerations(struct making *m, const char *text)
 
 void make_machine(struct making *m, const struct cima_machine *x)
 {
+    _cleanup_strv_ struct strv accelerations = STRV_INIT;
     struct cima_opts *o = NULL;
 
     making_name(m, "machine", NULL);
@@ -102,10 +146,13 @@ void make_machine(struct making *m, const struct cima_machine *x)
         o = cima_opts_new(NULL, NULL);
     for (size_t i = 0; o && x->options && x->options[i]; i++)
         add_option(m, o, "options", x->options[i]);
+    for (size_t i = 0; x->accelerations && x->accelerations[i]; i++)
+        if (need_text(m, "accelerations", x->accelerations[i]))
+            strv_push_consume(&accelerations, take_machine_options(m, &o, x->accelerations[i]));
     if (o)
         part(m, "-machine", o);
-    for (size_t i = 0; x->accelerations && x->accelerations[i]; i++)
-        make_accelerations(m, x->accelerations[i]);
+    for (size_t i = 0; i < accelerations.n; i++)
+        make_accelerations(m, accelerations.v[i]);
 }
 
 /* "+a", "-a", "a" and "a=b". */

@@ -48,7 +48,10 @@ void make_qmp_socket(struct making *m, const struct cima_qmp_socket *x)
         return;
     make_chardev_part(m, &socket);
     o = cima_monitor_qmp(id);
-    set_flag(o, "pretty", x->pretty);
+    if (x->human)
+        cima_opts_str(o, "mode", "readline");
+    set_flag(o, "pretty", x->pretty && !x->human);
+    unwanted(m, x->pretty && x->human, "pretty", "is for QMP only");
     part(m, "-mon", o);
 }
 
@@ -88,6 +91,14 @@ void make_fw_cfg(struct making *m, const struct cima_fw_cfg *x)
     part(m, "-fw_cfg", o);
 }
 
+static bool is_stopped(const struct cima_cmdline *c)
+{
+    for (size_t i = 0; i < cima_cmdline_len(c); i++)
+        if (streq(cima_cmdline_name(c, i), "-S"))
+            return true;
+    return false;
+}
+
 void make_incoming(struct making *m, const struct cima_incoming *x)
 {
     _cleanup_free_ char *text = NULL;
@@ -114,8 +125,11 @@ void make_incoming(struct making *m, const struct cima_incoming *x)
     default:
         fault(m, "how", "must be none, exec, fd or defer");
     }
-    if (text)
-        cima_cmdline_text(m->parts, "-incoming", text);
+    if (!text)
+        return;
+    if (!x->go_on && !is_stopped(m->dst))
+        cima_cmdline_flag(m->parts, "-S");
+    cima_cmdline_text(m->parts, "-incoming", text);
 }
 
 void make_sandbox(struct making *m, const struct cima_sandbox *x)

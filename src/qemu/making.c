@@ -3,6 +3,7 @@
 #include "base/parse.h"
 #include <ctype.h>
 #include <inttypes.h>
+#include <limits.h>
 
 void making_begin(struct making *m, struct cima_cmdline *dst, const char *where,
                   struct cima_problems *problems)
@@ -204,12 +205,9 @@ bool has_mac(struct making *m, const char *field, const char *mac)
 
     if (!mac)
         return false;
-    if (strlen(mac) == 17 && mac[2] != '.' && mac[4] != '.' && parse_mac(mac, octets) == 0) {
-        if (!(octets[0] & 1))
-            return true;
-        fault(m, field, "is a group address: '%s'", mac);
-        return false;
-    }
+    /* QEMU takes a group address, too. */
+    if (strlen(mac) == 17 && mac[2] != '.' && mac[4] != '.' && parse_mac(mac, octets) == 0)
+        return true;
     got = shown(mac);
     fault(m, field, "must be six octets such as 52:55:00:00:00:01, got '%s'", got);
     return false;
@@ -317,38 +315,99 @@ bool good_transport(struct making *m, const struct cima_place *p)
     return false;
 }
 
-/* "10" is slot a, "10.2" is a.2: QEMU reads hex. */
-static void set_addr(struct making *m, struct cima_opts *o, const struct cima_place *p)
+/* lspci's form: "00:1f.2". The bus is said elsewhere; here it is 0. */
+static bool lspci_addr(const char *text, unsigned *ret_slot, unsigned *ret_function)
 {
-    _cleanup_free_ char *got = shown(p->addr);
-    unsigned slot = 0, function = 0;
-    const char *c = p->addr;
+    char *end;
 
-    for (; isdigit((unsigned char)*c) && slot < 100; c++)
-        slot = slot * 10 + (unsigned)(*c - '0');
-    if (c != p->addr && *c == '.' && c[1] >= '0' && c[1] <= '7' && !c[2]) {
-        function = (unsigned)(c[1] - '0');
+    if (!str_starts(text, "00:") || !isxdigit((unsigned char)text[3]))
+        return false;
+    *ret_slot = (unsigned)strtoul(text + 3, &end, 16);
+    *ret_function = end[0] == '.' && end[1] >= '0' && end[1] <= '7' && !end[2]
+                        ? (unsigned)(end[1] - '0')
+                        : UINT_MAX;
+    return end == text + 5 && *ret_slot <= PCI_SLOT_MAX && *ret_function != UINT_MAX;
+}
+
+bool pci_addr(const char *text, unsigned *ret_slot, unsigned *ret_function)
+{
+    const char *c = text;
+
+    if (lspci_addr(text, ret_slot, ret_function))
+        return true;
+    *ret_slot = *ret_function = 0;
+    for (; isdigit((unsigned char)*c) && *ret_slot < 1000; c++)
+        *ret_slot = *ret_slot * 10 + (unsigned)(*c - '0');
+    if (c != text && *c == '.' && c[1] >= '0' && c[1] <= '7' && !c[2]) {
+        *ret_function = (unsigned)(c[1] - '0');
         c += 2;
     }
-    if (c == p->addr || *c || slot > 31) {
-        dropped(m, "addr",
-                "must be a slot from 0 to 31, with '.' and a function from 0 to 7 "
-                "or without, got '%s'",
-                got);
-        return;
-    }
-    if (!slot && !function && p->bus && (streq(p->bus, "pcie.0") || streq(p->bus, "pci.0")))
-        doubtful(m, "addr", "must not be 0 on '%s': the host bridge is there", p->bus);
+    return c != text && !*c;
+}
+
+void set_pci_addr(struct cima_opts *o, unsigned slot, unsigned function)
+{
     if (function)
         cima_opts_strf(o, "addr", "%x.%x", slot, function);
     else
         cima_opts_strf(o, "addr", "%x", slot);
 }
 
+/* "10" is slot a, "10.2" is a.2: QEMU reads hex (S2-14). */
+static void set_addr(struct making *m, struct cima_opts *o, const struct cima_place *p)
+{
+    _cleanup_free_ char *got = shown(p->addr);
+    unsigned slot, function;
+
+    if (!pci_addr(p->addr, &slot, &function)) {
+        dropped(m, "addr", PCI_ADDR_RULE ", got '%s'", got);
+        return;
+    }
+    if (slot > PCI_SLOT_MAX)
+        doubtful(m, "addr", PCI_ADDR_RULE ", got '%s'", got);
+    if (!slot && !function && p->bus && (streq(p->bus, "pcie.0") || streq(p->bus, "pci.0")))
+        doubtful(m, "addr", "must not be 0 on '%s': the host bridge is there", p->bus);
+    set_pci_addr(o, slot, function);
+}
+
+/* "fe.0.0001": channel subsystem, set, device. */
+static bool good_devno(const char *text)
+{
+    static const size_t longest[] = {2, 1, 4};
+
+    for (size_t i = 0; i < ARRAY_SIZE(longest); i++) {
+        size_t n = strspn(text, "0123456789abcdefABCDEF");
+
+        if (n < 1 || n > longest[i] || text[n] != (i + 1 < ARRAY_SIZE(longest) ? '.' : '\0'))
+            return false;
+        text += n + 1;
+    }
+    return true;
+}
+
+static void set_devno(struct making *m, struct cima_opts *o, const char *devno)
+{
+    _cleanup_free_ char *got = shown(devno);
+
+    if (good_devno(devno))
+        cima_opts_str(o, "devno", devno);
+    else
+        fault(m, "devno", "must be such as fe.0.0001, got '%s'", got);
+}
+
+static void set_romfile(struct making *m, struct cima_opts *o, const char *romfile)
+{
+    if (romfile && streq(romfile, CIMA_NO_ROM))
+        cima_opts_empty(o, "romfile");
+    else
+        set_text(m, o, "romfile", "romfile", romfile);
+}
+
 void set_place(struct making *m, struct cima_opts *o, const struct cima_place *p, unsigned has)
 {
     bool virtio = has & PLACE_VIRTIO;
     bool pci = (has & PLACE_PCI) && (!virtio || p->transport == CIMA_TRANSPORT_PCI);
+    bool ccw = (has & PLACE_CCW) || (virtio && p->transport == CIMA_TRANSPORT_CCW);
 
     if (has_id(m, "id", p->id))
         cima_opts_str(o, "id", p->id);
@@ -356,14 +415,17 @@ void set_place(struct making *m, struct cima_opts *o, const struct cima_place *p
     if (p->addr && pci)
         set_addr(m, o, p);
     unwanted(m, p->addr && !pci, "addr", "is for PCI devices only");
+    if (p->devno && ccw)
+        set_devno(m, o, p->devno);
+    unwanted(m, p->devno && !ccw, "devno", "is for ccw devices only");
     if (p->disable_modern && virtio && pci && !(has & PLACE_NO_MODERN))
         cima_opts_bool(o, "disable-modern", true);
     else
         unwanted(m, p->disable_modern, "disable_modern", "is for virtio PCI devices only");
-    if (p->romfile && pci && streq(p->romfile, CIMA_NO_ROM))
-        cima_opts_empty(o, "romfile");
-    else if (pci)
-        set_text(m, o, "romfile", "romfile", p->romfile);
+    set_flag(o, "iommu_platform", p->iommu_platform && virtio);
+    unwanted(m, p->iommu_platform && !virtio, "iommu_platform", "is for virtio only");
+    if (pci)
+        set_romfile(m, o, p->romfile);
     unwanted(m, p->romfile && !pci, "romfile", "is for PCI devices only");
     if (p->boot_index < 0)
         dropped(m, "boot_index", "must not be negative, got %d", p->boot_index);

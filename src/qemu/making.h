@@ -83,9 +83,17 @@ enum {
     PLACE_PCI = 1,    /* addr, romfile */
     PLACE_VIRTIO = 2, /* a transport, disable_modern */
     PLACE_BOOT = 4,
-    PLACE_NO_MODERN = 8 /* virtio, but without disable_modern */
+    PLACE_NO_MODERN = 8, /* virtio, but without disable_modern */
+    PLACE_CCW = 16       /* devno, without being virtio */
 };
 void set_place(struct making *m, struct cima_opts *o, const struct cima_place *p, unsigned has);
+/* A place on a PCI bus as cima_place.addr has it; whether it can be read. The slot may be one that
+ * no bus has. */
+#define PCI_SLOT_MAX  31
+#define PCI_ADDR_RULE "must be a slot from 0 to 31, with '.' and a function from 0 to 7 or without"
+bool pci_addr(const char *text, unsigned *ret_slot, unsigned *ret_function);
+/* It in QEMU's form, which is hex. */
+void set_pci_addr(struct cima_opts *o, unsigned slot, unsigned function);
 /* Whether the transport is one; complains otherwise. */
 bool good_transport(struct making *m, const struct cima_place *p);
 
@@ -103,8 +111,9 @@ void make_device(struct making *m, const struct cima_device *d);
 
 #define MACHINE_SETTINGS(X)                                                                        \
     X(identity)                                                                                    \
-    X(machine) X(cpu) X(smp) X(memory) X(rtc) X(qmp_socket) X(kernel) X(fw_cfg) X(incoming)        \
-        X(sandbox) X(knobs)
+    X(machine)                                                                                     \
+    X(cpu) X(smp) X(memory) X(rtc) X(qmp_socket) X(kernel) X(fw_cfg) X(incoming) X(sandbox)        \
+        X(knobs)
 #define DECLARE_MAKE(name) void make_##name(struct making *m, const struct cima_##name *x);
 MACHINE_SETTINGS(DECLARE_MAKE)
 #undef DECLARE_MAKE

@@ -132,18 +132,27 @@ static void event_failed(struct cima_qmp *q, struct cmd *c)
     qmp_answer(q, c, NULL, &e);
 }
 
+/* What a reply is for. One without an id is for the command in flight, since there is one at a
+ * time: QEMU's answer to a line that it could not parse. Out of band, nobody knows. */
+static struct cmd *asked(const struct cima_qmp *q, const struct json *reply)
+{
+    int64_t id = json_get_int(reply, "id", -1);
+    struct cmd *c;
+
+    if (!json_get(reply, "id") && !q->oob)
+        return q->queue && q->queue->state == CMD_SENT ? q->queue : NULL;
+    c = sent_with_id(q->queue, id);
+    return c ? c : sent_with_id(q->urgent, id);
+}
+
 static void on_reply(struct cima_qmp *q, const struct json *j)
 {
     const struct json *error = json_get(j, "error"), *ret = json_get(j, "return");
-    int64_t id = json_get_int(j, "id", -1);
     bool was_negotiating = q->state == CIMA_QMP_NEGOTIATING;
-    struct cmd *c = sent_with_id(q->queue, id);
-    struct cmd **list = c ? &q->queue : &q->urgent;
+    struct cmd *c = asked(q, j);
+    struct cmd **list = c && c->out_of_band ? &q->urgent : &q->queue;
 
-    if (!c)
-        c = sent_with_id(q->urgent, id);
     if (!c || c == q->writing) {
-        /* Also QEMU's answer to a line that it could not parse: that has no id. */
         skipped(q, "a reply to nothing that was asked");
         return;
     }

@@ -41,7 +41,7 @@ int qmp_parse_line(const char *line, size_t len, enum qmp_line *ret_kind, struct
         *ret_kind = QMP_LINE_GREETING;
     else if (json_get_str(j, "event"))
         *ret_kind = QMP_LINE_EVENT;
-    else if (json_get(j, "return") || json_is_object(json_get(j, "error")))
+    else if (json_get(j, "return") || json_get(j, "error"))
         *ret_kind = QMP_LINE_REPLY;
     else
         *ret_kind = QMP_LINE_OTHER;

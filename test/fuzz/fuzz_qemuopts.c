@@ -136,8 +136,13 @@ static void as_fields(const char *t)
        .memory = {.kind = CIMA_MEMORY_FILE, .id = "m", .path = t, .size = 1});
     AS(VHOST_USER, vhost_user, "-device", "driver", "tag", t, .type = CIMA_VHOST_USER_FS, .id = "v",
        .chardev = "c", .socket_path = "/s", .tag = t);
-    AS(BALLOON, balloon, "-device", "driver", "bus", t, .place = {.bus = t});
-    AS(BALLOON, balloon, "-device", "driver", "driver", "virtio-balloon-pci", .place = {.addr = t});
+    AS(BALLOON, balloon, "-device", "driver", "bus", t, .place = {.id = "b", .bus = t});
+    AS(BALLOON, balloon, "-device", "driver", "driver", "virtio-balloon-pci",
+       .place = {.id = "b", .addr = t});
+    AS(BALLOON, balloon, "-device", "driver", "devno", t,
+       .place = {.id = "b", .transport = CIMA_TRANSPORT_CCW, .devno = t});
+    AS(VFIO, vfio, "-device", "driver", "sysfsdev", t, .kind = CIMA_VFIO_AP, .sysfsdev = t);
+    AS(GPU, gpu, "-device", "driver", "driver", t, .model = t);
 }
 
 /* A machine that has the text everywhere: what is left of it can be written. */

@@ -29,7 +29,7 @@ CALL(scsi_disk, cima_cmd_scsi_add(&(struct cima_scsi_unit){.driver = "scsi-hd",
 CALL(scsi_controller, cima_cmd_scsi_add(&(struct cima_scsi_unit){.driver = "virtio-scsi-pci",
                                                                  .id = "s0",
                                                                  .bus = "rp0",
-                                                                 .addr = "0",
+                                                                 .addr = "0x1f.2",
                                                                  .romfile = CIMA_NO_ROM,
                                                                  .disable_modern = true,
                                                                  .iothread = "io0"}))
@@ -41,18 +41,20 @@ CALL(vhost_user_1, cima_cmd_netdev_vhost_user_add("n0", "c0", 1))
 CALL(vhost_user_4, cima_cmd_netdev_vhost_user_add("n0", "c0", 4))
 CALL(card, cima_cmd_card_add(&(struct cima_card){.place = {.id = "net0",
                                                            .bus = "rp0",
-                                                           .addr = "0",
+                                                           .addr = "10.2",
                                                            .romfile = CIMA_NO_ROM,
                                                            .disable_modern = true,
                                                            .boot_index = 2},
                                                  .netdev = "n0",
                                                  .mac = "52:54:00:12:34:56",
                                                  .queues = 2}))
-CALL(card_ccw,
-     cima_cmd_card_add(&(struct cima_card){.place = {.transport = CIMA_TRANSPORT_CCW, .id = "net0"},
-                                           .netdev = "n0",
-                                           .mac = "52:54:00:12:34:56",
-                                           .queues = 2}))
+CALL(card_ccw, cima_cmd_card_add(&(struct cima_card){.place = {.transport = CIMA_TRANSPORT_CCW,
+                                                               .id = "net0",
+                                                               .devno = "fe.1.1234",
+                                                               .iommu_platform = true},
+                                                     .netdev = "n0",
+                                                     .mac = "52:54:00:12:34:56",
+                                                     .queues = 2}))
 CALL(device, cima_cmd_device_add(cima_virtio_scsi(CIMA_TRANSPORT_PCI, "s1")))
 CALL(blockdev, cima_cmd_blockdev_add(cima_blockdev(&(struct cima_block){.node = "disk0",
                                                                         .format = "raw",
@@ -127,7 +129,7 @@ const struct known_call known_calls[] = {
      "'lun': 1, 'share-rw': true}",
      make_scsi_disk},
     {"scsi_add", "device_add",
-     "{'driver': 'virtio-scsi-pci', 'id': 's0', 'bus': 'rp0', 'addr': '0', 'iothread': 'io0', "
+     "{'driver': 'virtio-scsi-pci', 'id': 's0', 'bus': 'rp0', 'addr': '0x1f.2', 'iothread': 'io0', "
      "'romfile': '', 'disable-modern': true}",
      make_scsi_controller},
     {"netdev_tap_add", "netdev_add",
@@ -143,12 +145,12 @@ const struct known_call known_calls[] = {
      "{'type': 'vhost-user', 'id': 'n0', 'chardev': 'c0', 'queues': 4}", make_vhost_user_4},
     {"card_add", "device_add",
      "{'driver': 'virtio-net-pci', 'netdev': 'n0', 'mac': '52:54:00:12:34:56', 'id': 'net0', "
-     "'bus': 'rp0', 'addr': '0', 'romfile': '', 'disable-modern': true, 'bootindex': 2, "
+     "'bus': 'rp0', 'addr': 'a.2', 'romfile': '', 'disable-modern': true, 'bootindex': 2, "
      "'mq': true, 'vectors': 6}",
      make_card},
     {"card_add", "device_add",
      "{'driver': 'virtio-net-ccw', 'netdev': 'n0', 'mac': '52:54:00:12:34:56', 'id': 'net0', "
-     "'mq': true}",
+     "'devno': 'fe.1.1234', 'iommu_platform': true, 'mq': true}",
      make_card_ccw},
     {"device_add", "device_add", "{'driver': 'virtio-scsi-pci', 'id': 's1'}", make_device},
     {"blockdev_add", "blockdev-add",

@@ -64,6 +64,15 @@ Test(devices, S2_01_02_nvdimm)
        "-object memory-backend-file,id=m0,size=128M,mem-path=/pmem,,1 -device "
        "nvdimm,id=nv0,memdev=m0",
        .kind = CIMA_DIMM_NVDIMM, .id = "nv0", .memory = PMEM);
+    IS(DIMM, dimm,
+       "-object memory-backend-file,id=mem0,size=64K,mem-path=/root,readonly=on -device "
+       "nvdimm,id=nv0,memdev=mem0,unarmed=on",
+       .kind = CIMA_DIMM_NVDIMM, .id = "nv0",
+       .memory = {.kind = CIMA_MEMORY_FILE,
+                  .id = "mem0",
+                  .path = "/root",
+                  .size = 1 << 16,
+                  .read_only = true});
     NOT(DIMM, dimm, "memory module 'nv0': `id` is missing", .kind = CIMA_DIMM_NVDIMM, .id = "nv0",
         .memory = {.kind = CIMA_MEMORY_FILE, .path = "/p", .size = 1});
     NOT(DIMM, dimm, "`path` is missing", .kind = CIMA_DIMM_NVDIMM,
@@ -88,6 +97,8 @@ Test(devices, S2_H3_objects)
         .size = 1, .path = "/x");
     NOT(MEMORY_BACKEND, memory_backend, "`align` must be a power of two", .id = "m", .size = 1,
         .kind = CIMA_MEMORY_FILE, .path = "/x", .align = 3);
+    IS(MEMORY_BACKEND, memory_backend, "-object memory-backend-epc,id=epc0,size=64K,prealloc=on",
+       .kind = CIMA_MEMORY_EPC, .id = "epc0", .size = 1 << 16, .prealloc = true);
     IS(IOTHREAD, iothread, "-object iothread,id=io0", .id = "io0");
     NOT(IOTHREAD, iothread, "I/O thread: `id` is missing", .id = "");
     IS(SECRET, secret, "-object secret,id=s,file=/f,format=base64", .id = "s", .file = "/f",
@@ -96,9 +107,27 @@ Test(devices, S2_H3_objects)
        .object = "r", .filename = "/dev/urandom", .place = {.transport = CIMA_TRANSPORT_CCW});
     IS(RNG, rng, "-object rng-builtin,id=r -device virtio-rng-pci,rng=r,max-bytes=10,period=5",
        .object = "r", .source = CIMA_RNG_BUILTIN, .max_bytes = 10, .period = 5);
-    NOT(RNG, rng, "`period` is missing", .object = "r", .max_bytes = 10);
+    IS(RNG, rng, "-object rng-random,id=r -device virtio-rng-pci,rng=r,max-bytes=20,romfile=/r",
+       .object = "r", .max_bytes = 20, .place = {.romfile = "/r"});
+    IS(RNG, rng, "-object rng-random,id=r -device virtio-rng-pci,rng=r,period=500", .object = "r",
+       .period = 500);
+    NOT(RNG, rng, "`object` is missing", .filename = "/dev/urandom");
     NOT(RNG, rng, "`transport` must be pci, ccw or mmio", .object = "r",
         .place = {.transport = CIMA_TRANSPORT_COUNT});
+}
+
+Test(devices, S2_H3_virtio_mem)
+{
+    IS(VIRTIO_MEM, virtio_mem,
+       "-object memory-backend-ram,id=mem0,size=128M,share=on -device "
+       "virtio-mem-pci,memdev=mem0,requested-size=64M,block-size=2M,id=vm0,bus=br0,addr=1",
+       .memory = {.id = "mem0", .size = 128 * MIB, .share = true}, .requested = 64 * MIB,
+       .block = 2 * MIB, .place = {.id = "vm0", .bus = "br0", .addr = "1"});
+    NOT(VIRTIO_MEM, virtio_mem, "memory device: `id` is missing", .memory = {.id = "m", .size = 1});
+    NOT(VIRTIO_MEM, virtio_mem, "`requested` must not be more", .place = {.id = "v"},
+        .memory = {.id = "m", .size = MIB}, .requested = 2 * MIB);
+    NOT(VIRTIO_MEM, virtio_mem, "`block` must be a power of two", .place = {.id = "v"},
+        .memory = {.id = "m", .size = MIB}, .block = 3);
 }
 
 Test(devices, S2_03_04_05_9p)
@@ -224,7 +253,17 @@ Test(devices, S2_10_11_12_13_16_19_net)
         .type = CIMA_NET_TYPE_COUNT);
     NOT(NET, net, "`mac` must be six octets such as 52:55:00:00:00:01, got 'x'", .id = "n",
         .mac = "x");
-    NOT(NET, net, "`mac` is a group address", .id = "n", .mac = "01:00:00:00:00:01");
+    /* A group address is one that QEMU takes. */
+    IS(NET, net,
+       "-netdev tap,id=tap0,vhost=on,ifname=ceth0,downscript=no,script=no -device "
+       "virtio-net-pci,netdev=tap0,mac=01:02:de:ad:be:ef,bus=/pci-bus/pcie.0,addr=1f,"
+       "disable-modern=on,romfile=efi-virtio.rom",
+       .id = "tap0", .type = CIMA_NET_TAP, .ifname = "ceth0", .script = "no", .down_script = "no",
+       .vhost = true, .mac = "01:02:de:ad:be:ef",
+       .place = {.bus = "/pci-bus/pcie.0",
+                 .addr = "31",
+                 .disable_modern = true,
+                 .romfile = "efi-virtio.rom"});
     NOT(NET, net, "`ifname` is for a tap only", .id = "n", .ifname = "t");
     cr_assert_eq(cima_net_type_from_string("ipvtap", &t), -1);
     cr_assert_eq(cima_net_type_from_string("vethtap", &t), -1);
@@ -241,6 +280,13 @@ Test(devices, S2_14_addr)
         {"1", "1", NULL},
         {"31", "1f", NULL},
         {"10.2", "a.2", NULL},
+        {"00:04.0", "4", NULL},
+        {"00:1f.2", "1f.2", NULL},
+        {"00:4.0", NULL, "'00:4.0'"},
+        {"00:20.0", NULL, "'00:20.0'"},
+        {"00:04.8", NULL, "'00:04.8'"},
+        {"01:04.0", NULL, "'01:04.0'"},
+        {"00:04", NULL, "'00:04'"},
         {"0x10", NULL, "'0x10'"},
         {"-1", NULL, "'-1'"},
         {"32", NULL, "'32'"},
@@ -252,17 +298,44 @@ Test(devices, S2_14_addr)
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        const struct cima_balloon x = {.place = {.bus = "pcie.0", .addr = cases[i].addr}};
-        _cleanup_free_ char *expected = xasprintf("-device virtio-balloon-pci,bus=pcie.0,addr=%s",
-                                                  cases[i].written ? cases[i].written : "");
+        const struct cima_balloon x = {
+            .place = {.id = "b", .bus = "pcie.0", .addr = cases[i].addr}};
+        _cleanup_free_ char *expected =
+            xasprintf("-device virtio-balloon-pci,id=b,bus=pcie.0,addr=%s",
+                      cases[i].written ? cases[i].written : "");
 
         check_device((struct cima_device){CIMA_DEVICE_BALLOON, {.as_balloon = &x}}, expected,
                      cases[i].refused);
     }
-    IS(BALLOON, balloon, "-device virtio-balloon-pci,bus=br0,addr=0",
-       .place = {.bus = "br0", .addr = "0"});
+    IS(BALLOON, balloon, "-device virtio-balloon-pci,id=b,bus=br0,addr=0",
+       .place = {.id = "b", .bus = "br0", .addr = "0"});
     NOT(BALLOON, balloon, "`addr` is for PCI devices only",
-        .place = {.transport = CIMA_TRANSPORT_CCW, .addr = "1"});
+        .place = {.id = "b", .transport = CIMA_TRANSPORT_CCW, .addr = "1"});
+}
+
+/* The places of s390x. */
+Test(devices, S2_H3_ccw)
+{
+    static const char *const bad[] = {"",        "fe",      "fe.0",    "fe.0.", "fe.0.00001",
+                                      "fe.10.1", "fe.0.1,", "0.0.0.1", "xx.0.1"};
+
+    IS(9P, 9p,
+       "-fsdev local,id=fs0,path=/a,security_model=none,multidevs=remap -device "
+       "virtio-9p-ccw,fsdev=fs0,mount_tag=t,devno=fe.1.1234,iommu_platform=on",
+       .id = "fs0", .path = "/a", .mount_tag = "t", .security_model = "none", .multidevs = "remap",
+       .place = {.transport = CIMA_TRANSPORT_CCW, .devno = "fe.1.1234", .iommu_platform = true});
+    IS(SCSI_CONTROLLER, scsi_controller, "-device virtio-scsi-ccw,id=foo,devno=fe.1.1234",
+       .place = {.id = "foo", .transport = CIMA_TRANSPORT_CCW, .devno = "fe.1.1234"});
+    IS(VSOCK, vsock, "-device vhost-vsock-ccw,guest-cid=4,id=v,devno=fe.1.1234", .guest_cid = 4,
+       .place = {.id = "v", .transport = CIMA_TRANSPORT_CCW, .devno = "fe.1.1234"});
+    IS(VFIO, vfio, "-device vfio-ccw,sysfsdev=/sys/d,devno=fe.0.0002", .kind = CIMA_VFIO_CCW,
+       .sysfsdev = "/sys/d", .place = {.devno = "fe.0.0002"});
+    NOT(BALLOON, balloon, "`devno` is for ccw devices only",
+        .place = {.id = "b", .devno = "fe.0.0001"});
+    NOT(PVPANIC, pvpanic, "`iommu_platform` is for virtio only", .place = {.iommu_platform = true});
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+        NOT(BALLOON, balloon, "`devno` must be such as fe.0.0001, got '",
+            .place = {.id = "b", .transport = CIMA_TRANSPORT_CCW, .devno = bad[i]});
 }
 
 Test(devices, S2_15_17_34_descriptors)
@@ -270,7 +343,7 @@ Test(devices, S2_15_17_34_descriptors)
     static const int fds[] = {40, 41}, vhost[] = {42, 43};
     const struct cima_net first = {TAP,           .fds = fds,         .n_fds = 2,
                                    .vhost = true, .vhost_fds = vhost, .n_vhost_fds = 2};
-    const struct cima_vsock second = {.guest_cid = 3, .vhost_fd = 44};
+    const struct cima_vsock second = {.place = {.id = "v0"}, .guest_cid = 3, .vhost_fd = 44};
     _cleanup_cmdline_ struct cima_cmdline *c = cima_cmdline_new();
     _cleanup_err_ struct err err = ERR_INIT;
     _cleanup_free_ char *words = NULL;
@@ -280,7 +353,7 @@ Test(devices, S2_15_17_34_descriptors)
     cr_assert_eq(cima_add_vsock(c, &second, &err), 0, "%s", err.msg);
     words = words_of(c);
     cr_assert_str_eq(words, "-netdev tap,id=n0,vhost=on,vhostfds=3:4,fds=5:6 " CARD
-                            ",mq=on,vectors=6 -device vhost-vsock-pci,guest-cid=3,vhostfd=7");
+                            ",mq=on,vectors=6 -device vhost-vsock-pci,guest-cid=3,vhostfd=7,id=v0");
     cr_assert_eq(cima_cmdline_fds(c, &all), 5);
     cr_assert(all[0] == 42 && all[1] == 43 && all[2] == 40 && all[3] == 41 && all[4] == 44);
     NOT(NET, net, "`vhost_fds` is for `vhost` only", TAP, .fds = fds, .n_fds = 1,
@@ -347,6 +420,20 @@ Test(devices, S2_24_25_26_vhost_user)
        "vhost-user-fs-ccw,queue-size=1024,chardev=vc0,tag=t,id=vd0",
        .type = CIMA_VHOST_USER_FS, .id = "vd0", .chardev = "vc0", .socket_path = "/v", .tag = "t",
        .queue_size = 1024, .place = {.transport = CIMA_TRANSPORT_CCW});
+    /* Only what others mean by it needs an id. */
+    IS(VHOST_USER, vhost_user,
+       "-chardev socket,id=char2,path=/v -device vhost-user-blk-pci,chardev=char2,romfile=/r",
+       .type = CIMA_VHOST_USER_BLK, .chardev = "char2", .socket_path = "/v",
+       .place = {.romfile = "/r"});
+    /* ccw has no vectors. */
+    IS(VHOST_USER, vhost_user,
+       "-chardev socket,id=vc0,path=/v -netdev "
+       "vhost-user,id=vd0,chardev=vc0,vhostforce=on,queues=2 "
+       "-device virtio-net-ccw,netdev=vd0,mac=02:aa:00:00:00:01,mq=on",
+       .id = "vd0", .chardev = "vc0", .socket_path = "/v", .mac = "02:aa:00:00:00:01", .queues = 2,
+       .place = {.transport = CIMA_TRANSPORT_CCW});
+    NOT(VHOST_USER, vhost_user, "`id` is missing", .type = CIMA_VHOST_USER_SCSI, .chardev = "a",
+        .socket_path = "/v");
     NOT(VHOST_USER, vhost_user, "`socket_path` is missing", .id = "a", .chardev = "b", .mac = "x");
     NOT(VHOST_USER, vhost_user, "`chardev` is missing", .id = "a", .socket_path = "/v");
     NOT(VHOST_USER, vhost_user, "`id` is missing", .chardev = "a", .socket_path = "/v");
@@ -421,6 +508,24 @@ Test(devices, S2_27_vfio)
     IS(VFIO, vfio, "-device vfio-pci,host=02:10.1,multifunction=on,id=v,bus=rp0,romfile=/r",
        .host = "02:10.1", .multifunction = true,
        .place = {.id = "v", .bus = "rp0", .romfile = "/r"});
+    IS(VFIO, vfio,
+       "-device vfio-pci,host=02:00.0,x-pci-vendor-id=0x10de,x-pci-device-id=0x15f8,"
+       "iommufd=iommufd0,bus=rp1",
+       .host = "02:00.0", .vendor_id = 0x10de, .device_id = 0x15f8, .iommufd = "iommufd0",
+       .place = {.bus = "rp1"});
+    IS(VFIO, vfio, "-device vfio-pci,sysfsdev=/sys/bus/pci/devices/0000:00:02.0/a297,id=v",
+       .sysfsdev = "/sys/bus/pci/devices/0000:00:02.0/a297", .place = {.id = "v"});
+    IS(VFIO, vfio, "-device vfio-ap,sysfsdev=/sys/devices/vfio_ap/matrix/a297,id=test-id",
+       .kind = CIMA_VFIO_AP, .sysfsdev = "/sys/devices/vfio_ap/matrix/a297",
+       .place = {.id = "test-id"});
+    IS(IOMMUFD, iommufd, "-object iommufd,id=iommufd0", .id = "iommufd0");
+    IS(IOMMUFD, iommufd, "-object iommufd,id=iommufd0,fd=3", .id = "iommufd0", .fd = 7);
+    NOT(VFIO, vfio, "`host` is there twice", .host = "02:10.1", .sysfsdev = "/sys/d");
+    NOT(VFIO, vfio, "`host` is for the kind pci only", .kind = CIMA_VFIO_AP, .host = "02:10.1");
+    NOT(VFIO, vfio, "`sysfsdev` is missing", .kind = CIMA_VFIO_CCW);
+    NOT(VFIO, vfio, "`vendor_id` is for the kind pci only", .kind = CIMA_VFIO_AP,
+        .sysfsdev = "/sys/d", .vendor_id = 1);
+    NOT(VFIO, vfio, "`kind` must be pci, ccw or ap", .kind = CIMA_VFIO_KIND_COUNT, .host = "2:1.0");
     NOT(VFIO, vfio, "VFIO device: `host` is missing", .host = "");
     NOT(VFIO, vfio, "`host` must be a PCI address", .host = "02:10");
     NOT(VFIO, vfio, "`host` must be a PCI address", .host = "0000:02:10.9");
@@ -452,21 +557,44 @@ Test(devices, S2_H3_small_devices)
        "multifunction=on,pref64-reserve=32M",
        .place = {.id = "rp0", .bus = "pcie.0", .addr = "5"}, .chassis = 1, .slot = 2, .port = 16,
        .multifunction = true, .pref64_reserve = 32 * MIB);
+    IS(ROOT_PORT, root_port, "-device pcie-root-port,id=rp1", .place = {.id = "rp1"});
+    IS(ROOT_PORT, root_port,
+       "-device pcie-root-port,id=rp2,bus=pcie.0,addr=2,romfile=efi-virtio.rom,slot=1,"
+       "multifunction=on,bus-reserve=3,io-reserve=512M,mem-reserve=1G,pref64-reserve=16G",
+       .place = {.id = "rp2", .bus = "pcie.0", .addr = "2", .romfile = "efi-virtio.rom"}, .slot = 1,
+       .multifunction = true, .bus_reserve = 3, .pref64_reserve = 16384 * MIB,
+       .mem_reserve = 1024 * MIB, .io_reserve = 512 * MIB);
+    IS(ROOT_PORT, root_port, "-device pcie-root-port,id=r,pref32-reserve=256M",
+       .place = {.id = "r"}, .pref32_reserve = 256 * MIB);
+    NOT(ROOT_PORT, root_port, "`pref32_reserve` can't go with `pref64_reserve`",
+        .place = {.id = "r"}, .pref32_reserve = 256 * MIB, .pref64_reserve = 16384 * MIB);
+    NOT(ROOT_PORT, root_port, "root port: `id` is missing", .slot = 1);
     NOT(ROOT_PORT, root_port, "`chassis` must be from 1 to 255", .place = {.id = "r"},
         .chassis = 300);
     IS(IOMMU, iommu, "-device intel-iommu,intremap=on,device-iotlb=on,caching-mode=on",
        .interrupt_remapping = CIMA_ON, .device_iotlb = true, .caching_mode = true);
     IS(BALLOON, balloon, "-device virtio-balloon-ccw,deflate-on-oom=on,id=b",
        .deflate_on_oom = true, .place = {.id = "b", .transport = CIMA_TRANSPORT_CCW});
-    IS(VSOCK, vsock, "-device vhost-vsock-ccw,guest-cid=42", .guest_cid = 42,
-       .place = {.transport = CIMA_TRANSPORT_CCW});
-    NOT(VSOCK, vsock, "`guest_cid` must be from 3 to ", .guest_cid = 2);
+    NOT(BALLOON, balloon, "balloon: `id` is missing", .deflate_on_oom = true);
+    IS(VSOCK, vsock, "-device vhost-vsock-ccw,guest-cid=42,id=v", .guest_cid = 42,
+       .place = {.id = "v", .transport = CIMA_TRANSPORT_CCW});
+    NOT(VSOCK, vsock, "`guest_cid` must be from 3 to ", .guest_cid = 2, .place = {.id = "v"});
+    NOT(VSOCK, vsock, "`guest_cid` must be from 3 to ", .guest_cid = (uint64_t)1 << 32,
+        .place = {.id = "v"});
     NOT(VSOCK, vsock, "`guest_cid` is missing", .place = {.id = "v"});
+    NOT(VSOCK, vsock, "vsock device: `id` is missing", .guest_cid = 3);
+    IS(GPU, gpu, "-device virtio-gpu-pci,id=g", .place = {.id = "g"});
+    IS(GPU, gpu, "-device virtio-gpu-gl-pci", .model = "virtio-gpu-gl-pci");
+    NOT(GPU, gpu, "`iommu_platform` is for virtio only", .model = "VGA",
+        .place = {.iommu_platform = true});
+    NOT(GPU, gpu, "screen: `model` is empty", .model = "");
     IS(PVPANIC, pvpanic, "-device pvpanic-pci,addr=6", .place = {.addr = "6"});
     IS(PVPANIC, pvpanic, "-device pvpanic", .isa = true);
-    IS(LOADER, loader, "-device loader,file=/f,,x,addr=0xffffffff80000000,cpu-num=0,force-raw=on",
+    IS(LOADER, loader,
+       "-device loader,id=l,file=/f,,x,addr=0xffffffff80000000,cpu-num=0,force-raw=on", .id = "l",
        .file = "/f,x", .has_addr = true, .addr = 0xffffffff80000000, .has_cpu = true,
        .force_raw = true);
+    NOT(LOADER, loader, "loader: `id` is missing", .file = "/f");
     NOT(LOADER, loader, "`file` is missing", .id = "l");
 }
 

@@ -72,6 +72,17 @@ Test(machine, S2_37_H1_machine)
     /* B-ACCEL-DROPPED */
     is(CONFIG(.machine = {.accelerations = LIST("tcg,thread=multi,tb-size=64")}),
        "-accel tcg,thread=multi,tb-size=64");
+    /* What stands behind -machine's accel= and is no accelerator's is the machine's. */
+    is(CONFIG(.machine = {.type = "pc-lite",
+                          .accelerations = LIST("kvm,kernel_irqchip,nvdimm"),
+                          .options = LIST("gic-version=host", "usb=off")}),
+       "-machine pc-lite,gic-version=host,usb=off,kernel_irqchip=on,nvdimm=on -accel kvm");
+    is(CONFIG(.machine = {.type = "q35", .accelerations = LIST("kvm:tcg,nvdimm=off")}),
+       "-machine q35,nvdimm=off -accel kvm -accel tcg");
+    is(CONFIG(.machine = {.accelerations = LIST("kvm,dirty-ring-size=4096,usb=off")}),
+       "-machine usb=off -accel kvm,dirty-ring-size=4096");
+    is_wrong(CONFIG(.machine = {.type = "q35", .accelerations = LIST("kvm,=x")}),
+             "machine.accelerations", "must be a name, or a name with '=' and a value", "");
     is(CONFIG(.machine = {.type = "q35", .options = LIST("nvdimm", "kernel-irqchip=split")}),
        "-machine q35,nvdimm=on,kernel-irqchip=split");
     is_wrong(CONFIG(.machine = {.type = "q35", .options = LIST("a,b=c")}), "machine.options",
@@ -161,20 +172,25 @@ Test(machine, S2_32_33_H2_qmp_sockets)
     const struct cima_qmp_socket good[] = {{.path = "/a,1", .server = true},
                                            {.path = "/b", .server = true, .wait = true},
                                            {.path = "/c", .pretty = true, .id = "mine"},
-                                           {.fd = 7, .server = true}};
+                                           {.fd = 7, .server = true},
+                                           {.path = "/h", .server = true, .human = true}};
     const struct cima_qmp_socket bad[] = {{.path = "/a", .server = true},
                                           {.type = CIMA_QMP_SOCKET_TYPE_COUNT, .path = "x:1"},
-                                          {.path = ""}};
+                                          {.path = ""},
+                                          {.path = "/h", .human = true, .pretty = true}};
 
-    is(CONFIG(.qmp_sockets = good, .n_qmp_sockets = 4),
+    is(CONFIG(.qmp_sockets = good, .n_qmp_sockets = 5),
        "-chardev socket,id=qmp0,path=/a,,1,server=on,wait=off -mon qmp0,mode=control "
        "-chardev socket,id=qmp1,path=/b,server=on,wait=on -mon qmp1,mode=control "
        "-chardev socket,id=mine,path=/c -mon mine,mode=control,pretty=on "
-       "-chardev socket,id=qmp2,fd=3,server=on,wait=off -mon qmp2,mode=control");
+       "-chardev socket,id=qmp2,fd=3,server=on,wait=off -mon qmp2,mode=control "
+       "-chardev socket,id=qmp3,path=/h,server=on,wait=off -mon qmp3,mode=readline");
     is_wrong(CONFIG(.qmp_sockets = bad, .n_qmp_sockets = 2), "qmp_sockets[1].type", "must be unix",
              "-chardev socket,id=qmp0,path=/a,server=on,wait=off -mon qmp0,mode=control");
     is_wrong(CONFIG(.qmp_sockets = bad + 2, .n_qmp_sockets = 1), "qmp_sockets[0].path",
              "is missing", "");
+    is_wrong(CONFIG(.qmp_sockets = bad + 3, .n_qmp_sockets = 1), "qmp_sockets[0].pretty",
+             "is for QMP only", "-chardev socket,id=qmp0,path=/h -mon qmp0,mode=readline");
 }
 
 Test(machine, S2_42_global_vga_bios)
@@ -226,10 +242,13 @@ Test(machine, S2_H3_others)
                           .deny_resource_control = true}),
        "-fw_cfg name=opt/a,string=x,,y -fw_cfg name=opt/b,file=/f -sandbox on,obsolete=deny,"
        "elevateprivileges=deny,spawn=deny,resourcecontrol=deny -pidfile /p,1 -D /l");
-    is(CONFIG(.incoming = {.how = CIMA_INCOMING_DEFER}), "-incoming defer");
+    is(CONFIG(.incoming = {.how = CIMA_INCOMING_DEFER}), "-S -incoming defer");
     is(CONFIG(.incoming = {.how = CIMA_INCOMING_EXEC, .command = "cat /x"}),
-       "-incoming exec:cat /x");
-    is(CONFIG(.incoming = {.how = CIMA_INCOMING_FD, .fd = 9}), "-incoming fd:3");
+       "-S -incoming exec:cat /x");
+    is(CONFIG(.incoming = {.how = CIMA_INCOMING_FD, .fd = 9}), "-S -incoming fd:3");
+    is(CONFIG(.incoming = {.how = CIMA_INCOMING_DEFER, .go_on = true}), "-incoming defer");
+    is(CONFIG(.incoming = {.how = CIMA_INCOMING_DEFER}, .knobs = {.stopped = true}),
+       "-S -incoming defer");
     is_wrong(CONFIG(.incoming = {.how = CIMA_INCOMING_FD}), "incoming.fd",
              "must be an open descriptor from 1 on, got 0", "");
     is_wrong(CONFIG(.incoming = {.how = CIMA_INCOMING_EXEC}), "incoming.command", "is missing", "");

@@ -81,6 +81,33 @@ static int add_dimm(struct cima_cmdline *c, const char *dir, struct err *err)
     return cima_add_dimm(c, &x, err);
 }
 
+static int add_virtio_mem(struct cima_cmdline *c, const char *dir, struct err *err)
+{
+    const struct cima_virtio_mem x = {.place = {.id = "vmem0", .bus = "rp1"},
+                                      .memory = {.id = "m", .size = 128 << 20},
+                                      .requested = 64 << 20,
+                                      .block = 4 << 20};
+
+    (void)dir;
+    return cima_add_virtio_mem(c, &x, err);
+}
+
+static int add_nvdimm_read_only(struct cima_cmdline *c, const char *dir, struct err *err)
+{
+    _cleanup_free_ char *path = in_dir(dir, "rom", 32 << 20);
+    const struct cima_dimm x = {
+        .kind = CIMA_DIMM_NVDIMM,
+        .id = "nv0",
+        .memory = {.kind = CIMA_MEMORY_FILE,
+                   .id = "m",
+                   .size = 32 << 20,
+                   .path = path,
+                   .read_only = true},
+    };
+
+    return cima_add_dimm(c, &x, err);
+}
+
 static int add_iothread(struct cima_cmdline *c, const char *dir, struct err *err)
 {
     const struct cima_iothread x = {.id = "io1", .poll_max_ns = 5000};
@@ -104,6 +131,15 @@ static int add_rng(struct cima_cmdline *c, const char *dir, struct err *err)
                                .filename = "/dev/urandom",
                                .max_bytes = 1024,
                                .period = 1000};
+
+    (void)dir;
+    return cima_add_rng(c, &x, err);
+}
+
+static int add_rng_max_bytes(struct cima_cmdline *c, const char *dir, struct err *err)
+{
+    const struct cima_rng x = {
+        .object = "r0", .place = {.id = "rng0", .bus = "rp1"}, .max_bytes = 1024};
 
     (void)dir;
     return cima_add_rng(c, &x, err);
@@ -256,6 +292,25 @@ static int add_legacy_serial(struct cima_cmdline *c, const char *dir, struct err
         .chardev = {.id = "c0", .backend = CIMA_CHAR_FILE, .path = path}};
 
     return cima_add_legacy_serial(c, &x, err);
+}
+
+static int add_legacy_serial_by_id(struct cima_cmdline *c, const char *dir, struct err *err)
+{
+    const struct cima_chardev null = {.id = "c0", .backend = CIMA_CHAR_NULL};
+    const struct cima_legacy_serial x = {.chardev_id = "c0"};
+
+    (void)dir;
+    return cima_add_chardev(c, &null, err) < 0 ? -1 : cima_add_legacy_serial(c, &x, err);
+}
+
+static int add_group_mac(struct cima_cmdline *c, const char *dir, struct err *err)
+{
+    const struct cima_net x = {.id = "n0",
+                               .mac = "01:02:de:ad:be:ef",
+                               .place = {.id = "nic0", .bus = "rp1", .iommu_platform = true}};
+
+    (void)dir;
+    return cima_add_net(c, &x, err);
 }
 
 static int add_user(struct cima_cmdline *c, const char *dir, struct err *err)
@@ -476,10 +531,27 @@ static int add_root_port(struct cima_cmdline *c, const char *dir, struct err *er
                                      .chassis = 9,
                                      .slot = 9,
                                      .port = 9,
+                                     .bus_reserve = 3,
                                      .pref64_reserve = 32 << 20};
 
     (void)dir;
     return cima_add_root_port(c, &x, err);
+}
+
+static int add_root_port_32(struct cima_cmdline *c, const char *dir, struct err *err)
+{
+    const struct cima_root_port x = {.place = {.id = "rp9"}, .pref32_reserve = 32 << 20};
+
+    (void)dir;
+    return cima_add_root_port(c, &x, err);
+}
+
+static int add_gpu(struct cima_cmdline *c, const char *dir, struct err *err)
+{
+    const struct cima_gpu x = {.place = {.id = "gpu0", .addr = "00:09.0"}};
+
+    (void)dir;
+    return cima_add_gpu(c, &x, err);
 }
 
 static int add_iommu(struct cima_cmdline *c, const char *dir, struct err *err)
@@ -537,10 +609,13 @@ static const struct device {
     {"memory-backend-ram", add_ram, 0},
     {"memory-backend-memfd", add_memfd, 0},
     {"nvdimm", add_nvdimm, BY_GUEST},
+    {"nvdimm that is read only", add_nvdimm_read_only, BY_GUEST},
     {"pc-dimm", add_dimm, BY_GUEST},
+    {"virtio-mem", add_virtio_mem, BY_GUEST},
     {"iothread", add_iothread, 0},
     {"secret", add_secret, 0},
     {"rng-random", add_rng, BY_GUEST},
+    {"rng with max-bytes only", add_rng_max_bytes, BY_GUEST},
     {"rng-builtin", add_rng_builtin, BY_GUEST},
     {"9p", add_9p, BOOT_ONLY},
     {"server socket", add_char_server, 0},
@@ -556,6 +631,8 @@ static const struct device {
     {"ringbuf", add_char_ringbuf, 0},
     {"serial controller", add_serial, BY_GUEST},
     {"legacy serial", add_legacy_serial, BOOT_ONLY},
+    {"legacy serial by its id", add_legacy_serial_by_id, BOOT_ONLY},
+    {"group address", add_group_mac, BY_GUEST},
     {"user network", add_user, BY_GUEST},
     {"e1000e", add_user_e1000e, BY_GUEST},
     {"stream", add_stream, BY_GUEST},
@@ -572,6 +649,8 @@ static const struct device {
     {"pci-bridge", add_pci_bridge, BY_GUEST},
     {"pcie-pci-bridge", add_pcie_bridge, BY_GUEST},
     {"pcie-root-port", add_root_port, BOOT_ONLY},
+    {"pcie-root-port without numbers", add_root_port_32, BOOT_ONLY},
+    {"virtio-gpu", add_gpu, BOOT_ONLY},
     {"intel-iommu", add_iommu, BOOT_ONLY},
     {"balloon", add_balloon, BY_GUEST},
     {"pvpanic-pci", add_pvpanic, BOOT_ONLY},
@@ -754,13 +833,14 @@ Test(devices, S2_H3_plugged_into_a_running_machine, .timeout = 600)
 Test(machine, S2_H1_H2_H3_settings_accepted, .timeout = 600)
 {
     static const char *const options[] = {"kernel-irqchip=off", "vmport=off", NULL};
-    static const char *const accel[] = {"tcg,thread=multi,tb-size=64", NULL};
+    static const char *const accel[] = {"tcg,thread=multi,tb-size=64,nvdimm", NULL};
     static const char *const features[] = {"+ssse3", "-svm", "vendor=GenuineIntel", NULL};
     static const char *const globals[] = {"virtio-net-pci.mac=52:55:00:00:00:01", NULL};
     struct vm vm;
-    _cleanup_free_ char *pid = NULL, *log = NULL, *path = NULL;
+    _cleanup_free_ char *pid = NULL, *log = NULL, *path = NULL, *human = NULL;
     const struct cima_fw_cfg fw = {.name = "opt/org.example", .string = "a,b"};
-    struct cima_qmp_socket qmp[2] = {{.fd = 0}, {.server = true, .pretty = true}};
+    struct cima_qmp_socket qmp[3] = {
+        {.fd = 0}, {.server = true, .pretty = true}, {.server = true, .human = true}};
     struct cima_config config = {
         .identity = {.name = "one,two=3",
                      .uuid = "8d3c2b1a-0f0e-4d0d-8c0c-0b0a09080706",
@@ -770,7 +850,7 @@ Test(machine, S2_H1_H2_H3_settings_accepted, .timeout = 600)
         .memory = {.size = 128 << 20, .slots = 2, .max = 1 << 30, .memfd = true, .prealloc = true},
         .smp = {.cpus = 2, .cores = 2, .threads = 1, .sockets = 2, .max_cpus = 4},
         .qmp_sockets = qmp,
-        .n_qmp_sockets = 2,
+        .n_qmp_sockets = 3,
         .rtc = {.base = "2020-02-02T02:02:02", .clock = "vm", .drift_fix = "slew"},
         .globals = globals,
         .vga = "std",
@@ -798,11 +878,13 @@ Test(machine, S2_H1_H2_H3_settings_accepted, .timeout = 600)
     config.logfile = log = xasprintf("%s/log,1", vm.dir);
     qmp[0].fd = vm.theirs;
     qmp[1].path = path = xasprintf("%s/q,mp=1", vm.dir);
+    qmp[2].path = human = xasprintf("%s/hmp", vm.dir);
     cima_cmdline_free(vm.c);
     vm.c = cima_config_cmdline(&config, NULL, &err);
     must(vm.c ? 0 : -1, &err, "the settings");
     vm_start(&vm, "the settings");
-    cr_assert(access(pid, F_OK) == 0 && access(log, F_OK) == 0 && access(path, F_OK) == 0);
+    cr_assert(access(pid, F_OK) == 0 && access(log, F_OK) == 0 && access(path, F_OK) == 0 &&
+              access(human, F_OK) == 0);
     vm_end(&vm);
 }
 

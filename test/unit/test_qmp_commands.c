@@ -139,11 +139,40 @@ Test(qmp_commands, hostile_texts_are_refused)
     cima_qmp_call_release(&call);
 }
 
+/* Decimal as everywhere; QEMU's own form only where it shows that it is hex. */
+Test(qmp_commands, Q_13_Q_14_addr_that_is_none)
+{
+    static const char *const bad[] = {"32", "1.8", "1f", "", "-1", "0,x=y"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        struct cima_qmp_call calls[] = {
+            cima_cmd_card_add(&(struct cima_card){.place = {.id = "c", .addr = bad[i]}}),
+            cima_cmd_scsi_add(
+                &(struct cima_scsi_unit){.driver = "virtio-scsi-pci", .addr = bad[i]})};
+
+        for (size_t k = 0; k < ARRAY_SIZE(calls); k++) {
+            cr_assert(calls[k].problem, "%s", bad[i]);
+            cr_assert_eq(calls[k].problem->kind, ERR_CONFIG);
+            cr_assert(strstr(calls[k].problem->msg, "`addr` must be a slot from 0 to 31"), "%s",
+                      calls[k].problem->msg);
+            cima_qmp_call_release(&calls[k]);
+        }
+    }
+}
+
 /* ---- answers --------------------------------------------------------------------------------- */
 
 Test(qmp_commands, Q_15_answers)
 {
-    _cleanup_json_ struct json *status = parse("{'status': 'paused', 'running': false}"),
+    _cleanup_json_ struct json *status =
+                                   parse("{'status': 'paused', 'running': false, 'singlestep': "
+                                         "true}"),
+                               *moved =
+                                   parse("{'status': 'active', 'total-time': 5, 'setup-time': "
+                                         "6, 'expected-downtime': 7, 'ram': {'total': 1, "
+                                         "'duplicate': 2, 'normal': 3, 'dirty-sync-count': 4}, "
+                                         "'disk': {'total': 8, 'remaining': 9, "
+                                         "'transferred': 10}}"),
                                *dimms = parse("[{'type': 'dimm', 'data': {'id': 'd', 'addr': 4096, "
                                               "'size': 8192, 'slot': 1, 'node': 0, 'memdev': '/m', "
                                               "'hotplugged': true, 'hotpluggable': true}}]"),
@@ -160,6 +189,7 @@ Test(qmp_commands, Q_15_answers)
     cr_assert_eq(cima_status_read(status, &s, &err), 0);
     cr_assert_str_eq(s.state, "paused");
     cr_assert_not(s.running);
+    cr_assert(s.single_step);
     cima_status_release(&s);
     cima_status_release(&s); /* empty now */
     cr_assert_eq(cima_memory_devices_read(dimms, &m, &err), 0);
@@ -175,6 +205,15 @@ Test(qmp_commands, Q_15_answers)
     cr_assert_eq(cima_migration_read(gone, &none, &err), 0);
     cr_assert_null(none.status);
     cr_assert_eq(none.remaining, -1);
+    cr_assert_eq(none.disk_total, -1);
+    cima_migration_release(&none);
+    cr_assert_eq(cima_migration_read(moved, &none, &err), 0);
+    cr_assert_str_eq(none.status, "active");
+    cr_assert(none.total == 1 && none.duplicate_pages == 2 && none.normal_pages == 3 &&
+              none.dirty_syncs == 4);
+    cr_assert(none.total_ms == 5 && none.setup_ms == 6 && none.expected_downtime_ms == 7 &&
+              none.downtime_ms == -1);
+    cr_assert(none.disk_total == 8 && none.disk_remaining == 9 && none.disk_transferred == 10);
     cima_migration_release(&none);
 }
 

@@ -69,7 +69,7 @@ struct cima_scsi_unit {
     unsigned target, lun;
     bool share_rw;
     /* Of virtio-scsi-pci only: */
-    const char *addr;
+    const char *addr;    /* as in cima_place, or hex as QEMU has it: "0x1f.2" */
     const char *romfile; /* CIMA_NO_ROM: none */
     bool disable_modern;
     const char *iothread;
@@ -91,7 +91,8 @@ struct cima_qmp_call cima_cmd_netdev_tap_add(const struct cima_tap *t);
 struct cima_qmp_call cima_cmd_netdev_vhost_user_add(const char *id, const char *chardev,
                                                     unsigned queues);
 
-/* The card of a network that is there. With queues it has mq, and on PCI 2N+2 vectors. */
+/* The card of a network that is there. With queues it has mq, and on PCI 2N+2 vectors. place.addr
+ * may also be hex as QEMU has it: "0x1f.2". */
 struct cima_card {
     struct cima_place place;
     const char *netdev, *mac;
@@ -193,6 +194,7 @@ struct cima_status {
     struct cima_json *json;
     const char *state; /* "running", "paused", "prelaunch", "shutdown", … */
     bool running;
+    bool single_step; /* QEMU up to 8.2 says it */
 };
 
 struct cima_vcpu {
@@ -239,8 +241,12 @@ struct cima_migration {
     struct cima_json *json;
     const char *status; /* "active", "completed", "failed", …; NULL: there was none */
     const char *error;
-    int64_t transferred, remaining, total; /* bytes of memory; -1: not said */
-    int64_t total_ms, downtime_ms;         /* -1: not said */
+    /* What was not said is -1. */
+    int64_t transferred, remaining, total; /* bytes of memory */
+    int64_t total_ms, downtime_ms;
+    int64_t setup_ms, expected_downtime_ms;
+    int64_t duplicate_pages, normal_pages, dirty_syncs;
+    int64_t disk_transferred, disk_remaining, disk_total; /* bytes of disks */
 };
 
 struct cima_job {

@@ -137,8 +137,11 @@ struct cima_place {
     enum cima_transport transport; /* virtio and vhost-user devices only */
     const char *id;                /* what device_del names */
     const char *bus;               /* "pcie.0", "br0", "scsi0.0" */
-    const char *addr;              /* PCI slot 0 to 31, or SLOT.FUNCTION: decimal */
+    const char *addr;              /* PCI slot 0 to 31, or SLOT.FUNCTION: decimal; or as lspci
+                                    * has it: "00:1f.2" */
+    const char *devno;             /* ccw devices only: "fe.0.0001" */
     bool disable_modern;           /* virtio PCI devices only */
+    bool iommu_platform;           /* virtio only: memory is reached by the platform's rules */
     const char *romfile;           /* PCI devices; CIMA_NO_ROM: none */
     int boot_index;                /* from 1; 0: none */
 };
@@ -149,6 +152,7 @@ enum cima_memory_kind {
     CIMA_MEMORY_RAM,
     CIMA_MEMORY_FILE,
     CIMA_MEMORY_MEMFD,
+    CIMA_MEMORY_EPC, /* pages of an SGX enclave: the machine's option sgx-epc.0.memdev names it */
     CIMA_MEMORY_KIND_COUNT
 };
 /* "memory-backend-ram", … (QEMU's names). */
@@ -177,7 +181,17 @@ struct cima_dimm {
     const char *id;
     struct cima_memory_backend memory;
     uint64_t label_size; /* nvdimm only */
-    bool unarmed;        /* nvdimm only: the guest is not to rely on it */
+    bool unarmed;        /* nvdimm only: the guest is not to rely on it; so it is with memory that
+                          * is read only */
+};
+
+/* Memory that a running machine is given and takes back in small blocks; the machine needs maxmem.
+ * qom-set changes "requested-size" of it. */
+struct cima_virtio_mem {
+    struct cima_place place; /* the id is needed */
+    struct cima_memory_backend memory;
+    uint64_t requested; /* bytes that the guest is to have now */
+    uint64_t block;     /* bytes of a block, a power of two; 0: QEMU's */
 };
 
 /* ---- objects --------------------------------------------------------------------------------- */
@@ -198,8 +212,8 @@ struct cima_rng {
     const char *object; /* id of the source */
     enum cima_rng_source source;
     const char *filename; /* of RANDOM; NULL: QEMU's /dev/urandom */
-    uint64_t max_bytes;   /* per period; both or none */
-    uint64_t period;      /* milliseconds */
+    uint64_t max_bytes;   /* per period */
+    uint64_t period;      /* milliseconds; 0: QEMU's, some 65 s */
 };
 
 /* ---- character devices ----------------------------------------------------------------------- */
@@ -269,6 +283,7 @@ struct cima_serial_controller {
 /* The machine's own serial port (-serial): the first one added is the first port. */
 struct cima_legacy_serial {
     struct cima_chardev chardev;
+    const char *chardev_id; /* instead: that of one which is there */
 };
 
 /* ---- file systems ---------------------------------------------------------------------------- */
@@ -353,7 +368,7 @@ int cima_vhost_user_type_from_string(const char *name, enum cima_vhost_user_type
 struct cima_vhost_user {
     enum cima_vhost_user_type type;
     struct cima_place place;
-    const char *id;          /* of the device; net: of the network */
+    const char *id;          /* of the device; net: of the network. Needed for net and scsi */
     const char *chardev;     /* id of its character device */
     const char *socket_path; /* or a connected socket: */
     int fd;
@@ -363,10 +378,24 @@ struct cima_vhost_user {
     unsigned queue_size; /* fs, blk */
 };
 
+enum cima_vfio_kind { CIMA_VFIO_PCI, CIMA_VFIO_CCW, CIMA_VFIO_AP, CIMA_VFIO_KIND_COUNT };
+const char *cima_vfio_kind_to_string(enum cima_vfio_kind k); /* "pci", "ccw", "ap" */
+int cima_vfio_kind_from_string(const char *name, enum cima_vfio_kind *ret);
+
 struct cima_vfio {
     struct cima_place place;
-    const char *host; /* the PCI address there: "0000:02:10.1" */
+    const char *host; /* pci: the address there, "0000:02:10.1"; or: */
     bool multifunction;
+    enum cima_vfio_kind kind;
+    const char *sysfsdev;          /* a device by its directory in /sys, such as a mediated one */
+    const char *iommufd;           /* id of one that is there */
+    uint16_t vendor_id, device_id; /* pci: what the guest sees; 0: the device's own */
+};
+
+/* How VFIO devices reach the host's IOMMU; several may share one. QEMU 9.0. */
+struct cima_iommufd {
+    const char *id;
+    int fd; /* of /dev/iommu; 0: QEMU opens it */
 };
 
 /* ---- block ----------------------------------------------------------------------------------- */
@@ -432,6 +461,8 @@ struct cima_root_port {
     unsigned port;
     bool multifunction;
     uint64_t io_reserve, mem_reserve, pref64_reserve; /* bytes */
+    uint64_t pref32_reserve;                          /* bytes; not with pref64_reserve */
+    unsigned bus_reserve; /* numbers of buses, for bridges that are plugged in below */
 };
 
 struct cima_iommu {
@@ -442,14 +473,14 @@ struct cima_iommu {
 
 /* ---- others ---------------------------------------------------------------------------------- */
 struct cima_balloon {
-    struct cima_place place;
+    struct cima_place place; /* the id is needed */
     bool deflate_on_oom, free_page_reporting;
 };
 
 struct cima_vsock {
-    struct cima_place place;
-    uint64_t guest_cid; /* from 3 on */
-    int vhost_fd;       /* of /dev/vhost-vsock */
+    struct cima_place place; /* the id is needed */
+    uint64_t guest_cid;      /* from 3 on */
+    int vhost_fd;            /* of /dev/vhost-vsock */
 };
 
 struct cima_pvpanic {
@@ -457,9 +488,15 @@ struct cima_pvpanic {
     bool isa; /* the old one, at an I/O port */
 };
 
+/* A screen of the guest; where it is seen is cima_add_display's. */
+struct cima_gpu {
+    struct cima_place place;
+    const char *model; /* NULL: virtio-gpu of the transport; "virtio-gpu-gl-pci", "VGA", … */
+};
+
 /* A file, put into the guest's memory before it starts. */
 struct cima_loader {
-    const char *id, *file;
+    const char *id, *file; /* both are needed */
     bool has_addr;
     uint64_t addr;
     bool has_cpu;
@@ -471,6 +508,7 @@ struct cima_loader {
 #define CIMA_DEVICES(X)                                                                            \
     X(MEMORY_BACKEND, memory_backend)                                                              \
     X(DIMM, dimm)                                                                                  \
+    X(VIRTIO_MEM, virtio_mem)                                                                      \
     X(IOTHREAD, iothread)                                                                          \
     X(SECRET, secret)                                                                              \
     X(RNG, rng)                                                                                    \
@@ -482,6 +520,7 @@ struct cima_loader {
     X(NET, net)                                                                                    \
     X(VHOST_USER, vhost_user)                                                                      \
     X(VFIO, vfio)                                                                                  \
+    X(IOMMUFD, iommufd)                                                                            \
     X(DISK, disk)                                                                                  \
     X(FLASH, flash)                                                                                \
     X(SCSI_CONTROLLER, scsi_controller)                                                            \
@@ -491,6 +530,7 @@ struct cima_loader {
     X(BALLOON, balloon)                                                                            \
     X(VSOCK, vsock)                                                                                \
     X(PVPANIC, pvpanic)                                                                            \
+    X(GPU, gpu)                                                                                    \
     X(LOADER, loader)
 
 #define CIMA_DECLARE_ADD_(KIND, name)                                                              \

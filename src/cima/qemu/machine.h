@@ -24,7 +24,8 @@ struct cima_machine {
     const char *type;                 /* "q35", "virt", … */
     const char *const *options;       /* "kernel-irqchip=split", "nvdimm=on", …, NULL */
     const char *const *accelerations; /* first choice first: "kvm", "tcg,thread=multi", …, NULL;
-                                       * "kvm:tcg" is both */
+                                       * "kvm:tcg" is both. An option behind a comma that is no
+                                       * accelerator's is the machine's: "kvm,nvdimm=on" */
 };
 
 struct cima_cpu {
@@ -67,6 +68,7 @@ struct cima_qmp_socket {
     bool server;
     bool wait;   /* server: QEMU waits for a client before the machine starts */
     bool pretty; /* answers on several lines: for people, not for the client of qmp.h */
+    bool human;  /* the human monitor instead of QMP */
 };
 
 struct cima_kernel {
@@ -91,6 +93,8 @@ struct cima_incoming {
     enum cima_incoming_how how;
     const char *command; /* EXEC: for a shell */
     int fd;              /* FD */
+    bool go_on; /* it runs again when it has arrived, if it ran there; otherwise it waits for
+                 * cima_cmd_cont, whatever it did (-S) */
 };
 
 /* seccomp: what is not allowed to QEMU once it runs. */
@@ -121,14 +125,14 @@ int cima_add_smp(struct cima_cmdline *c, const struct cima_smp *x, struct cima_e
 int cima_add_memory(struct cima_cmdline *c, const struct cima_memory *x, struct cima_error *error);
 /* -rtc. */
 int cima_add_rtc(struct cima_cmdline *c, const struct cima_rtc *x, struct cima_error *error);
-/* -chardev socket and -mon in control mode: what cima_qmp_connect connects to. */
+/* -chardev socket and -mon in control mode: what cima_qmp_connect connects to; or a human's. */
 int cima_add_qmp_socket(struct cima_cmdline *c, const struct cima_qmp_socket *x,
                         struct cima_error *error);
 /* -kernel, -initrd, -append, -dtb. */
 int cima_add_kernel(struct cima_cmdline *c, const struct cima_kernel *x, struct cima_error *error);
 /* -fw_cfg. */
 int cima_add_fw_cfg(struct cima_cmdline *c, const struct cima_fw_cfg *x, struct cima_error *error);
-/* -incoming. */
+/* -incoming, with -S. */
 int cima_add_incoming(struct cima_cmdline *c, const struct cima_incoming *x,
                       struct cima_error *error);
 /* -sandbox. */
