@@ -244,7 +244,7 @@ static bool is_printable(const char *s)
         uint32_t c = 0;
         size_t n = utf8_decode(s + i, len - i, &c);
 
-        if (!n || !utf8_is_printable(c))
+        if (!n || (c != '\t' && !utf8_is_printable(c)))
             return false;
         i += n;
     }

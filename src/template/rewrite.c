@@ -248,20 +248,6 @@ static int rename_keys(struct rewriter *w, struct err *err)
 
 /* ---- files: their texts ---------------------------------------------------------------------- */
 
-static bool is_text(const char *s, size_t len)
-{
-    uint32_t c;
-
-    for (size_t i = 0; i < len;) {
-        size_t n = utf8_decode(s + i, len - i, &c);
-
-        if (!n || (c < ' ' && c != '\t' && c != '\n' && c != '\r') || c == 0x7f)
-            return false;
-        i += n;
-    }
-    return true;
-}
-
 static struct yaml_doc *text_doc(const char *text, size_t len)
 {
     _cleanup_sbuf_ struct sbuf json = SBUF_INIT;
@@ -290,7 +276,7 @@ static int take_file(struct rewriter *w, const struct yaml_pair *pair, const str
         r = template_fetch(w->env, at, &file, &why);
     if (r == 0 && ref->digest)
         r = template_check_digest(ref->digest, file.text, file.len, &why);
-    if (r == 0 && !is_text(file.text, file.len)) {
+    if (r == 0 && (!utf8_valid(file.text, file.len) || memchr(file.text, 0, file.len))) {
         r = err_set(&why, ERR_CONFIG, "'%s' is not a text: it has bytes that YAML can't hold",
                     ref->locator);
         err_hint(&why, "encode it (base64) and let a script decode it in the guest");

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Nodes from the events of the parser. */
+#include "base/base64.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "yaml/builder.h"
 
 int yaml_weigh(struct builder *b, const struct yaml_node *node)
@@ -77,6 +79,22 @@ static int add_node(struct builder *b, const struct yaml_node *node)
     return 0;
 }
 
+/* `!!binary`: the text that the base64 stands for. Bytes that are no text have no place in a node,
+ * nor in what is made of it (C strings, JSON). */
+static const char *decode_binary(struct builder *b, const struct yaml_node *node, const char *value)
+{
+    _cleanup_sbuf_ struct sbuf bytes = SBUF_INIT;
+
+    if (base64_decode(&bytes, value) < 0)
+        fail_node(b, node, "what follows !!binary is not base64");
+    else if (memchr(sbuf_str(&bytes), 0, bytes.len) || !utf8_valid(sbuf_str(&bytes), bytes.len))
+        fail_node(b, node, "the bytes that !!binary stands for are no UTF-8 text");
+    else
+        return arena_strndup(&b->doc->arena, sbuf_str(&bytes), bytes.len);
+    diag_set_hint(&b->d->v[b->d->n - 1], "leave the tag out for a text that a script decodes");
+    return NULL;
+}
+
 static int on_scalar(struct builder *b, const yaml_event_t *ev)
 {
     static const enum yaml_style styles[] = {
@@ -95,7 +113,11 @@ static int on_scalar(struct builder *b, const yaml_event_t *ev)
     node->style = styles[ev->data.scalar.style];
     node->bytes = len;
     node->tag = keep(b, ev->data.scalar.tag);
-    node->value = yaml_show_colon(b, node, arena_strndup(&b->doc->arena, value, len));
+    node->value = streq0(node->tag, "tag:yaml.org,2002:binary")
+                      ? decode_binary(b, node, value)
+                      : yaml_show_colon(b, node, arena_strndup(&b->doc->arena, value, len));
+    if (!node->value)
+        return -1;
     if (yaml_weigh(b, node) < 0 || set_anchor(b, ev->data.scalar.anchor, node, false) < 0)
         return -1;
     return add_node(b, node);

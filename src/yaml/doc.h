@@ -2,11 +2,11 @@
 /* A YAML document as a tree of nodes with their places in the text, which is kept: it answers
  * "where is mounts[1].location?" and lets edit.h change single values byte by byte.
  *
- * Aliases and merge keys (`<<`) are resolved. Refused, each with its place: duplicate keys, keys
- * that are no scalars, aliases of a node that is still open, more than YAML_MAX_DEPTH levels, more
- * than YAML_MAX_NODES nodes or YAML_MAX_EXPANDED bytes after expanding the aliases, more than
- * YAML_MAX_ANCHORS anchors or YAML_MAX_MERGED keys in a mapping that merges others, texts over
- * YAML_MAX_SIZE, NUL. */
+ * Aliases and merge keys (`<<`) are resolved, and what follows `!!binary` is decoded. Refused, each
+ * with its place: duplicate keys, keys that are no scalars, binary data that are no UTF-8 text,
+ * aliases of a node that is still open, more than YAML_MAX_DEPTH levels, more than YAML_MAX_NODES
+ * nodes or YAML_MAX_EXPANDED bytes after expanding the aliases, more than YAML_MAX_ANCHORS anchors or
+ * YAML_MAX_MERGED keys in a mapping that merges others, texts over YAML_MAX_SIZE, NUL. */
 #ifndef CIMA_YAML_DOC_H
 #define CIMA_YAML_DOC_H
 
@@ -38,7 +38,7 @@ struct yaml_node {
     bool refs;                      /* there is an alias or a `<<` in it, or it is an alias */
     const struct yaml_node *target; /* of an alias: the anchored node */
     const char *tag;                /* as written and resolved ("tag:yaml.org,2002:str"), or NULL */
-    const char *value;              /* of a scalar; NUL-terminated, holds no NUL */
+    const char *value;              /* of a scalar, decoded; NUL-terminated, holds no NUL */
     const struct yaml_pair *pairs;  /* of a mapping, in order; merged ones last */
     const struct yaml_node **items; /* of a sequence */
     size_t n;                       /* pairs or items */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Text to values. */
+#include "base/base64.h"
 #include "base/mem.h"
 #include "base/parse.h"
 #include <criterion/criterion.h>
@@ -308,5 +309,26 @@ Test(parse, nearest)
         const char *got = str_nearest(t[i][0], names, ARRAY_SIZE(names));
 
         cr_expect(streq0(got, t[i][1]), "'%s' gives %s", t[i][0], got ? got : "nothing");
+    }
+}
+
+Test(base64, decode)
+{
+    static const struct {
+        const char *in, *out; /* out NULL: refused */
+    } t[] = {
+        {"", ""}, {" \n", ""}, {"Zg==", "f"}, {"Zm8=", "fo"}, {"Zm9v", "foo"}, {"Zm9vYg==", "foob"},
+        {" Zm\n9v\r\n\tYg = =\n", "foob"}, {"+/+/", "\xfb\xff\xbf"},
+        {"Z", NULL}, {"Zg", NULL}, {"Zg=", NULL}, {"Zm9vY", NULL}, {"=", NULL}, {"Z===", NULL},
+        {"Zg==Zg==", NULL}, {"Zg=g", NULL}, {"Zm8==", NULL}, {"Zm9v=", NULL}, {"Zm9-", NULL},
+        {"%%%%", NULL},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+        _cleanup_sbuf_ struct sbuf s = SBUF_INIT;
+
+        sbuf_addstr(&s, "x");
+        cr_expect_eq(base64_decode(&s, t[i].in), t[i].out ? 0 : -1, "'%s'", t[i].in);
+        cr_expect_str_eq(sbuf_str(&s) + 1, t[i].out ? t[i].out : "", "'%s'", t[i].in);
     }
 }

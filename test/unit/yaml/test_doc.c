@@ -79,6 +79,19 @@ Test(yaml_doc, core_schema)
     }
 }
 
+Test(yaml_doc, binary)
+{
+    _cleanup_yaml_doc_ struct yaml_doc *doc =
+        parse_ok("a: !!binary |\n  IyEH\n  MTIz\nb: !!binary aGk=\nc: !!binary ''\nd: !!str aGk=\n");
+    const struct yaml_node *root = yaml_doc_root(doc);
+
+    cr_expect_str_eq(yaml_map_get(root, "a")->value, "#!\a123");
+    cr_expect_str_eq(yaml_map_get(root, "b")->value, "hi");
+    cr_expect_str_eq(yaml_map_get(root, "c")->value, "");
+    cr_expect_str_eq(yaml_map_get(root, "d")->value, "aGk=");
+    cr_expect_eq(yaml_core_type(yaml_map_get(root, "c")), YAML_STR);
+}
+
 Test(yaml_doc, aliases_and_merge_keys)
 {
     _cleanup_yaml_doc_ struct yaml_doc *doc =
@@ -183,6 +196,9 @@ Test(yaml_doc, refused)
     REFUSED("a: {<<: [3]}\n", "needs a list of mappings", 1, 10);
     REFUSED("a: \"x\\0y\"\n", "NUL", 1, 4);
     refused("a: b\0c\n", 7, "control characters", 1, 5);
+    REFUSED("a: !!binary aGk\n", "is not base64", 1, 4);
+    REFUSED("a: !!binary aAA=\n", "no UTF-8 text", 1, 4);
+    REFUSED("a: !!binary 6Q==\n", "no UTF-8 text", 1, 4);
     REFUSED("a: caf\xe9\n", "no valid UTF-8", 1, 7);
     REFUSED("ssh:\n\tport: 1\n", "cannot start any token", 2, 1);
     REFUSED("m: \"abc\ncpus: 3\n", "in line 3", 1, 4);

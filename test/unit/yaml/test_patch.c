@@ -38,6 +38,9 @@ Test(yaml_patch, scalars)
             "a: ~\nb:\nc: x\n");
     patched("a: true\n", "{\"a\": \"true\"}", "a: \"true\"\n");
     patched("a: !!str 7\n", "{\"a\": \"8\"}", "a: \"8\"\n");
+    patched("a: !!binary aGk=\n", "{\"a\": \"hi\", \"b\": 1}", "a: !!binary aGk=\nb: 1\n");
+    patched("a: !!binary aGk=\n", "{\"a\": \"ho\"}", "a: ho\n");
+    patched("a: !!binary |\n  aGk=\nb: 1\n", "{\"a\": \"ho\\n\", \"b\": 1}", "a: |\n  ho\nb: 1\n");
     patched("a: 1\r\n# c\r\nb: 2\r\n", "{\"a\": 1, \"b\": 3, \"c\": [4]}",
             "a: 1\r\n# c\r\nb: 3\r\nc:\r\n- 4\r\n");
     patched("\xef\xbb\xbf" "a: 1", "{\"a\": 2, \"b\": 3}", "\xef\xbb\xbf" "a: 2\nb: 3\n");
