@@ -205,6 +205,16 @@ static void warn_misplaced_command(const struct args *args)
             log_warn("Perhaps you meant `cima %s`?", word);
 }
 
+/* `cima shell NAME --workdir /tmp pwd`: no program has such a name. */
+static void warn_misplaced_option(const struct args *args)
+{
+    const char *word = args_pos(args, 1);
+
+    if (word && *word == '-' && word[1])
+        log_warn("`%s` is taken as the command: the options of `cima shell` stand in front of the "
+                 "instance's name", word);
+}
+
 static int run(struct cli *cli, const struct args *args, struct err *err)
 {
     _cleanup_instance_ struct instance inst = INSTANCE_INIT;
@@ -215,6 +225,7 @@ static int run(struct cli *cli, const struct args *args, struct err *err)
     if (!env)
         return -1;
     warn_misplaced_command(args);
+    warn_misplaced_option(args);
     if (store_find(env->store, name, &inst, err) < 0) {
         if (err->kind != ERR_NOT_FOUND)
             return -1;

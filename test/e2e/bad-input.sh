@@ -238,6 +238,8 @@ fails 'stop of a stopped one' 1 "$cima" stop fine
 check '… says how it is' says 'expected status `Running`, got `Stopped`'
 fails 'shell of a stopped one' 1 "$cima" shell fine true
 check '… says what to do' says 'instance `fine` is stopped, run `cima start fine` to start the instance'
+fails 'shell with an option behind the name' 1 "$cima" shell fine --workdir / pwd
+check '… says where it belongs' says '`--workdir` is taken as the command'
 fails 'start without an ssh program' 1 env PATH=/nonexistent SSH= "$cima" start fine
 check '… says what to install' says 'install the OpenSSH client'
 check '… before anything runs' has_status fine Stopped
