@@ -531,11 +531,12 @@ Test(snapshot_files, SD_70_all_or_nothing)
     set_up_files(&f);
     _cleanup_free_ char *vars = instance_path(&f.inst, INST_EFI_VARS);
     /* The second one can be looked at, and not be written. */
-    _cleanup_close_ int held = hold_from_writers(vars);
+    int held = hold_from_writers(vars);
     cr_assert_eq(qemu_snapshot_create(&f.ctx, NULL, "s", &err), -1);
     expect_error(&err, ERR_QEMU, vars);
     cr_assert_eq(qemu_snapshot_list(&f.ctx, NULL, &all, NULL), 0);
     cr_assert_eq(all.n, 0, "the first disk kept it");
+    close(held);
     tear_down_files(&f);
 }
 
