@@ -4,6 +4,7 @@
 
 #define SIDE_MAX  16384
 #define BLOCK_MAX 65535 /* of a stored block (RFC 1951, 3.2.4) */
+_Static_assert(1 + SIDE_MAX * 3 <= BLOCK_MAX, "a row of a PNG fits into a block");
 
 struct picture {
     uint32_t width, height;
@@ -91,9 +92,10 @@ static uint32_t crc32_of(const uint8_t *data, size_t len)
     return ~crc;
 }
 
-static uint32_t adler32_of(const uint8_t *data, size_t len)
+/* The sum of what came before, 1 at the beginning, and of this. */
+static uint32_t adler32_add(uint32_t sum, const uint8_t *data, size_t len)
 {
-    uint32_t a = 1, b = 0;
+    uint32_t a = sum & 0xffff, b = sum >> 16;
 
     for (size_t i = 0; i < len; i++) {
         a = (a + data[i]) % 65521;
@@ -102,51 +104,54 @@ static uint32_t adler32_of(const uint8_t *data, size_t len)
     return b << 16 | a;
 }
 
-static void chunk(struct sbuf *out, const char *type, const void *data, size_t len)
+static void begin_chunk(struct sbuf *out, const char *type, uint32_t len)
 {
-    size_t begin;
-
-    big32(out, (uint32_t)len);
-    begin = out->len;
+    big32(out, len);
     sbuf_addstr(out, type);
-    sbuf_add(out, data, len);
-    big32(out, crc32_of((const uint8_t *)out->buf + begin, out->len - begin));
 }
 
-/* A zlib stream (RFC 1950) of stored blocks. */
-static void store(struct sbuf *out, const uint8_t *data, size_t len)
+static void end_chunk(struct sbuf *out, uint32_t len)
 {
-    sbuf_addch(out, 0x78);
-    sbuf_addch(out, 0x01);
-    for (size_t at = 0; at < len;) {
-        uint32_t n = len - at > BLOCK_MAX ? BLOCK_MAX : (uint32_t)(len - at);
+    size_t covered = 4 + (size_t)len; /* the type, too */
 
-        sbuf_addch(out, at + n == len);
-        little16(out, n);
-        little16(out, ~n & 0xffff);
-        sbuf_add(out, data + at, n);
-        at += n;
+    big32(out, crc32_of((const uint8_t *)out->buf + out->len - covered, covered));
+}
+
+enum { FILTER_LEN = 1, ZLIB_HEAD_LEN = 2, BLOCK_HEAD_LEN = 5, ZLIB_SUM_LEN = 4, HEAD_LEN = 13 };
+
+/* A zlib stream (RFC 1950) of stored blocks, one for each row. */
+static void add_rows(const struct picture *p, struct sbuf *out)
+{
+    uint32_t len = FILTER_LEN + p->width * 3, sum = 1;
+
+    sbuf_add(out, "\x78\x01", ZLIB_HEAD_LEN);
+    for (uint32_t y = 0; y < p->height; y++) {
+        sbuf_addch(out, y + 1 == p->height); /* the last block? */
+        little16(out, len);
+        little16(out, ~len & 0xffff);
+        sbuf_addch(out, '\0'); /* no filter */
+        sbuf_add(out, p->rgb + (size_t)y * p->width * 3, len - FILTER_LEN);
+        sum = adler32_add(sum, (const uint8_t *)out->buf + out->len - len, len);
     }
-    big32(out, adler32_of(data, len));
+    big32(out, sum);
 }
 
 static void to_png(const struct picture *p, struct sbuf *out)
 {
-    _cleanup_sbuf_ struct sbuf head = SBUF_INIT, rows = SBUF_INIT, stream = SBUF_INIT;
-    size_t row = (size_t)p->width * 3;
+    uint32_t row = BLOCK_HEAD_LEN + FILTER_LEN + p->width * 3;
+    uint32_t len = ZLIB_HEAD_LEN + p->height * row + ZLIB_SUM_LEN;
 
-    big32(&head, p->width);
-    big32(&head, p->height);
-    sbuf_add(&head, "\x08\x02\0\0\0", 5); /* 8 bits, RGB; no filter types, not interlaced */
-    for (uint32_t y = 0; y < p->height; y++) {
-        sbuf_addch(&rows, '\0');
-        sbuf_add(&rows, p->rgb + y * row, row);
-    }
-    store(&stream, (const uint8_t *)rows.buf, rows.len);
     sbuf_add(out, "\x89PNG\r\n\x1a\n", 8);
-    chunk(out, "IHDR", head.buf, head.len);
-    chunk(out, "IDAT", stream.buf, stream.len);
-    chunk(out, "IEND", "", 0);
+    begin_chunk(out, "IHDR", HEAD_LEN);
+    big32(out, p->width);
+    big32(out, p->height);
+    sbuf_add(out, "\x08\x02\0\0\0", 5); /* 8 bits, RGB; not interlaced */
+    end_chunk(out, HEAD_LEN);
+    begin_chunk(out, "IDAT", len);
+    add_rows(p, out);
+    end_chunk(out, len);
+    begin_chunk(out, "IEND", 0);
+    end_chunk(out, 0);
 }
 
 /* ---- BMP ------------------------------------------------------------------------------------- */

@@ -9,8 +9,8 @@
 #include <fcntl.h>
 #include <sys/random.h>
 
-/* A screen of 16384 × 16384 points, which no device has, is three times this. */
-#define FILE_MAX (256U << 20)
+/* The guest chooses how large its screen is. One of 7680 × 4320 points (8K) takes 100 MB. */
+#define FILE_MAX (128U << 20)
 
 int qemu_shot_begin(const struct instance *inst, struct driver_shot *s, struct json **ret_args,
                     struct err *err)

@@ -20,12 +20,14 @@ Test(picture, png_of_two_by_two)
         0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n',                                   /* */
         0, 0, 0, 13, 'I', 'H', 'D', 'R', 0, 0, 0, 2, 0, 0, 0, 2, 8, 2, 0, 0, 0,        /* */
         0xfd, 0xd4, 0x9a, 0x73,                                                        /* */
-        0, 0, 0, 25, 'I', 'D', 'A', 'T', 0x78, 0x01, 1, 14, 0, 0xf1, 0xff,             /* */
-        0, 1, 2, 3, 4, 5, 6, 0, 7, 8, 9, 10, 11, 12};
+        0, 0, 0, 30, 'I', 'D', 'A', 'T', 0x78, 0x01,                                   /* */
+        0, 7, 0, 0xf8, 0xff, 0, 1, 2, 3, 4, 5, 6,                                      /* */
+        1, 7, 0, 0xf8, 0xff, 0, 7, 8, 9, 10, 11, 12,                                   /* */
+        0x01, 0x8f, 0x00, 0x4f, 0xcf, 0x17, 0xca, 0xf8};
     _cleanup_sbuf_ struct sbuf png = SBUF_INIT;
 
     convert(PICTURE_PNG, &png);
-    cr_assert_eq(png.len, 8 + 25 + 12 + 25 + 12);
+    cr_assert_eq(png.len, 8 + 25 + 12 + 30 + 12);
     cr_assert_eq(memcmp(png.buf, want, sizeof(want)), 0);
     cr_assert_eq(memcmp(png.buf + png.len - 12, "\0\0\0\0IEND\xae\x42\x60\x82", 12), 0);
 }
@@ -42,18 +44,18 @@ Test(picture, bmp_of_two_by_two)
                         "\x09\x08\x07\x0c\x0b\x0a\0\0\x03\x02\x01\x06\x05\x04\0\0", 16), 0);
 }
 
-/* More than one stored block. */
+/* The longest row that there can be. */
 Test(picture, png_of_many_points)
 {
     _cleanup_sbuf_ struct sbuf ppm = SBUF_INIT, png = SBUF_INIT;
-    size_t points = (size_t)320 * 200;
+    size_t row = (size_t)16384 * 3;
 
-    sbuf_addstr(&ppm, "P6\n320 200\n255\n");
-    for (size_t i = 0; i < points * 3; i++)
+    sbuf_addstr(&ppm, "P6\n16384 3\n255\n");
+    for (size_t i = 0; i < row * 3; i++)
         sbuf_addch(&ppm, (char)i);
     cr_assert_eq(picture_convert(ppm.buf, ppm.len, PICTURE_PNG, &png, NULL), 0);
-    size_t raw = points * 3 + 200, blocks = raw / 65535 + 1;
-    cr_assert_eq(png.len, 8 + 25 + 12 + (2 + blocks * 5 + raw + 4) + 12);
+    cr_assert_eq(png.len, 8 + 25 + 12 + (2 + 3 * (5 + 1 + row) + 4) + 12);
+    cr_assert_eq(memcmp(png.buf + 8 + 25 + 8 + 2, "\0\x01\xc0\xfe\x3f\0", 6), 0);
 }
 
 Test(picture, what_is_no_picture)
