@@ -147,7 +147,7 @@ char *yaml_new_value(const struct yaml_apply *a, const struct yaml_node *value,
 char *yaml_kept_properties(const struct yaml_apply *a, const struct yaml_node *value)
 {
     const struct yaml_change *c = yaml_change_of(a, value);
-    bool tags = c && c->kind == YAML_SET;
+    bool tags = c && c->kind == YAML_SET && !yaml_is_binary(value); /* the new text is no base64 */
     struct sbuf out = SBUF_INIT;
     size_t at = value->start;
 

@@ -113,7 +113,7 @@ static int on_scalar(struct builder *b, const yaml_event_t *ev)
     node->style = styles[ev->data.scalar.style];
     node->bytes = len;
     node->tag = keep(b, ev->data.scalar.tag);
-    node->value = streq0(node->tag, "tag:yaml.org,2002:binary")
+    node->value = yaml_is_binary(node)
                       ? decode_binary(b, node, value)
                       : yaml_show_colon(b, node, arena_strndup(&b->doc->arena, value, len));
     if (!node->value)

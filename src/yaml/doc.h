@@ -75,6 +75,8 @@ const struct yaml_node *yaml_map_get(const struct yaml_node *map, const char *ke
 const struct yaml_pair *yaml_map_pair(const struct yaml_node *map, const char *key);
 enum yaml_core yaml_core_type(const struct yaml_node *scalar);
 bool yaml_is_null(const struct yaml_node *node);
+/* Has the tag !!binary: what its text stands for is in `value`. */
+bool yaml_is_binary(const struct yaml_node *node);
 /* "a mapping", "a list", "a text", "a number", … for messages. */
 const char *yaml_describe(const struct yaml_node *node);
 /* Gives the diagnostic the place of a node. */

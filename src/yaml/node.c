@@ -92,6 +92,11 @@ enum yaml_core yaml_core_type(const struct yaml_node *scalar)
     return YAML_STR;
 }
 
+bool yaml_is_binary(const struct yaml_node *node)
+{
+    return streq0(node->tag, "tag:yaml.org,2002:binary");
+}
+
 bool yaml_is_null(const struct yaml_node *node)
 {
     return node->type == YAML_SCALAR && yaml_core_type(node) == YAML_NULL;

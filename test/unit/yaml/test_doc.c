@@ -296,6 +296,7 @@ Test(yaml_edit, the_other_bytes_stay)
     edited("a: x\n", NULL, "a", "true", "a: \"true\"\n");
     edited("m: {k: v, l: w}\n", "m", "k", "a, b", "m: {k: \"a, b\", l: w}\n");
     edited("a: &x !!str old\nb: *x\n", NULL, "a", "new", "a: &x !!str new\nb: *x\n");
+    edited("a: &x !!binary b2xk\nb: *x\n", NULL, "a", "new", "a: &x new\nb: *x\n");
     edited("a: &x old\nb: *x\n", NULL, "b", "new", "a: &x old\nb: new\n");
     edited("a:\nb: 1\n", NULL, "a", "v", "a: v\nb: 1\n");
     edited("a: # note\nb: 1\n", NULL, "a", "v", "a: v # note\nb: 1\n");
