@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/inotify.h>
+#include <sys/statvfs.h>
 
 #define READ_CHUNK 16384
 #define TAIL_LINES 5
@@ -141,7 +142,16 @@ static void add_log_tail(const struct instance *i, struct err *err)
 
         err_detail(err, text);
     }
-    err_hint(err, "see %s", path);
+    if (!err->hint)
+        err_hint(err, "see %s", path);
+}
+
+/* Then the agent could neither write its events nor its log. */
+static bool is_full(const char *dir)
+{
+    struct statvfs fs;
+
+    return statvfs(dir, &fs) == 0 && fs.f_blocks && !fs.f_bavail;
 }
 
 int agent_death_error(const struct instance *i, const struct err *last_error, struct err *err)
@@ -152,7 +162,12 @@ int agent_death_error(const struct instance *i, const struct err *last_error, st
         return err_copy(err, last_error);
     if (last_event_error(i, err))
         return -1;
-    err_set(err, ERR_STATE, "host agent process has exited");
+    if (is_full(i->dir)) {
+        errno = ENOSPC;
+        err_set_errno(err, ERR_IO, "host agent process has exited: writing in '%s'", i->dir);
+    } else {
+        err_set(err, ERR_STATE, "host agent process has exited");
+    }
     add_log_tail(i, err);
     return -1;
 }

@@ -267,4 +267,17 @@ for lacks in "cpuType: {$(uname -m): zx81}" 'minimumVersion: 99.0.0'; do
     check '… and the instance is as it was' has_status lacks Stopped
     succeeds '… until it is deleted' "$cima" delete lacks
 done
+
+# ---- no room at all -----------------------------------------------------------------------------------
+# The host agent can write neither events nor a log: who started it finds out why.
+printf 'images: [{location: small.img}]\n' >small.yaml
+if unshare -rm true 2>/dev/null; then
+    fails 'start in a file system that is full' 1 unshare -rm sh -c '
+        mount -t tmpfs -o size=4m,mode=700 none "$2" && "$1" create --plain --name full small.yaml || exit 90
+        dd if=/dev/zero of="$2/fill" 2>/dev/null
+        "$1" start --timeout 60s full' sh "$cima" "$CIMA_HOME"
+    check '… says so' says 'no space left on device; hint: the file system is full'
+else
+    echo 'note: no user namespaces here: a full file system is not tried'
+fi
 finish
