@@ -5,8 +5,8 @@
  * Aliases and merge keys (`<<`) are resolved, and what follows `!!binary` is decoded. Refused, each
  * with its place: duplicate keys, keys that are no scalars, binary data that are no UTF-8 text,
  * aliases of a node that is still open, more than YAML_MAX_DEPTH levels, more than YAML_MAX_NODES
- * nodes or YAML_MAX_EXPANDED bytes after expanding the aliases, more than YAML_MAX_ANCHORS anchors or
- * YAML_MAX_MERGED keys in a mapping that merges others, texts over YAML_MAX_SIZE, NUL. */
+ * nodes or YAML_MAX_EXPANDED bytes after expanding the aliases, more than YAML_MAX_ANCHORS anchors
+ * or YAML_MAX_MERGED keys in a mapping that merges others, texts over YAML_MAX_SIZE, NUL. */
 #ifndef CIMA_YAML_DOC_H
 #define CIMA_YAML_DOC_H
 

@@ -34,7 +34,8 @@ struct yaml_edit {
 void yaml_edit_release(struct yaml_edit *e);
 
 /* The value of a pair (a scalar, also an empty one) becomes the text, in the quotes it has if they
- * can hold it. An anchor or tag in front stays (not !!binary); an alias is replaced by the text itself. */
+ * can hold it. An anchor or tag in front stays (not !!binary); an alias is replaced by the text
+ * itself. */
 int yaml_edit_set(struct yaml_edit *e, const struct yaml_pair *pair, const char *text,
                   struct err *err);
 /* The value of a pair, or an item of a list, becomes the node. An anchor in front stays, a tag
