@@ -62,6 +62,23 @@ static uint64_t size(const struct json *j, const char *key)
     return n;
 }
 
+/* What stands between commas: each is one option of the machine. */
+static const char *const *comma_words(struct reading *r, const char *s)
+{
+    size_t n = 0;
+    char *copy, *save = NULL;
+    const char **list;
+
+    for (const char *c = s; c && *c; c++)
+        n += *c == ',';
+    copy = keep(r, xstrdup(s ? s : ""));
+    list = keep(r, xcalloc(n + 2, sizeof(*list)));
+    n = 0;
+    for (char *w = strtok_r(copy, ",", &save); w; w = strtok_r(NULL, ",", &save))
+        list[n++] = w;
+    return list;
+}
+
 /* A list of one text. */
 static const char *const *words(struct reading *r, const char *s)
 {
@@ -315,7 +332,7 @@ static void read_config(struct reading *r, const struct json *j, struct cima_con
     config->identity = (struct cima_identity){.name = text(j, "name"), .uuid = text(j, "uuid")};
     config->machine.type = text(machine, "type");
     config->machine.accelerations = words(r, text(machine, "acceleration"));
-    config->machine.options = words(r, text(machine, "options"));
+    config->machine.options = comma_words(r, text(machine, "options"));
     config->cpu.model = text(j, "cpuModel");
     config->memory = (struct cima_memory){.size = size(memory, "size"),
                                           .slots = number(memory, "slots"),
