@@ -208,7 +208,7 @@ static bool all_stay(const struct embedder *x, const struct refs *bases)
     return true;
 }
 
-/* Alone: nothing else comes into the text that it is for, so what stays named may stay where it is. */
+/* Alone: nothing else comes into the text that it is for; what stays named stays where it is. */
 static int embed_piece(struct embedder *x, struct piece *p, bool alone, struct refs *ret_left,
                        struct err *err)
 {
