@@ -459,9 +459,9 @@ const struct command cmd_list = {
     .description =
         "List instances: all of them, or those named.\n\n"
         "On a terminal the table leaves out columns that would not fit and say little, and JSON "
-        "and YAML are in colours. Elsewhere JSON is one object per line. What goes on with an instance "
-        "beyond its status, and what is wrong with a broken one, is said below the table, on "
-        "standard error.\n\n"
+        "and YAML are in colours. Elsewhere JSON is one object per line. What goes on with an "
+        "instance beyond its status, and what is wrong with a broken one, is said below the "
+        "table, on standard error.\n\n"
         "A template is one of Go's text/template: a field is {{.Name}}, one of the configuration "
         "{{.Config.CPUs}}; there are {{if}}, {{range}}, printf, and json, yaml, indent, missing. "
         "It is written once for each instance.",
