@@ -235,8 +235,18 @@ int cidata_user_data(const struct cidata_input *in, struct sbuf *out, struct err
 
 /* ---- network-config ------------------------------------------------------------------------- */
 
+/* Nothing waits for it at boot. Lima's template of Ubuntu 26.04 asks for that: there, the rename of
+ * an interface that is up already fails, and systemd would wait two minutes for its new name. */
+static bool is_optional(const struct config_instance *c)
+{
+    for (unsigned i = 0; i < c->param_count; i++)
+        if (streq(c->param[i].key, "internal_netplanOptional"))
+            return streq0(c->param[i].value, "true");
+    return false;
+}
+
 static int add_interface(struct sbuf *out, const char *name, const char *mac_text, int64_t metric,
-                         const struct strv *servers, struct err *err)
+                         bool optional, const struct strv *servers, struct err *err)
 {
     uint8_t mac[6];
     if (check_one_line("the name of an interface", name, " /", err) < 0)
@@ -254,6 +264,8 @@ static int add_interface(struct sbuf *out, const char *name, const char *mac_tex
               "\n    dhcp4: true\n    dhcp-identifier: mac\n    dhcp4-overrides:\n"
               "      route-metric: %lld\n",
               (long long)metric);
+    if (optional)
+        sbuf_addstr(out, "    optional: true\n");
     if (!servers)
         return 0;
     sbuf_addstr(out, "    nameservers:\n      addresses:\n");
@@ -267,9 +279,10 @@ int cidata_network_config(const struct cidata_input *in, struct sbuf *out, struc
 {
     _cleanup_strv_ struct strv servers = STRV_INIT;
     _cleanup_free_ char *mac0 = config_eth0_mac(in->cfg, in->host, in->instance_dir);
+    bool optional = is_optional(in->cfg);
     cidata_name_servers(in->cfg, &servers);
     sbuf_addstr(out, "version: 2\nethernets:\n");
-    if (add_interface(out, "eth0", mac0, 200, &servers, err) < 0)
+    if (add_interface(out, "eth0", mac0, 200, optional, &servers, err) < 0)
         return -1;
     for (unsigned i = 0; i < in->cfg->networks_count; i++) {
         const struct config_network *n = &in->cfg->networks[i];
@@ -282,7 +295,7 @@ int cidata_network_config(const struct cidata_input *in, struct sbuf *out, struc
         _cleanup_free_ char *name =
             str_empty(n->interface) ? xasprintf("lima%u", i) : xstrdup(n->interface);
         int64_t metric = n->set & CFG_BIT(network, metric) ? n->metric : 100;
-        if (add_interface(out, name, mac, metric, NULL, err) < 0)
+        if (add_interface(out, name, mac, metric, optional, NULL, err) < 0)
             return err_wrap(err, "networks[%u]", i);
     }
     return 0;

@@ -268,14 +268,15 @@ static void check_param(const struct check *k)
     }
 }
 
-/* Parameters that only default.yaml or override.yaml sets may be meant for other instances. */
+/* Parameters that only default.yaml or override.yaml sets may be meant for other instances; those
+ * called internal_… are switches of the seed (cidata/userdata.c), not for scripts. */
 void check_param_used(const struct check *k)
 {
     for (unsigned i = 0; k->c->param_used && i < k->v->param_count; i++) {
         const char *key = k->v->param[i].key;
         _cleanup_free_ char *path = xasprintf("param.%s", key);
 
-        if (k->c->param_used[i] || !config_is_param_name(key) ||
+        if (k->c->param_used[i] || !config_is_param_name(key) || str_starts(key, "internal_") ||
             !config_origin_is_own_key(k->c, "param", key))
             continue;
         diag_set_hint(problem(k, RULE_PARAM_UNUSED, path,

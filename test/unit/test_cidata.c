@@ -160,6 +160,33 @@ Test(cidata, GS04_bootcmd_only_with_what_needs_it)
     cr_expect_null(strstr(text_of(&c2, "user-data"), "bootcmd"));
 }
 
+/* A switch of Lima's template of Ubuntu 26.04. */
+Test(cidata, no_interface_is_waited_for_where_a_parameter_says_so)
+{
+    static const char networks[] = "networks: [{lima: user-v2, interface: a}, {lima: user-v2}]\n";
+    static const struct {
+        const char *param, *optional; /* NULL: the key is not there */
+    } rows[] = {{"\"true\"", "true"}, {"true", "true"}, {"\"false\"", NULL}, {"\"\"", NULL}};
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        _cleanup_free_ char *yaml = xasprintf(IMAGES "param: {internal_netplanOptional: %s}\n%s",
+                                              rows[i].param, networks);
+        _seed_ struct seed *s = seed_new(yaml);
+        _cleanup_cidata_ struct cidata c = plan(s);
+        _cleanup_yaml_doc_ struct yaml_doc *doc =
+            parse("network-config", text_of(&c, "network-config"));
+        const struct yaml_node *all = yaml_map_get(yaml_doc_root(doc), "ethernets");
+
+        cr_expect_eq(all->n, 2);
+        for (size_t k = 0; k < all->n; k++) {
+            const struct yaml_node *is = yaml_map_get(all->pairs[k].value, "optional");
+
+            cr_expect(streq0(is ? is->value : NULL, rows[i].optional) || (!is && !rows[i].optional),
+                      "%s: %s", rows[i].param, is ? is->value : "(none)");
+        }
+    }
+}
+
 Test(cidata, S11_values_of_the_user_come_back_as_they_were)
 {
     static const char *const comments[] = {
