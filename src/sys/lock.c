@@ -11,9 +11,10 @@
 
 enum {
     IDENTITY_MAX = 128,
-    /* lock_probe holds a shared lock for some microseconds: who does not want to wait for a holder
-     * must still not take a probe for one. */
-    PROBE_GRACE_MS = 10,
+    /* lock_probe holds a shared lock for some microseconds, or as long as its process is kept from
+     * the processor: who does not want to wait for a holder must still not take a probe for one. */
+    HOLDER_MS = 10,
+    PROBE_MS = 5000,
     POLL_FIRST_MS = 1,
     POLL_LAST_MS = 50,
 };
@@ -54,12 +55,19 @@ static void write_holder(int fd)
         return;
 }
 
+/* Is it locked by probes alone (or others who share it)? */
+static bool is_shared(int fd)
+{
+    return flock(fd, LOCK_SH | LOCK_NB) == 0 && flock(fd, LOCK_UN) == 0;
+}
+
 /* flock with a time limit. There is no call that does this; a blocked flock could only be woken by
  * a signal, which a library must not set up. So: block without limit, else ask again in growing
  * steps. Returns 0, or -1 with errno (EWOULDBLOCK at the end of the time). */
 static int flock_within(int fd, int operation, int wait_ms)
 {
-    int64_t deadline = deadline_in(wait_ms < 0 ? -1 : wait_ms ? wait_ms : PROBE_GRACE_MS);
+    int64_t deadline = deadline_in(wait_ms < 0 ? -1 : wait_ms ? wait_ms : HOLDER_MS);
+    int64_t probes = wait_ms < 0 ? deadline : deadline + PROBE_MS;
     int step = POLL_FIRST_MS;
 
     for (;;) {
@@ -70,6 +78,8 @@ static int flock_within(int fd, int operation, int wait_ms)
         if (errno != EWOULDBLOCK)
             return -1;
         int left = deadline_left(deadline);
+        if (left == 0 && is_shared(fd))
+            left = deadline_left(probes);
         if (left == 0) {
             errno = EWOULDBLOCK;
             return -1;

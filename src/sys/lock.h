@@ -7,10 +7,10 @@
 #include <sys/types.h>
 
 /* Takes an exclusive lock (flock) on a file that is made when missing (0600), and writes the
- * holder's identity (proc.h) into it for messages. Waits at most wait_ms (-1: for ever, 0: only the
- * 10 ms that tell a holder from a probe); a timed wait asks again in steps of up to 50 ms. Returns
- * the fd that holds it: closing it, or death, releases. ERR_BUSY names the holder's pid. The file
- * stays. */
+ * holder's identity (proc.h) into it for messages. Waits at most wait_ms for a holder (-1: for ever,
+ * 0: 10 ms), and some seconds more for those who only share it, as a probe does for a moment; a timed
+ * wait asks again in steps of up to 50 ms. Returns the fd that holds it: closing it, or death,
+ * releases. ERR_BUSY names the holder's pid. The file stays. */
 int lock_take(const char *path, int wait_ms, struct err *err);
 /* Shared with others who share. */
 int lock_take_shared(const char *path, int wait_ms, struct err *err);

@@ -23,7 +23,7 @@
 #include <sys/utsname.h>
 #include <sys/wait.h>
 
-enum { LONG = 20000 };
+enum { LONG = 240000 }; /* ms for what has to happen, on any machine */
 
 /* A failed assertion must not leave a helper process behind. */
 static pid_t test_fork(void)
@@ -269,7 +269,6 @@ Test(lock, timed_wait)
     }
     _cleanup_close_ int fd = lock_take(path, LONG, NULL);
     cr_assert_geq(fd, 0);
-    cr_assert_lt(monotonic_ms() - start, LONG);
     waitpid(killer, NULL, 0);
     waitpid(pid, NULL, 0);
 }
@@ -402,7 +401,7 @@ Test(sock, S04_listens_with_mode_0600)
     cr_assert_geq(fd, 0);
     cr_assert_eq(stat(path, &st), 0);
     cr_assert_eq(st.st_mode & 07777, 0600);
-    _cleanup_close_ int client = unix_connect(path, 1000, NULL);
+    _cleanup_close_ int client = unix_connect(path, LONG, NULL);
     cr_assert_geq(client, 0);
     cr_assert_neq(fcntl(client, F_GETFL) & O_NONBLOCK, 0);
     cr_assert_neq(fcntl(client, F_GETFD) & FD_CLOEXEC, 0);
@@ -494,7 +493,7 @@ Test(sock, full_backlog_times_out)
 
     cr_assert_geq(fd, 0);
     for (; n < 8; n++) {
-        clients[n] = unix_connect(path, n ? 100 : 1000, &e);
+        clients[n] = unix_connect(path, n ? 100 : LONG, &e);
         if (clients[n] < 0)
             break;
     }
@@ -557,7 +556,7 @@ Test(sock, tcp_ports)
     struct pollfd p = {.fd = client, .events = POLLOUT};
     int error = -1;
     socklen_t len = sizeof(error);
-    cr_assert_eq(poll(&p, 1, 5000), 1);
+    cr_assert_eq(poll(&p, 1, LONG), 1);
     cr_assert_eq(getsockopt(client, SOL_SOCKET, SO_ERROR, &error, &len), 0);
     cr_assert_eq(error, 0);
 }
@@ -659,7 +658,8 @@ Test(clock, deadlines)
 {
     cr_assert_eq(deadline_left(deadline_in(-1)), -1);
     cr_assert_eq(deadline_left(deadline_in(0)), 0);
-    int left = deadline_left(deadline_in(5000));
-    cr_assert(left > 4000 && left <= 5000, "%d", left);
+    int64_t begun = monotonic_ms();
+    int left = deadline_left(deadline_in(LONG));
+    cr_assert(left <= LONG && left >= LONG - (monotonic_ms() - begun), "%d", left);
     cr_assert_eq(deadline_left(monotonic_ms() - 100), 0);
 }
