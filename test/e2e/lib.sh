@@ -64,8 +64,9 @@ ok() {
 
 # What the guests and the agents have said last.
 last_words() {
-    for log in "$CIMA_HOME"/*/serial*.log "$CIMA_HOME"/*/ha.stderr.log; do
-        [ ! -s "$log" ] || printf '     %s:\n%s\n' "${log#"$CIMA_HOME"/}" "$(tail -n 12 "$log" | cut -c 1-300)"
+    at=${CIMA_HOME:-${LIMA_HOME:-$scratch/home}}
+    for log in "$at"/*/serial*.log "$at"/*/ha.stderr.log; do
+        [ ! -s "$log" ] || printf '     %s:\n%s\n' "${log#"$at"/}" "$(tail -n 12 "$log" | cut -c 1-300)"
     done
 }
 
