@@ -51,7 +51,7 @@ void begin(struct peer *p, const struct qmp_step *steps, int step_ms)
     int fd = qmp_server_start(steps, &p->pid);
 
     log_set_level(LOG_ERROR);
-    p->q = cima_qmp_new(fd, &peer_handlers, p, step_ms, monotonic_ms());
+    p->q = cima_qmp_new(fd, &peer_handlers, p, step_ms ? step_ms : LONG_MS, monotonic_ms());
 }
 
 int end(struct peer *p)

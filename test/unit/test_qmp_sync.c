@@ -30,12 +30,12 @@ Test(qmp_sync, blocking_calls)
     struct peer p = {0};
 
     begin(&p, steps, 0);
-    cr_assert_eq(cima_qmp_wait_ready(p.q, 60000, &e1), 0, "%s", e1.msg);
-    cr_assert_eq(cima_qmp_execute(p.q, "query-version", NULL, 60000, &ret, &e1), 0);
+    cr_assert_eq(cima_qmp_wait_ready(p.q, LONG_MS, &e1), 0, "%s", e1.msg);
+    cr_assert_eq(cima_qmp_execute(p.q, "query-version", NULL, LONG_MS, &ret, &e1), 0);
     cr_assert_eq(json_get_int(ret, "is", 0), 1);
-    hmp = cima_qmp_execute_hmp(p.q, "info usernet", 60000, &e1);
+    hmp = cima_qmp_execute_hmp(p.q, "info usernet", LONG_MS, &e1);
     cr_assert_str_eq(hmp, "text\r\n");
-    cr_assert_eq(cima_qmp_execute(p.q, "bad", NULL, 60000, NULL, &e2), -1);
+    cr_assert_eq(cima_qmp_execute(p.q, "bad", NULL, LONG_MS, NULL, &e2), -1);
     cr_assert_eq(e2.kind, ERR_QEMU);
     cr_assert_eq(cima_qmp_execute(p.q, "slow", NULL, 100, NULL, &e3), -1);
     cr_assert_eq(e3.kind, ERR_TIMEOUT);
@@ -49,10 +49,10 @@ Test(qmp_sync, wait_ready_tells_why)
     struct peer p = {0}, m = {0};
 
     begin(&p, gone, 0);
-    cr_assert_eq(cima_qmp_wait_ready(p.q, 60000, &e1), -1);
+    cr_assert_eq(cima_qmp_wait_ready(p.q, LONG_MS, &e1), -1);
     cr_assert_str_eq(e1.msg, "lost connection to VM: QEMU closed the monitor");
     end(&p);
-    begin(&m, mute, 60000);
+    begin(&m, mute, LONG_MS);
     cr_assert_eq(cima_qmp_wait_ready(m.q, 100, &e2), -1);
     cr_assert_eq(e2.kind, ERR_TIMEOUT);
     end(&m);
@@ -76,7 +76,7 @@ Test(qmp_sync, Q_02_Q_06_canceled_by_caller)
     int fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
     struct peer p = {0}, m = {0};
 
-    begin(&m, mute, 60000);
+    begin(&m, mute, LONG_MS);
     cima_qmp_set_cancel_fd(m.q, fd);
     cr_assert_eq(cima_qmp_wait_ready(m.q, -1, &e1), -1);
     cr_assert_eq(e1.kind, ERR_INTERRUPTED);
@@ -84,7 +84,7 @@ Test(qmp_sync, Q_02_Q_06_canceled_by_caller)
     cr_assert_eq(end(&m), HANG_STATUS);
 
     begin(&p, steps, 0);
-    cr_assert_eq(cima_qmp_wait_ready(p.q, 60000, &e2), 0, "%s", e2.msg);
+    cr_assert_eq(cima_qmp_wait_ready(p.q, LONG_MS, &e2), 0, "%s", e2.msg);
     cima_qmp_set_cancel_fd(p.q, fd);
     cr_assert_eq(cima_qmp_execute(p.q, "slow", NULL, -1, NULL, &e3), -1);
     text = err_message(&e3);
@@ -92,7 +92,7 @@ Test(qmp_sync, Q_02_Q_06_canceled_by_caller)
     /* It was sent: its answer is not the next one's. */
     cima_qmp_set_cancel_fd(p.q, -1);
     kill(p.pid, SIGUSR1);
-    cr_assert_eq(cima_qmp_execute(p.q, "next", NULL, 60000, &ret, &e2), 0, "%s", e2.msg);
+    cr_assert_eq(cima_qmp_execute(p.q, "next", NULL, LONG_MS, &ret, &e2), 0, "%s", e2.msg);
     cr_assert_str_eq(json_get_str(ret, "is"), "next");
     cr_assert_eq(end(&p), 0);
     close(fd);
@@ -145,7 +145,7 @@ Test(qmp_sync, waiting_inside_a_callback_is_refused)
     static const struct cima_qmp_handlers h = {.event = wait_in_event};
     struct peer p = {0};
 
-    p.q = cima_qmp_new(qmp_server_start(steps, &p.pid), &h, &p, 0, monotonic_ms());
+    p.q = cima_qmp_new(qmp_server_start(steps, &p.pid), &h, &p, LONG_MS, monotonic_ms());
     RUN_UNTIL(&p, p.events);
     cr_assert_eq(end(&p), 0);
 }
@@ -168,7 +168,7 @@ Test(qmp_sync, freed_while_waited_for)
     struct cima_qmp_watch *w;
     struct peer p = {0};
 
-    p.q = cima_qmp_new(qmp_server_start(steps, &p.pid), &h, &p, 0, monotonic_ms());
+    p.q = cima_qmp_new(qmp_server_start(steps, &p.pid), &h, &p, LONG_MS, monotonic_ms());
     w = cima_qmp_watch_new(p.q, "B", NULL, NULL);
     cr_assert_eq(cima_qmp_execute(p.q, "a", NULL, -1, NULL, &err), -1);
     cr_assert_str_eq(err.msg, "a: the client was freed");
@@ -199,12 +199,12 @@ Test(qmp_sync, freed_between_commands)
     struct peer p = {0};
 
     cr_assert_eq(cima_add_rng(c, &rng, NULL), 0);
-    p.q = cima_qmp_new(qmp_server_start(plug, &p.pid), &h, &p, 0, monotonic_ms());
+    p.q = cima_qmp_new(qmp_server_start(plug, &p.pid), &h, &p, LONG_MS, monotonic_ms());
     cr_assert_eq(cima_qmp_plug(p.q, c, &first), -1);
     cr_assert_str_eq(first.msg, "object-add: the client was freed");
     cr_assert_null(first.detail, "%s", first.detail);
     cr_assert_eq(qmp_server_end(p.pid), HANG_STATUS);
-    p.q = cima_qmp_new(qmp_server_start(job, &p.pid), &h, &p, 0, monotonic_ms());
+    p.q = cima_qmp_new(qmp_server_start(job, &p.pid), &h, &p, LONG_MS, monotonic_ms());
     cr_assert_eq(cima_qmp_run_job(p.q, save, "j", INT_MAX, &second), -1);
     cr_assert_str_eq(second.msg, "query-jobs: the client was freed");
     cr_assert_eq(qmp_server_end(p.pid), HANG_STATUS);
@@ -234,17 +234,17 @@ Test(qmp_sync, Q_08_watch_keeps_what_came_before_the_wait)
 
     begin(&p, steps, 0);
     w = cima_qmp_watch_new(p.q, "JOB", "id", "mine");
-    cr_assert_eq(cima_qmp_execute(p.q, "a", NULL, 60000, NULL, &none), 0, "%s", none.msg);
-    cr_assert_eq(cima_qmp_watch_wait(w, 60000, &e, &none), 0, "%s", none.msg);
+    cr_assert_eq(cima_qmp_execute(p.q, "a", NULL, LONG_MS, NULL, &none), 0, "%s", none.msg);
+    cr_assert_eq(cima_qmp_watch_wait(w, LONG_MS, &e, &none), 0, "%s", none.msg);
     cr_assert_eq(json_get_int(e.data, "n", 0), 1);
     cr_assert(e.seconds == 5 && e.microseconds == 6);
     cr_assert_eq(cima_qmp_watch_wait(w, 50, &e, &late), -1);
     cr_assert_eq(late.kind, ERR_TIMEOUT);
     cr_assert_str_eq(late.msg, "the event 'JOB' did not come in time");
     kill(p.pid, SIGUSR1);
-    cr_assert_eq(cima_qmp_watch_wait(w, 60000, &e, &none), 0, "%s", none.msg);
+    cr_assert_eq(cima_qmp_watch_wait(w, LONG_MS, &e, &none), 0, "%s", none.msg);
     cr_assert_eq(json_get_int(e.data, "n", 0), 2);
-    cr_assert_eq(cima_qmp_watch_wait(w, 60000, &e, &gone), -1);
+    cr_assert_eq(cima_qmp_watch_wait(w, LONG_MS, &e, &gone), -1);
     cr_assert(strstr(gone.msg, "QEMU closed the monitor"), "%s", gone.msg);
     cr_assert_eq(cima_qmp_watch_dropped(w), 0);
     cr_assert_eq(end(&p), 0);
@@ -270,7 +270,7 @@ Test(qmp_sync, F18_watch_is_bounded)
     w = cima_qmp_watch_new(p.q, NULL, NULL, NULL);
     cr_assert_eq(cima_qmp_execute(p.q, "a", NULL, -1, NULL, &err), 0, "%s", err.msg);
     do {
-        cr_assert_eq(cima_qmp_watch_wait(w, 60000, &e, &err), 0, "%s", err.msg);
+        cr_assert_eq(cima_qmp_watch_wait(w, LONG_MS, &e, &err), 0, "%s", err.msg);
         kept++;
     } while (!streq(e.name, "LAST"));
     cr_assert_eq(kept, 64);
@@ -314,11 +314,11 @@ Test(qmp_sync, log_has_lines_but_no_passwords)
     _cleanup_err_ struct err err = ERR_INIT;
     struct peer p = {0};
 
-    p.q = cima_qmp_new(qmp_server_start(steps, &p.pid), &h, &p, 0, monotonic_ms());
+    p.q = cima_qmp_new(qmp_server_start(steps, &p.pid), &h, &p, LONG_MS, monotonic_ms());
     cima_opts_str(secret, "id", "s0");
     cima_opts_str(secret, "data", "geheim");
     cr_assert_eq(cima_qmp_run(p.q, cima_cmd_set_password("vnc", "geheim", NULL), NULL, &err), 0);
-    free(cima_qmp_execute_hmp(p.q, "set_password vnc geheim", 60000, &err));
+    free(cima_qmp_execute_hmp(p.q, "set_password vnc geheim", LONG_MS, &err));
     cr_assert_eq(cima_qmp_run(p.q, cima_cmd_object_add(secret), NULL, &err), 0, "%s", err.msg);
     cr_assert_eq(cima_qmp_run(p.q, cima_cmd_qom_set("/x", "password", json_string_new("geheim")),
                               NULL, &err),
