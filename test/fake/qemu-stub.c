@@ -10,7 +10,7 @@
  *   nohelp    no QMP when it is probed          old       is QEMU 3.1.0
  *   deaf-term as deaf, and ignores SIGTERM      noaccept  never takes the monitor's connection
  *   half      half a line for an answer         long      10 MiB in one line for an answer
- *   hangup    closes the monitor for an answer  slowpid   takes its pid file's lock after a second
+ *   hangup    closes the monitor for an answer  slowpid   takes its pid file's lock when NAME.go exists
  *   drop      closes the monitor when it runs, and greets nobody afterwards
  *   lapse     closes the monitor when it runs, and serves the next connection as "run"
  *   fickle    closes every connection of the monitor at once
@@ -311,12 +311,13 @@ static void read_orders(const char *name)
 /* The machine: takes its lock, and its monitor's connections one after the other. */
 static int run(const char *name, const char *pidfile, int listener)
 {
-    _cleanup_free_ char *ssh_file = xasprintf("%s.ssh", name);
+    _cleanup_free_ char *ssh_file = xasprintf("%s.ssh", name), *go_file = xasprintf("%s.go", name);
 
     if (is("deaf-term"))
         signal(SIGTERM, SIG_IGN);
     if (is("slowpid")) {
-        sleep(1);
+        while (!path_exists(go_file))
+            usleep(5000);
         strcpy(mode, "run");
     }
     lock_pidfile(pidfile);
@@ -349,7 +350,7 @@ int main(int argc, char **argv)
 
     (void)argc;
     signal(SIGPIPE, SIG_IGN);
-    alarm(120); /* a test that failed leaves nobody behind for long */
+    alarm(900); /* a test that failed leaves nobody behind for long */
     read_orders(argv[0]);
     if (!mode)
         return 8;

@@ -5,6 +5,7 @@
 #include "base/sbuf.h"
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -13,6 +14,7 @@ struct usernet_server {
     int listener, log;
     pthread_t thread;
     unsigned looks, exposes;
+    _Atomic unsigned over;
 };
 
 /* Reads until the body is whole. */
@@ -78,6 +80,7 @@ static void *work(void *arg)
             serve(s, fd, path);
         }
         close(fd);
+        s->over++;
     }
     return NULL;
 }
@@ -88,6 +91,7 @@ struct usernet_server *usernet_server_new(const char *path, const char *log,
     struct usernet_server *s = xcalloc(1, sizeof(*s));
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
 
+    signal(SIGPIPE, SIG_IGN); /* of a client that does not wait */
     s->orders = *orders;
     s->log = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
     s->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -96,6 +100,11 @@ struct usernet_server *usernet_server_new(const char *path, const char *log,
         listen(s->listener, 16) || pthread_create(&s->thread, NULL, work, s))
         abort();
     return s;
+}
+
+unsigned usernet_server_over(const struct usernet_server *s)
+{
+    return s->over;
 }
 
 void usernet_server_free(struct usernet_server *s)

@@ -18,6 +18,8 @@ struct usernet_server;
 /* Listens at path and writes every request as one line "PATH BODY" into log. */
 struct usernet_server *usernet_server_new(const char *path, const char *log,
                                           const struct usernet_orders *orders);
+/* How many connections are over: answered, or closed by the client. */
+unsigned usernet_server_over(const struct usernet_server *s);
 void usernet_server_free(struct usernet_server *s);
 
 #endif

@@ -20,6 +20,9 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+/* Milliseconds for what has to happen, however busy the machine is. */
+enum { LONG_MS = 240000 };
+
 struct fixture {
     char *dir, *exe;
     struct store store;
@@ -196,6 +199,7 @@ static inline bool has(const struct fixture *f, enum inst_file file)
     return path_exists(path);
 }
 
+/* All of them are met on purpose: a test that wants something to happen within one makes it long. */
 static const struct qemu_vm_limits short_limits = {
     .greeting = 300, .powerdown_first = 100, .powerdown_again = 100, .powerdown = 400, .quit = 200};
 

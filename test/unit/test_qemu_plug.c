@@ -804,7 +804,7 @@ static bool no_qemu(void)
 }
 
 /* S2-H2, S2-H3: today's QEMU takes every form that is written. */
-Test(devices, S2_H2_H3_accepted_on_the_command_line, .timeout = 600)
+Test(devices, S2_H2_H3_accepted_on_the_command_line, .timeout = 1800)
 {
     if (no_qemu())
         cr_skip_test("skipped: there is no " QEMU);
@@ -813,7 +813,7 @@ Test(devices, S2_H2_H3_accepted_on_the_command_line, .timeout = 600)
 }
 
 /* The same structs, in a machine each, over QMP. */
-Test(devices, S2_H3_plugged_into_a_running_machine, .timeout = 600)
+Test(devices, S2_H3_plugged_into_a_running_machine, .timeout = 1800)
 {
     if (no_qemu())
         cr_skip_test("skipped: there is no " QEMU);
@@ -830,7 +830,7 @@ Test(devices, S2_H3_plugged_into_a_running_machine, .timeout = 600)
 }
 
 /* Everything that is no device, in one machine; the descriptors of two settings, too. */
-Test(machine, S2_H1_H2_H3_settings_accepted, .timeout = 600)
+Test(machine, S2_H1_H2_H3_settings_accepted, .timeout = 1800)
 {
     static const char *const options[] = {"kernel-irqchip=off", "vmport=off", NULL};
     static const char *const accel[] = {"tcg,thread=multi,tb-size=64,nvdimm", NULL};

@@ -19,7 +19,7 @@
 
 /* S1-34 has five looks, 200 ms apart; on a busy machine a helper that is well may take longer. */
 #define LOOKS       5
-#define LOOK_MS     1000
+#define LOOK_MS     4000
 #define LISTEN_MS   250 /* from the socket's name to listen(): there is no event for it */
 #define LISTEN_STEP 5
 #define END_MS      5000

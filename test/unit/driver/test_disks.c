@@ -36,7 +36,7 @@ static bool qemu_img(const char *const *argv)
 
     s.argv = argv;
     s.flags = SPAWN_SEARCH_PATH;
-    if (run_checked(&s, 60000, &err) == 0)
+    if (run_checked(&s, LONG_MS, &err) == 0)
         return true;
     _cleanup_free_ char *text = err_text(&err);
     fprintf(stderr, "%s\n", text);

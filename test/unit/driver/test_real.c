@@ -98,7 +98,7 @@ Test(real, S1_43_S1_44_S1_45_vnc_password)
     begin(&f, "firmware: {legacyBIOS: true}\nvideo: {display: vnc, vnc: {display: "
               "\"127.0.0.1:0,to=90\"}}");
     path = instance_path(&f.inst, INST_VNC_DISPLAY);
-    for (int i = 0; i < 600 && !path_exists(path) && !f.degraded; i++)
+    for (int i = 0; i < LONG_MS / 50 && !path_exists(path) && !f.degraded; i++)
         run_for(&f, 50);
     cr_assert_eq(f.degraded, 0, "%s", f.trouble.msg);
     display = file_read(path, 64, NULL, NULL);
@@ -195,7 +195,7 @@ static void await_machine(int in, int out)
         struct pollfd p = {.fd = out, .events = POLLIN};
         ssize_t n;
 
-        cr_assert_eq(poll(&p, 1, 60000), 1);
+        cr_assert_eq(poll(&p, 1, LONG_MS), 1);
         n = read(out, text + len, sizeof(text) - 1 - len);
         cr_assert_gt(n, 0, "the device was refused");
         len += (size_t)n;
