@@ -219,12 +219,14 @@ static int fake_start(const struct driver_ctx *ctx, const struct driver_plan *pl
     if (mode_is("start"))
         return err_set(err, ERR_QEMU, "the fake machine does not start");
     int listener = listen_anywhere(&port);
+    /* It listens to signals before the machine shows that it is there. */
+    *ret = vm_new(ctx, loop, cb, arg, 0);
     child.pid = fork();
     if (child.pid == 0)
         machine_main(path, listener, port);
     close(listener);
     child.pidfd = pidfd_open_(child.pid);
-    *ret = vm_new(ctx, loop, cb, arg, child.pid);
+    (*ret)->pid = child.pid;
     (*ret)->end = loop_add_child(loop, &child, on_child_end, *ret);
     return 0;
 }

@@ -30,7 +30,7 @@ int main(int argc, char **argv)
     }
     if (streq0(getenv("FAKE_AGENT"), "hang"))
         pause();
-    o.patience_ms = patience ? atoi(patience) : 15000;
+    o.patience_ms = patience ? atoi(patience) : 240000;
     if (getenv("TEST_VERBOSE"))
         log_set_level(LOG_TRACE);
     host_facts_gather(&host);

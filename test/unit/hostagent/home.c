@@ -11,8 +11,6 @@
 #include <signal.h>
 #include <time.h>
 
-#define LIMIT_MS 20000
-
 static const char yaml[] = "images:\n- location: /nonexistent/image.qcow2\n"
                            "mounts: []\n"
                            "user: {name: lima, uid: 1000}\n"
@@ -135,7 +133,7 @@ static int on_event(void *arg, const struct event *e)
 void home_wait_up(struct home *h, struct event *ret)
 {
     struct err err = ERR_INIT;
-    int r = agent_follow(&h->inst, LIMIT_MS, on_event, NULL, 0, ret, &err);
+    int r = agent_follow(&h->inst, LONG_MS, on_event, NULL, 0, ret, &err);
 
     cr_assert_eq(r, 1, "%s", err.msg);
 }
@@ -153,7 +151,7 @@ void home_stop(struct home *h)
 {
     struct err err = ERR_INIT;
 
-    cr_assert_eq(agent_stop(&h->inst, LIMIT_MS, &err), 0, "%s", err.msg);
+    cr_assert_eq(agent_stop(&h->inst, LONG_MS, &err), 0, "%s", err.msg);
 }
 
 pid_t home_agent(struct home *h)
@@ -173,7 +171,7 @@ pid_t home_machine(struct home *h)
 
 pid_t home_wait_machine(struct home *h)
 {
-    int64_t end = monotonic_ms() + LIMIT_MS;
+    int64_t end = monotonic_ms() + LONG_MS;
     const struct timespec nap = {0, 1000000};
     pid_t pid;
 
@@ -192,7 +190,7 @@ void home_kill(pid_t pid, int sig)
 
 void home_wait_gone(pid_t pid)
 {
-    int64_t end = monotonic_ms() + LIMIT_MS;
+    int64_t end = monotonic_ms() + LONG_MS;
     const struct timespec nap = {0, 5000000};
 
     for (;;) {

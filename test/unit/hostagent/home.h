@@ -6,6 +6,9 @@
 
 #include "hostagent/client.h"
 
+/* Milliseconds for what has to happen, on any machine. */
+enum { LONG_MS = 240000 };
+
 struct home {
     char *dir;
     struct store store;
@@ -20,7 +23,7 @@ void home_write(struct home *h, const char *name, const char *text);
 /* A file of the instance directory. */
 char *home_read(struct home *h, enum inst_file file);
 bool home_has(struct home *h, enum inst_file file);
-/* Follows events until running or exiting; the event is kept. Fails the test after 20 s. */
+/* Follows events until running or exiting; the event is kept. Fails the test after LONG_MS. */
 void home_wait_up(struct home *h, struct event *ret);
 /* agent_spawn and home_wait_up; it has to be running then. */
 void home_start(struct home *h, struct event *ret);
