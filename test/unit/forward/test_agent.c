@@ -26,7 +26,7 @@ static void teardown(void)
     fixture_teardown(&f);
 }
 
-TestSuite(ssh_agent, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(ssh_agent, .init = setup, .fini = teardown, .timeout = 600);
 
 static bool until_linked(struct fixture *fx)
 {

@@ -17,6 +17,8 @@
 static struct fixture f;
 static struct config_port_forward rules[8];
 static char ports[8][8];
+static int reserved[8];
+static unsigned n_reserved;
 
 static void setup(void)
 {
@@ -28,12 +30,15 @@ static void setup(void)
 
 static void teardown(void)
 {
+    while (n_reserved)
+        close(reserved[--n_reserved]);
     fixture_teardown(&f);
 }
 
-TestSuite(forward, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(forward, .init = setup, .fini = teardown, .timeout = 600);
 
-/* A port that was free a moment ago. */
+/* A port that nobody else gets: it is reserved as long as the test lasts, and who sets SO_REUSEADDR,
+ * as ssh does, may listen there. */
 static uint16_t free_port(void)
 {
     uint16_t port;
@@ -41,7 +46,8 @@ static uint16_t free_port(void)
     int fd = tcp_reserve_port(&port, &err);
 
     cr_assert_geq(fd, 0);
-    close(fd);
+    cr_assert_lt(n_reserved, ARRAY_SIZE(reserved));
+    reserved[n_reserved++] = fd;
     return port;
 }
 
@@ -109,6 +115,7 @@ static int listen_on(int family, uint16_t port)
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
 
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     if (family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
     int r = family == AF_INET6 ? bind(fd, (struct sockaddr *)&v6, sizeof(v6))

@@ -27,7 +27,7 @@ static void teardown(void)
     }
 }
 
-TestSuite(copy, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(copy, .init = setup, .fini = teardown, .timeout = 600);
 
 static struct config_copy_to_host *add(const char *guest, const char *host)
 {

@@ -55,7 +55,7 @@ static void teardown(void)
     }
 }
 
-TestSuite(mount, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(mount, .init = setup, .fini = teardown, .timeout = 600);
 
 /* Names below the scratch directory. */
 static struct config_mount *add(const char *location, const char *point)

@@ -37,7 +37,7 @@ void fixture_teardown(struct fixture *f);
 void fixture_use_stub(struct fixture *f, const char *name);
 /* Creates and starts the service. */
 void fixture_start(struct fixture *f, const struct service_type *type);
-/* Runs the loop until the predicate is true; fails the test after 20 s. */
+/* Runs the loop until the predicate is true; fails the test after some minutes. */
 void fixture_until(struct fixture *f, bool (*until)(struct fixture *f));
 /* Runs the loop for that long. */
 void fixture_sleep(struct fixture *f, int64_t ms);

@@ -24,7 +24,7 @@ static void teardown(void)
     fixture_teardown(&f);
 }
 
-TestSuite(probes, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(probes, .init = setup, .fini = teardown, .timeout = 600);
 
 Test(probes, none_no_service)
 {
@@ -65,13 +65,20 @@ Test(probes, tried_until_it_succeeds)
 
 Test(probes, HA_29_failure_has_description_and_hint)
 {
-    probes[0].script = "#!/bin/sh\necho it is not there >&2\nexit 3\n";
-    probes[0].description = "k3s is up";
-    probes[0].hint = "see /var/log/k3s.log";
-    f.host.patience_ms = 2500;
-    fixture_start(&f, &probe_service);
-    fixture_until(&f, until_released);
-    cr_assert_eq(f.n_degraded, 1);
+    /* On a busy machine not even the first try ends within the time: then once more, with more. */
+    for (int64_t patience = 2500; patience < 200000; patience *= 4) {
+        probes[0].script = "#!/bin/sh\necho it is not there >&2\nexit 3\n";
+        probes[0].description = "k3s is up";
+        probes[0].hint = "see /var/log/k3s.log";
+        f.host.patience_ms = patience;
+        fixture_start(&f, &probe_service);
+        fixture_until(&f, until_released);
+        cr_assert_eq(f.n_degraded, 1);
+        if (!strstr(f.degraded.msg, "it does not end"))
+            break;
+        teardown();
+        setup();
+    }
     cr_assert(strstr(f.degraded.msg, "probe 'k3s is up'"), "%s", f.degraded.msg);
     cr_assert(strstr(f.degraded.msg, "exit status 3"), "%s", f.degraded.msg);
     cr_assert_str_eq(f.degraded.hint, "see /var/log/k3s.log");
@@ -129,7 +136,7 @@ static int run_script(const char *script)
 
     s.argv = argv;
     s.flags = SPAWN_SEARCH_PATH;
-    cr_assert_eq(run_capture(&s, text, 4096, 10000, &r, &err), 0, "%s", err.msg);
+    cr_assert_eq(run_capture(&s, text, 4096, 240000, &r, &err), 0, "%s", err.msg);
     return wait_status_exit_code(r.status);
 }
 
@@ -147,7 +154,7 @@ Test(wait_script, ends_with_the_connection)
     cr_assert_eq(fd_write_all(fd, script, strlen(script)), 0);
     s.argv = argv;
     s.flags = SPAWN_SEARCH_PATH;
-    cr_assert_eq(run_capture(&s, NULL, 4096, 30000, &r, &err), 0, "%s", err.msg);
+    cr_assert_eq(run_capture(&s, NULL, 4096, 240000, &r, &err), 0, "%s", err.msg);
     unlink(path);
 }
 
