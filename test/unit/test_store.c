@@ -10,7 +10,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-TestSuite(store, .timeout = 60);
+TestSuite(store, .timeout = 600);
 
 /* ---- home ----------------------------------------------------------------------------------- */
 
@@ -407,7 +407,7 @@ Test(store, F12_lock_of_an_instance_that_is_deleted_meanwhile)
     if (pid == 0) {
         close(held);
         struct err e = ERR_INIT;
-        int fd = instance_lock(&in, 10000, &e);
+        int fd = instance_lock(&in, 240000, &e);
         _exit(fd < 0 && e.kind == ERR_NOT_FOUND ? 0 : 1);
     }
     usleep(200000);

@@ -199,6 +199,7 @@ int agent_info(const struct instance *i, int timeout_ms, uint16_t *ret_ssh_port,
     (void)i;
     if (fakes.info_hangs) {
         usleep((useconds_t)timeout_ms * 1000);
+        fakes.info_waited_ms += timeout_ms;
         return err_set(err, ERR_TIMEOUT, "the host agent does not answer");
     }
     *ret_ssh_port = 60077;

@@ -21,6 +21,7 @@ struct fakes {
     unsigned ticks; /* … so many ticks, then a time-out */
     pid_t dies;     /* not 0: the first agent_follow sees this agent end without a word */
     bool info_hangs;
+    int info_waited_ms;  /* … so long in all */
     bool stop_takes_long; /* an agent that was asked to stop goes on for a while */
     bool console_taken;
     /* What was asked of them. */
