@@ -19,6 +19,7 @@ The path says how to behave: /BEHAVIOUR[:ARGUMENT]/…/FILE, several behaviours 
   dropfirst:N       the same, but only the first answer
   stall:N           sends N bytes, then nothing for a long time
   hold:N            sends N bytes, then a few each second until STATE/go is there, then the rest
+  gate              sends the file only as far as the number in STATE/gate says, and waits there
   silent            takes the request and never answers
   short:N           announces N bytes more than there are
   portal            a login page with status 200, whatever is asked for
@@ -32,6 +33,7 @@ import email.utils
 import http.server
 import os
 import select
+import socket
 import socketserver
 import ssl
 import sys
@@ -185,16 +187,39 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if select.select([self.connection], [], [], 0.2)[0]:
             raise BrokenPipeError
         return os.path.exists(os.path.join(STATE, "go"))
+    def peer_is_gone(self):
+        self.connection.setblocking(False)
+        try:
+            return not self.connection.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        finally:
+            self.connection.setblocking(True)
+
+    def gate(self, at):
+        """Waits until more than `at` bytes of the file may be sent; returns how many more."""
+        while True:
+            if self.peer_is_gone():
+                raise ConnectionResetError
+            with open(os.path.join(STATE, "gate")) as f:
+                open_to = int(f.read())
+            if open_to > at:
+                return open_to - at
+            time.sleep(0.005)
 
     def body(self, path, start):
         left, rate = self.limit(), int(self.behave.get("slow", 0))
         step = min(CHUNK, max(1, rate // 400)) if rate else CHUNK
+        at = start
         with open(path, "rb") as f:
             f.seek(start)
             while True:
+                if "gate" in self.behave and at < os.path.getsize(path):
+                    step = min(CHUNK, self.gate(at))
                 data = f.read(step if left is None else min(step, left))
                 if not data:
                     break
+                at += len(data)
                 self.put(data)
                 yield len(data)
                 if left is not None:
