@@ -8,7 +8,7 @@
 #include "yaml/doc.h"
 #include <sys/mman.h>
 
-TestSuite(cidata, .timeout = 60);
+TestSuite(cidata, .timeout = 600);
 
 static struct cidata plan(struct seed *s)
 {

@@ -19,7 +19,7 @@ static void use_build_tree(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
-TestSuite(iso, .timeout = 60, .init = use_build_tree);
+TestSuite(iso, .timeout = 600, .init = use_build_tree);
 
 static void plan_and_write(struct cidata *c, const char *path)
 {

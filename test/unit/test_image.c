@@ -7,7 +7,7 @@
 #include "sys/spawn.h"
 #include <fcntl.h>
 
-TestSuite(image, .timeout = 60);
+TestSuite(image, .timeout = 600);
 
 static int inspect(const char *path, struct image_info *ret, struct err *err)
 {

@@ -13,7 +13,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-TestSuite(prepare, .timeout = 60);
+TestSuite(prepare, .timeout = 600);
 
 #define MAX_IMAGES 4
 

@@ -11,7 +11,7 @@
 #include <sys/inotify.h>
 #include <sys/resource.h>
 
-TestSuite(unpack, .timeout = 120);
+TestSuite(unpack, .timeout = 600);
 
 static const struct tool {
     const char *program, *suffix, *name;

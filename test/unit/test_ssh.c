@@ -8,7 +8,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-TestSuite(ssh, .timeout = 60);
+TestSuite(ssh, .timeout = 600);
 
 static struct ssh_target target(const char *identity, const char *control)
 {

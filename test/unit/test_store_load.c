@@ -3,7 +3,7 @@
 #include "store/store.h"
 #include "store_fixture.h"
 
-TestSuite(load, .timeout = 60);
+TestSuite(load, .timeout = 600);
 
 #define IMAGES "images: [{location: /images/disk.qcow2, arch: x86_64}]\n"
 

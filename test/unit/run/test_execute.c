@@ -26,7 +26,7 @@ static void end(void)
     tmpdir_remove(&dir);
 }
 
-TestSuite(run_execute, .init = begin, .fini = end, .timeout = 120);
+TestSuite(run_execute, .init = begin, .fini = end, .timeout = 600);
 
 static void write_file(const char *path, const char *content, mode_t mode)
 {
