@@ -146,7 +146,7 @@ static bool is_used(const struct config_instance *v, const char *key)
 
         used = used || uses(p->script, key) || uses(p->content, key) || uses(p->path, key) ||
                uses(p->owner, key) || uses(p->permissions, key) || uses(p->expression, key) ||
-               uses(p->playbook, key);
+               !str_empty(p->playbook); /* it has them all in its environment */
     }
     for (unsigned i = 0; i < v->probes_count; i++)
         used = used || uses(v->probes[i].script, key);

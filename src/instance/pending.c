@@ -15,6 +15,14 @@ static bool asks_for_names(const struct config_instance *c)
     return c->host_resolver.hosts_count > 0;
 }
 
+static bool asks_for_ansible(const struct config_instance *c)
+{
+    for (unsigned i = 0; i < c->provision_count; i++)
+        if (c->provision[i].mode == PROVISION_ANSIBLE)
+            return true;
+    return false;
+}
+
 static bool asks_for_containerd(const struct config_instance *c)
 {
     return c->containerd.system == TRI_TRUE || c->containerd.user == TRI_TRUE;
@@ -28,6 +36,9 @@ static const struct {
     {asks_for_inotify, LOG_WARN, "field `mountInotify`: this version does not pass changes on yet"},
     {asks_for_names, LOG_WARN,
      "field `hostResolver.hosts`: this version does not serve names to the guest yet"},
+    {asks_for_ansible, LOG_WARN,
+     "provision mode `ansible`: this version does not run playbooks; run them from the host, with "
+     "the ssh.config of the instance"},
     /* On by default, so a word of it and no warning. */
     {asks_for_containerd, LOG_INFO, "containerd: this version does not install it yet"},
 };

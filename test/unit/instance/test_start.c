@@ -39,6 +39,25 @@ Test(start, brings_it_up)
     cr_expect_not_null(strstr(sbuf_str(&w.notes), "Starting the instance `one`"));
 }
 
+/* What this version does not do is said, not passed over. */
+Test(start, what_is_not_done_yet)
+{
+    static const char yaml[] = SIMPLE_YAML "provision: [{mode: ansible, playbook: site.yaml}]\n"
+                                           "hostResolver: {hosts: {a.internal: 10.0.0.1}}\n";
+    _cleanup_world_ struct world w;
+    _cleanup_instance_ struct instance inst = INSTANCE_INIT;
+    enum inst_start_result result;
+
+    world_init(&w);
+    world_create(&w, "one", &inst);
+    _cleanup_free_ char *path = path_join(inst.dir, "lima.yaml");
+    cr_assert_eq(file_write_atomic(path, yaml, strlen(yaml), 0600, NULL), 0);
+    use_events(coming_up, ARRAY_SIZE(coming_up));
+    cr_assert_eq(start(&w, &inst, &result, NULL), 0);
+    cr_expect_not_null(strstr(sbuf_str(&w.notes), "this version does not run playbooks"));
+    cr_expect_not_null(strstr(sbuf_str(&w.notes), "does not serve names to the guest"));
+}
+
 /* B-EXIT: what can't work is said before there is an agent. */
 Test(start, bad_plan_starts_nothing)
 {
