@@ -15,7 +15,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 
-#define SPAWN_TIMEOUT_MS 10000
+#define SPAWN_TIMEOUT_MS 60000
 #define CONNECT_TIMEOUT_MS 5000
 #define LOCK_FILE_MAX 256
 #define INFO_MAX (64 * 1024)

@@ -8,7 +8,7 @@
 #include <poll.h>
 #include <strings.h>
 
-enum { LOOK_MS = 500, CALL_MS = 10000, LAST_MS = 500 };
+enum { LOOK_MS = 500, CALL_MS = 30000, LAST_MS = 500 };
 
 enum usernet_state {
     USERNET_LEASES,
@@ -288,10 +288,10 @@ struct usernet *usernet_new(struct usernet_target *target, struct loop *loop, us
 
 void usernet_unexpose(struct usernet *u)
 {
-    end_call(u);
-    u->timer = loop_source_free(u->timer);
     if (u->state == USERNET_UNEXPOSE || u->state == USERNET_OVER)
         return;
+    end_call(u);
+    u->timer = loop_source_free(u->timer);
     u->state = u->exposed ? USERNET_UNEXPOSE : USERNET_OVER;
     go(u);
 }
