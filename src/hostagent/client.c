@@ -5,15 +5,14 @@
 #include "hostagent/logs.h"
 #include "json/json.h"
 #include "sys/clock.h"
+#include "sys/http_call.h"
 #include "sys/lock.h"
 #include "sys/proc.h"
-#include "sys/sock.h"
 #include "sys/spawn.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/socket.h>
 
 #define SPAWN_TIMEOUT_MS 60000
 #define CONNECT_TIMEOUT_MS 5000
@@ -21,6 +20,8 @@
 #define INFO_MAX (64 * 1024)
 #define ANSWER_MAX (32U << 20)
 #define REQUEST_MAX (1U << 20)
+
+enum { CODE_OK = 200, CODE_NOT_FOUND = 404 };
 
 /* ---- which process is it ----------------------------------------------------------------------- */
 
@@ -225,101 +226,45 @@ int agent_follow(const struct instance *i, int64_t timeout_ms, event_fn *fn, int
 
 /* ---- ask --------------------------------------------------------------------------------------- */
 
-static int timeout_error(const struct instance *i, struct err *err)
-{
-    return err_set(err, ERR_TIMEOUT, "the host agent of `%s` does not answer", i->name);
-}
-
-static int send_all(int fd, const char *text, int64_t deadline)
-{
-    size_t len = strlen(text);
-
-    while (len) {
-        ssize_t n = send(fd, text, len, MSG_NOSIGNAL);
-        if (n < 0 && errno == EAGAIN) {
-            struct pollfd p = {.fd = fd, .events = POLLOUT};
-
-            if (poll(&p, 1, deadline_left(deadline)) == 0)
-                return -1;
-            continue;
-        }
-        if (n < 0 && errno != EINTR)
-            return -1;
-        if (n > 0) {
-            text += n;
-            len -= (size_t)n;
-        }
-    }
-    return 0;
-}
-
-/* Reads to the end of the connection: an HTTP/1.0 answer ends there. */
-static int receive_all(const struct instance *i, int fd, int64_t deadline, size_t max,
-                       struct sbuf *ret, struct err *err)
-{
-    while (ret->len < max) {
-        struct pollfd p = {.fd = fd, .events = POLLIN};
-        int left = deadline_left(deadline);
-
-        if (left == 0)
-            return timeout_error(i, err);
-        if (poll(&p, 1, left) <= 0)
-            continue;
-        ssize_t n = recv(fd, sbuf_reserve(ret, 4096), 4096, 0);
-        if (n == 0)
-            return 0;
-        if (n > 0)
-            sbuf_grown(ret, (size_t)n);
-        else if (errno != EAGAIN && errno != EINTR)
-            return err_set_errno(err, ERR_NET, "reading from the host agent");
-    }
-    return err_set(err, ERR_PROTOCOL, "the answer of the host agent is too long");
-}
-
-/* One question over ha.sock. *ret_code is the HTTP status. NULL on error. */
-static struct json *ask(const struct instance *i, const char *request, int timeout_ms, size_t max,
-                        int *ret_code, struct err *err)
+/* One question over ha.sock: body NULL is a GET. *ret_code is the HTTP status. NULL on error. */
+static struct json *ask(const struct instance *i, const char *page, const char *body,
+                        int timeout_ms, size_t max, unsigned *ret_code, struct err *err)
 {
     int64_t deadline = deadline_in(timeout_ms);
-    _cleanup_free_ char *path = instance_path(i, INST_HA_SOCK);
-    _cleanup_sbuf_ struct sbuf answer = SBUF_INIT;
-    _cleanup_close_ int fd =
-        unix_connect(path, timeout_ms < 0 ? CONNECT_TIMEOUT_MS : timeout_ms, err);
+    _cleanup_free_ char *sock = instance_path(i, INST_HA_SOCK);
+    const struct http_request r = {.socket = sock,
+                                   .connect_ms = timeout_ms < 0 ? CONNECT_TIMEOUT_MS : timeout_ms,
+                                   .path = page,
+                                   .json = body,
+                                   .answer_max = max};
+    _cleanup_http_call_ struct http_call *c = http_call_new(&r, err);
+    size_t len;
 
-    if (fd < 0)
-        return NULL;
-    if (send_all(fd, request, deadline)) {
-        timeout_error(i, err);
+    if (!c || http_call_finish(c, deadline, err) < 0) {
+        err_wrap(err, "asking the host agent of `%s`", i->name);
         return NULL;
     }
-    if (receive_all(i, fd, deadline, max, &answer, err))
-        return NULL;
-    const char *text = sbuf_str(&answer), *body = strstr(text, "\r\n\r\n");
-    if (!body || sscanf(text, "HTTP/1.%*1[01] %3d", ret_code) != 1) {
-        err_set(err, ERR_PROTOCOL, answer.len ? "the host agent gives no useful answer"
-                                              : "the host agent has ended before it answered");
-        return NULL;
-    }
-    body += 4;
-    struct json *j = json_parse(body, answer.len - (size_t)(body - text),
-                                "answer of the host agent", *ret_code == 200 ? err : NULL);
-    if (!j && *ret_code != 200) /* the HTTP library's own words */
-        err_set(err, ERR_PROTOCOL, "the host agent gives no useful answer (HTTP status %d)",
+    const char *text = http_call_body(c, &len);
+    *ret_code = http_call_status(c);
+    struct json *j =
+        json_parse(text, len, "answer of the host agent", *ret_code == CODE_OK ? err : NULL);
+    if (!j && *ret_code != CODE_OK) /* the HTTP library's own words */
+        err_set(err, ERR_PROTOCOL, "the host agent gives no useful answer (HTTP status %u)",
                 *ret_code);
     return j;
 }
 
 int agent_info(const struct instance *i, int timeout_ms, uint16_t *ret_ssh_port, struct err *err)
 {
-    int code = 0;
+    unsigned code = 0;
     _cleanup_json_ struct json *j =
-        ask(i, "GET /v1/info HTTP/1.0\r\nHost: agent\r\n\r\n", timeout_ms, INFO_MAX, &code, err);
+        ask(i, "/v1/info", NULL, timeout_ms, INFO_MAX, &code, err);
 
     if (!j)
         return -1;
-    if (code != 200)
+    if (code != CODE_OK)
         return err_set(err, ERR_PROTOCOL,
-                       "the host agent gives no useful answer (HTTP status %d)", code);
+                       "the host agent gives no useful answer (HTTP status %u)", code);
     int64_t port = json_get_int(j, "sshLocalPort", -1);
     if (port < 0 || port > UINT16_MAX)
         return err_set(err, ERR_PROTOCOL, "the host agent does not tell the ssh port");
@@ -328,7 +273,7 @@ int agent_info(const struct instance *i, int timeout_ms, uint16_t *ret_ssh_port,
 }
 
 /* What stands in an answer that is none to the question. */
-static int answer_error(const struct instance *i, const struct json *answer, int code,
+static int answer_error(const struct instance *i, const struct json *answer, unsigned code,
                         struct err *err)
 {
     const struct json *error = json_get(answer, "error");
@@ -336,12 +281,12 @@ static int answer_error(const struct instance *i, const struct json *answer, int
 
     if (error && err_from_json(error, err) == 0)
         return -1;
-    if (code == 404) { /* of the time before there was such a page */
+    if (code == CODE_NOT_FOUND) { /* of the time before there was such a page */
         err_set(err, ERR_UNSUPPORTED,
                 "the host agent of instance `%s` does not pass commands on to the machine", i->name);
         return err_hint(err, "it is of another version: `cima restart %s`", i->name);
     }
-    return err_set(err, ERR_PROTOCOL, "the host agent of `%s`: %s (HTTP status %d)", i->name,
+    return err_set(err, ERR_PROTOCOL, "the host agent of `%s`: %s (HTTP status %u)", i->name,
                    message ? message : "no reason given", code);
 }
 
@@ -349,7 +294,7 @@ int agent_monitor(const struct instance *i, const char *command, const struct js
                   int timeout_ms, struct json **ret, struct err *err)
 {
     _cleanup_json_ struct json *body = json_object_new();
-    int code = 0;
+    unsigned code = 0;
 
     json_set_str(body, "execute", command);
     if (args)
@@ -358,19 +303,16 @@ int agent_monitor(const struct instance *i, const char *command, const struct js
     if (strlen(text) > REQUEST_MAX)
         return err_set(err, ERR_USAGE, "the arguments of '%s' are longer than %u bytes", command,
                        REQUEST_MAX);
-    _cleanup_free_ char *request =
-        xasprintf("POST /v1/monitor HTTP/1.0\r\nHost: agent\r\nContent-Type: application/json\r\n"
-                  "Content-Length: %zu\r\n\r\n%s",
-                  strlen(text), text);
     _cleanup_err_ struct err why = ERR_INIT;
-    _cleanup_json_ struct json *answer = ask(i, request, timeout_ms, ANSWER_MAX, &code, &why);
+    _cleanup_json_ struct json *answer =
+        ask(i, "/v1/monitor", text, timeout_ms, ANSWER_MAX, &code, &why);
     if (!answer && why.kind == ERR_TIMEOUT) /* the agent passes it on at once */
         return err_set(err, ERR_TIMEOUT,
                        "%s: the machine of instance `%s` has not answered within %g s", command,
                        i->name, timeout_ms / 1000.0);
     if (!answer)
         return err_move(err, &why);
-    if (code != 200)
+    if (code != CODE_OK)
         return answer_error(i, answer, code, err);
     if (ret)
         *ret = json_get(answer, "return") ? json_copy(json_get(answer, "return")) : json_null_new();

@@ -26,7 +26,7 @@ struct usernet {
     usernet_done_fn *done;
     void *arg;
     enum usernet_state state;
-    struct usernet_call *call;
+    struct http_call *call;
     struct loop_source *io, *timer, *limit;
     int64_t until; /* of the patience */
     char *address; /* of the guest */
@@ -43,7 +43,7 @@ static void end_call(struct usernet *u)
 {
     u->io = loop_source_free(u->io);
     u->limit = loop_source_free(u->limit);
-    usernet_call_free(u->call);
+    http_call_free(u->call);
     u->call = NULL;
 }
 
@@ -108,7 +108,7 @@ static void on_io(void *arg, int fd, unsigned events)
     } else if (r > 0) {
         answered(u);
     } else {
-        loop_fd_want(u->io, usernet_call_wants(u->call) == POLLOUT ? LOOP_WRITE : LOOP_READ);
+        loop_fd_want(u->io, http_call_wants(u->call) == POLLOUT ? LOOP_WRITE : LOOP_READ);
     }
 }
 
@@ -123,7 +123,7 @@ static void begin(struct usernet *u, const char *path, struct json *body)
         finish(u, &err);
         return;
     }
-    u->io = loop_add_fd(u->loop, usernet_call_fd(u->call), LOOP_WRITE, on_io, u);
+    u->io = loop_add_fd(u->loop, http_call_fd(u->call), LOOP_WRITE, on_io, u);
     u->limit = loop_add_timer(u->loop, CALL_MS, on_limit, u);
 }
 
@@ -221,7 +221,7 @@ static void got_leases(struct usernet *u)
 {
     _cleanup_err_ struct err err = ERR_INIT;
     size_t len;
-    const char *text = usernet_call_body(u->call, &len);
+    const char *text = http_call_body(u->call, &len);
     _cleanup_json_ struct json *leases = json_parse(text, len, "the list of leases", &err);
 
     if (!leases) {
