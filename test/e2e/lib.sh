@@ -164,9 +164,12 @@ none_of_ours() { [ -z "$(ours "$1")" ]; }
 # A process that is no zombie (nobody may be there to reap an orphan).
 alive() { [ "${1:-0}" -gt 0 ] && [ -e "/proc/$1" ] && ! grep -qs "^State:.*Z" "/proc/$1/status"; }
 gone() { ! alive "$1"; }
-# kill_hard PID...: by SIGKILL, and waits for the end: to die takes a processor, too.
+# kill_hard PID...: by SIGKILL, and waits for the end: to die takes a processor, too. 0 stands for nobody,
+# and not for our own process group.
 kill_hard() {
-    kill -9 "$@" 2>/dev/null
+    for pid; do
+        [ "${pid:-0}" -le 0 ] || kill -9 "$pid" 2>/dev/null
+    done
     for pid; do
         within 20 gone "$pid"
     done
