@@ -75,7 +75,12 @@ firmware: {legacyBIOS: true}
 containerd: {system: false, user: false}
 YAML
 succeeds 'create with an empty disk' "$cima" create "$scratch/empty.yaml"
-fails 'F21 F22 a guest without ssh: start gives up after its --timeout' 1 "$cima" start --timeout 12s empty
+# On a busy host the first ones may give up before there is a machine.
+gives_up_at() { # STAGE SECONDS NAME
+    run "$cima" start --timeout "$2s" "$3"
+    [ "$code" -eq 1 ] && says "$1"
+}
+check 'F21 F22 a guest without ssh: start gives up after its --timeout' within 60 gives_up_at "'vm running'" 12 empty
 check '… says what it has waited for' says 'did not receive an event with the `running` status within 12 s'
 check '… the stage' says "its last stage was 'vm running'"
 check '… and what is missing' says 'now: the guest has'
@@ -93,7 +98,7 @@ check '… says that it used force' says 'did not shut down within 3 s: its mach
 wait $start
 check 'F12 the start that waited fails' is $? 1
 check '… and says why' grep -q 'was stopped while it was starting\|exiting' "$scratch/start.err"
-check 'nothing is left running' is "$(processes_with "$CIMA_HOME/empty/")" 0
+check 'nothing is left running' none_with "$CIMA_HOME/empty/"
 check 'it is stopped' within 20 has_status empty Stopped
 
 # ---- F08: an agent that does not respond ----------------------------------------------------------
@@ -106,7 +111,7 @@ succeeds 'F08 shell works without its agent' "$cima" shell mini true
 succeeds 'F08 stop of an instance whose agent is stopped' "$cima" stop mini
 check '… replaces the agent' says 'does not respond; replacing it'
 check '… shuts the guest down properly' sh -c "! grep -q 'by force' '$scratch/err'"
-check 'nothing is left running' is "$(processes_with "$CIMA_HOME/mini/")" 0
+check 'nothing is left running' none_with "$CIMA_HOME/mini/"
 
 # ---- F25: a provision script that hangs -----------------------------------------------------------
 
@@ -125,11 +130,11 @@ kill -INT $start
 wait $start
 check 'Ctrl-C ends the waiting' is $? 1
 check '… and the start goes on' grep -q 'interrupted: instance `slow` goes on starting in the background' "$scratch/start.err"
-fails 'F25 start gives up after its --timeout' 1 "$cima" start --timeout 2s slow
-check '… and names the script' says "now: script 'provision.system/00000000' runs in the guest"
+script="now: script 'provision.system/00000000' runs in the guest"
+check 'F25 start gives up after its --timeout, and names the script' within 60 gives_up_at "$script" 2 slow
 succeeds 'shell works meanwhile' "$cima" shell slow true
 succeeds 'stop while it starts' "$cima" stop --timeout 60s slow
-check 'nothing is left running' is "$(processes_with "$CIMA_HOME/slow/")" 0
+check 'nothing is left running' none_with "$CIMA_HOME/slow/"
 
 # ---- F21: the port belongs to somebody else -------------------------------------------------------
 
@@ -139,14 +144,14 @@ s = socket.socket()
 s.bind(("127.0.0.1", 0))
 s.listen()
 print(s.getsockname()[1], flush=True)
-time.sleep(600)' >"$scratch/port" &
+time.sleep(6000)' >"$scratch/port" &
 listener=$!
 there() { [ -s "$scratch/port" ]; }
 within 20 there
 port=$(cat "$scratch/port")
 { sed 's/^cpus:.*/cpus: 1/' "$scratch/empty.yaml"; echo "ssh: {localPort: $port}"; } >"$scratch/taken.yaml"
 succeeds 'create with a fixed ssh port' "$cima" create "$scratch/taken.yaml"
-fails 'F21 a port that another program has' 1 "$cima" start --timeout 60s taken
+fails 'F21 a port that another program has' 1 "$cima" start --timeout 10m taken
 check '… is named' says "$port"
 kill $listener
 check '… and nothing runs' within 20 has_status taken Stopped
