@@ -30,7 +30,7 @@ try:
 except ImportError:
     sys.exit("compare: the Python module 'yaml' is missing; hint: install python3-yaml")
 
-TIMEOUT = 60
+TIMEOUT = 600
 KINDS = ("fill", "load", "invalid", "validate-warn", "flags", "edit", "names")
 
 # ---------------------------------------------------------------- YAML 1.2
