@@ -102,13 +102,15 @@ const struct inst_report cli_report = {
 int cli_for_each(struct cli *cli, const struct strv *words, bool flag, cli_each_fn *fn,
                  struct err *err)
 {
+    bool interrupted = false;
     int r = 0;
 
-    for (size_t i = 0; i < words->n; i++) {
+    for (size_t i = 0; i < words->n && !interrupted; i++) {
         _cleanup_err_ struct err why = ERR_INIT;
 
         if (fn(cli, words->v[i], flag, &why) == 0)
             continue;
+        interrupted = why.kind == ERR_INTERRUPTED; /* meant for all of them */
         /* In JSON each problem is a line of its own, at once. */
         for (size_t k = 0; log_get_format() == LOG_FORMAT_JSON && k < why.diags.n; k++)
             log_diag(&why.diags.v[k]);

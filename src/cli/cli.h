@@ -35,8 +35,8 @@ extern const struct inst_report cli_report;
 /* One warning as a log line: "file:line:col: message; hint: …". */
 void cli_warn_diag(void *arg, const struct diag *d);
 
-/* Calls fn for every word, also after a failure. The error is the first one; the texts of others
- * are its detail. */
+/* Calls fn for every word, also after a failure, but not after ERR_INTERRUPTED. The error is the
+ * first one; the texts of others are its detail. */
 typedef int cli_each_fn(struct cli *cli, const char *word, bool flag, struct err *err);
 int cli_for_each(struct cli *cli, const struct strv *words, bool flag, cli_each_fn *fn,
                  struct err *err);

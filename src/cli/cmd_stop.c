@@ -53,8 +53,9 @@ const struct command cmd_stop = {
     .description =
         "Stop instances (`default` when none is named).\n\n"
         "The guest is asked to shut down, as by its power button; a guest that does not follow "
-        "is ended after three minutes. With --force the machine is killed at once: what the guest "
-        "has not written to its disk is lost.",
+        "is ended after three minutes. Interrupting the command leaves the guest shutting down. "
+        "With --force the machine is killed at once: what the guest has not written to its disk is "
+        "lost.",
     .examples = "cima stop mini\n"
                 "cima stop --timeout 30s mini\n"
                 "cima stop -f mini\n",

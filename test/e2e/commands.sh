@@ -456,6 +456,26 @@ else
     rm -rf "$other"
 fi
 
+# ---- Ctrl-C in stop: the guest goes on shutting down, and may be waited for again --------------------
+qemu_mode deaf
+for n in ka kb; do
+    succeeds "F20 start $n" "$cima" start -y --name "$n" one.yaml
+done
+"$cima" stop ka kb >out 2>err &
+stop=$!
+check 'F20 stop waits' within 60 grep -q 'Shutting down the instance ka' err
+kill -INT "$stop"
+wait "$stop"
+check 'F20 … Ctrl-C ends it' is "$?" 1
+err=$(cat err)
+check 'F20 … it says what goes on' says 'interrupted: instance `ka` goes on shutting down'
+check 'F20 … and what to do' says '`cima stop ka` waits for it again'
+check 'F20 … Ctrl-C was meant for all of them' sh -c '! grep -q "Shutting down the instance kb" err'
+succeeds 'F20 stop, once more' "$cima" stop --timeout 2s ka
+check 'F20 … waits, and ends nothing at once' says 'The instance ka did not shut down within 2 s'
+succeeds 'F20 the rest' "$cima" delete -f ka kb
+qemu_mode run
+
 # ---- S04: whatever the umask ------------------------------------------------------------------------
 open_files() { find "$scratch/wide" -perm /022 ! -type l; }
 mkdir -m 700 "$scratch/wide"
