@@ -18,7 +18,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#define PROBE_MS       20000
+#define PROBE_MS       60000
 #define CACHE_FORMAT   2
 #define CACHE_FILE_MAX (4U << 20)
 #define STDERR_MAX     4096
