@@ -8,6 +8,7 @@
 #include "cli/editor.h"
 #include "cli/output.h"
 #include "cli/validate.h"
+#include "driver/driver.h"
 
 /* ---- lists ----------------------------------------------------------------------------------- */
 
@@ -38,7 +39,8 @@ bool cli_listed(struct cli *cli, const struct args *args)
     if (args_flag(args, "list-templates"))
         list_templates(cli);
     else if (args_flag(args, "list-drivers"))
-        puts("qemu");
+        for (const char *const *name = driver_names(); *name; name++)
+            puts(*name);
     else
         return false;
     return true;
@@ -57,7 +59,7 @@ static const char *const choice_texts[CHOICE_COUNT] = {
 
 enum { TRIES = 3, ANSWER_MAX = 128 };
 
-/* A number from 1 on, or the word itself; false at the end of the input. */
+/* A line of the answer without its end; false at the end of the input. */
 static bool read_word(char *line, size_t size)
 {
     fputs("> ", stderr);
@@ -218,7 +220,6 @@ int cli_make(struct cli *cli, const struct args *args, struct cli_target *t, str
              bool *ret_made, struct err *err)
 {
     int r = 1;
-
     _cleanup_instance_ struct instance taken = INSTANCE_INIT;
 
     *ret_made = true;
