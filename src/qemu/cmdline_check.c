@@ -21,6 +21,8 @@ static const struct {
     {"-tpmdev", "chardev", "character device"},
     {"-mon", "chardev", "character device"},
     {"-machine", "memory-backend", "object"},
+    {"-machine", "confidential-guest-support", "object"},
+    {"-machine", "sgx-epc.0.memdev", "object"},
     {"-numa", "memdev", "object"},
 };
 

@@ -10,6 +10,18 @@ static const char *const cima_bridge_type_names[] = {
 };
 ENUM_STRINGS_DEFINE(cima_bridge_type, CIMA_BRIDGE_TYPE_COUNT)
 
+static const char *const cima_port_kind_names[] = {
+    [CIMA_PORT_ROOT] = "root",
+    [CIMA_PORT_UPSTREAM] = "upstream",
+    [CIMA_PORT_DOWNSTREAM] = "downstream",
+};
+ENUM_STRINGS_DEFINE(cima_port_kind, CIMA_PORT_KIND_COUNT)
+
+static const char *port_kind(unsigned k)
+{
+    return cima_port_kind_to_string((enum cima_port_kind)k);
+}
+
 static const char *const cima_vfio_kind_names[] = {
     [CIMA_VFIO_PCI] = "pci",
     [CIMA_VFIO_CCW] = "ccw",
@@ -64,23 +76,50 @@ void make_bridge(struct making *m, const struct cima_bridge *x)
     part(m, "-device", o);
 }
 
-void make_root_port(struct making *m, const struct cima_root_port *x)
+static void set_root_reserves(struct making *m, struct cima_opts *o, const struct cima_root_port *x)
 {
-    struct cima_opts *o = cima_opts_new("driver", "pcie-root-port");
-
-    making_name(m, "root port", x->place.id);
-    need_id(m, "id", x->place.id);
-    set_place(m, o, &x->place, PLACE_PCI);
-    set_number(m, o, "chassis", "chassis", x->chassis, 255);
-    set_number(m, o, "slot", "slot", x->slot, 65535);
-    set_number(m, o, "port", "port", x->port, 255);
-    set_flag(o, "multifunction", x->multifunction);
+    if (x->kind != CIMA_PORT_ROOT) {
+        unwanted(m,
+                 x->bus_reserve || x->io_reserve || x->mem_reserve || x->pref64_reserve ||
+                     x->pref32_reserve,
+                 "bus_reserve", "and what else is reserved are for root ports only");
+        return;
+    }
     set_number(m, o, "bus-reserve", "bus_reserve", x->bus_reserve, 255);
     set_reserves(o, x->io_reserve, x->mem_reserve, x->pref64_reserve);
     if (x->pref32_reserve && x->pref64_reserve)
         fault(m, "pref32_reserve", "can't go with `pref64_reserve`");
     else if (x->pref32_reserve)
         cima_opts_size(o, "pref32-reserve", x->pref32_reserve);
+}
+
+void make_root_port(struct making *m, const struct cima_root_port *x)
+{
+    static const char *const drivers[] = {
+        [CIMA_PORT_ROOT] = "pcie-root-port",
+        [CIMA_PORT_UPSTREAM] = "x3130-upstream",
+        [CIMA_PORT_DOWNSTREAM] = "xio3130-downstream",
+    };
+    struct cima_opts *o;
+
+    making_name(m, "port", x->place.id);
+    if (!need_enum(m, "kind", x->kind, CIMA_PORT_KIND_COUNT, port_kind))
+        return;
+    o = cima_opts_new("driver", drivers[x->kind]);
+    need_id(m, "id", x->place.id);
+    if (x->kind != CIMA_PORT_ROOT)
+        need_text(m, "bus", x->place.bus);
+    set_place(m, o, &x->place, PLACE_PCI);
+    if (x->kind == CIMA_PORT_UPSTREAM) {
+        unwanted(m, x->chassis || x->slot, x->chassis ? "chassis" : "slot",
+                 "is for ports with a place for a device");
+    } else {
+        set_number(m, o, "chassis", "chassis", x->chassis, 255);
+        set_number(m, o, "slot", "slot", x->slot, 65535);
+    }
+    set_number(m, o, "port", "port", x->port, 255);
+    set_flag(o, "multifunction", x->multifunction);
+    set_root_reserves(m, o, x);
     part(m, "-device", o);
 }
 

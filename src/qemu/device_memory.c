@@ -17,6 +17,18 @@ static const char *const cima_dimm_kind_names[] = {
 };
 ENUM_STRINGS_DEFINE(cima_dimm_kind, CIMA_DIMM_KIND_COUNT)
 
+static const char *const cima_protection_kind_names[] = {
+    [CIMA_PROTECTION_SEV] = "sev-guest", [CIMA_PROTECTION_SEV_SNP] = "sev-snp-guest",
+    [CIMA_PROTECTION_TDX] = "tdx-guest", [CIMA_PROTECTION_S390_PV] = "s390-pv-guest",
+    [CIMA_PROTECTION_PEF] = "pef-guest",
+};
+ENUM_STRINGS_DEFINE(cima_protection_kind, CIMA_PROTECTION_KIND_COUNT)
+
+static const char *protection_kind(unsigned k)
+{
+    return cima_protection_kind_to_string((enum cima_protection_kind)k);
+}
+
 static const char *memory_kind(unsigned k)
 {
     return cima_memory_kind_to_string((enum cima_memory_kind)k);
@@ -157,6 +169,47 @@ void make_secret(struct making *m, const struct cima_secret *x)
     part(m, "-object", o);
 }
 
+static void set_sev(struct making *m, struct cima_opts *o, const struct cima_protection *x)
+{
+    bool first = x->kind == CIMA_PROTECTION_SEV;
+
+    if (need_number(m, "c_bit", x->c_bit, 1, 63))
+        cima_opts_int(o, "cbitpos", x->c_bit);
+    if (need_number(m, "reduced_phys_bits", x->reduced_phys_bits, 1, 63))
+        cima_opts_int(o, "reduced-phys-bits", x->reduced_phys_bits);
+    if (x->has_policy && x->policy > (first ? UINT32_MAX : INT64_MAX))
+        fault(m, "policy", "must have at most %d bits", first ? 32 : 63);
+    else if (x->has_policy)
+        cima_opts_int(o, "policy", (int64_t)x->policy);
+    set_flag(o, "kernel-hashes", x->kernel_hashes);
+    if (first) {
+        set_text(m, o, "dh-cert-file", "dh_cert_file", x->dh_cert_file);
+        set_text(m, o, "session-file", "session_file", x->session_file);
+    }
+    unwanted(m, !first && (x->dh_cert_file || x->session_file),
+             x->dh_cert_file ? "dh_cert_file" : "session_file", "is for SEV only");
+}
+
+void make_protection(struct making *m, const struct cima_protection *x)
+{
+    struct cima_opts *o;
+
+    making_name(m, "protection", x->id);
+    if (!need_enum(m, "kind", x->kind, CIMA_PROTECTION_KIND_COUNT, protection_kind))
+        return;
+    o = cima_opts_new("qom-type", protection_kind(x->kind));
+    if (need_id(m, "id", x->id))
+        cima_opts_str(o, "id", x->id);
+    if (x->kind == CIMA_PROTECTION_SEV || x->kind == CIMA_PROTECTION_SEV_SNP)
+        set_sev(m, o, x);
+    else
+        unwanted(m,
+                 x->c_bit || x->reduced_phys_bits || x->has_policy || x->kernel_hashes ||
+                     x->dh_cert_file || x->session_file,
+                 "c_bit", "and what follows it are for SEV and SEV-SNP only");
+    part(m, "-object", o);
+}
+
 /* The source and the device. */
 void make_rng(struct making *m, const struct cima_rng *x)
 {
@@ -189,4 +242,5 @@ DEFINE_ADD(dimm)
 DEFINE_ADD(virtio_mem)
 DEFINE_ADD(iothread)
 DEFINE_ADD(secret)
+DEFINE_ADD(protection)
 DEFINE_ADD(rng)

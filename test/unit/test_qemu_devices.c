@@ -116,6 +116,54 @@ Test(devices, S2_H3_objects)
         .place = {.transport = CIMA_TRANSPORT_COUNT});
 }
 
+Test(devices, S2_H3_protection)
+{
+    IS(PROTECTION, protection,
+       "-object sev-guest,id=sev,cbitpos=51,reduced-phys-bits=1,policy=5,kernel-hashes=on,"
+       "dh-cert-file=/c,,1,session-file=/s",
+       .id = "sev", .c_bit = 51, .reduced_phys_bits = 1, .has_policy = true, .policy = 5,
+       .kernel_hashes = true, .dh_cert_file = "/c,1", .session_file = "/s");
+    IS(PROTECTION, protection,
+       "-object sev-snp-guest,id=snp,cbitpos=51,reduced-phys-bits=1,policy=196608",
+       .kind = CIMA_PROTECTION_SEV_SNP, .id = "snp", .c_bit = 51, .reduced_phys_bits = 1,
+       .has_policy = true, .policy = 0x30000);
+    IS(PROTECTION, protection, "-object tdx-guest,id=tdx", .kind = CIMA_PROTECTION_TDX,
+       .id = "tdx");
+    IS(PROTECTION, protection, "-object s390-pv-guest,id=pv0", .kind = CIMA_PROTECTION_S390_PV,
+       .id = "pv0");
+    IS(PROTECTION, protection, "-object pef-guest,id=pef0", .kind = CIMA_PROTECTION_PEF,
+       .id = "pef0");
+    NOT(PROTECTION, protection, "protection: `id` is missing", .kind = CIMA_PROTECTION_TDX);
+    NOT(PROTECTION, protection, "`c_bit` is missing", .id = "s", .reduced_phys_bits = 1);
+    NOT(PROTECTION, protection, "`reduced_phys_bits` must be from 1 to 63", .id = "s", .c_bit = 51,
+        .reduced_phys_bits = 64);
+    NOT(PROTECTION, protection, "`policy` must have at most 32 bits", .id = "s", .c_bit = 51,
+        .reduced_phys_bits = 1, .has_policy = true, .policy = (uint64_t)1 << 32);
+    NOT(PROTECTION, protection, "`session_file` is for SEV only", .kind = CIMA_PROTECTION_SEV_SNP,
+        .id = "s", .c_bit = 51, .reduced_phys_bits = 1, .session_file = "/s");
+    NOT(PROTECTION, protection, "are for SEV and SEV-SNP only", .kind = CIMA_PROTECTION_TDX,
+        .id = "t", .c_bit = 51);
+    NOT(PROTECTION, protection, "`kind` must be sev-guest, sev-snp-guest, tdx-guest, ", .id = "t",
+        .kind = CIMA_PROTECTION_KIND_COUNT);
+}
+
+Test(devices, S2_H3_switch)
+{
+    IS(ROOT_PORT, root_port, "-device x3130-upstream,id=up0,bus=rp0", .kind = CIMA_PORT_UPSTREAM,
+       .place = {.id = "up0", .bus = "rp0"});
+    IS(ROOT_PORT, root_port, "-device xio3130-downstream,id=down0,bus=up0,chassis=3,slot=1",
+       .kind = CIMA_PORT_DOWNSTREAM, .chassis = 3, .slot = 1,
+       .place = {.id = "down0", .bus = "up0"});
+    NOT(ROOT_PORT, root_port, "port 'up0': `bus` is missing", .kind = CIMA_PORT_UPSTREAM,
+        .place = {.id = "up0"});
+    NOT(ROOT_PORT, root_port, "`slot` is for ports with a place", .kind = CIMA_PORT_UPSTREAM,
+        .slot = 1, .place = {.id = "up0", .bus = "rp0"});
+    NOT(ROOT_PORT, root_port, "are for root ports only", .kind = CIMA_PORT_DOWNSTREAM,
+        .pref64_reserve = MIB, .place = {.id = "d", .bus = "up0"});
+    NOT(ROOT_PORT, root_port, "`kind` must be root, upstream or downstream",
+        .kind = CIMA_PORT_KIND_COUNT, .place = {.id = "d"});
+}
+
 Test(devices, S2_H3_virtio_mem)
 {
     IS(VIRTIO_MEM, virtio_mem,
@@ -568,7 +616,7 @@ Test(devices, S2_H3_small_devices)
        .place = {.id = "r"}, .pref32_reserve = 256 * MIB);
     NOT(ROOT_PORT, root_port, "`pref32_reserve` can't go with `pref64_reserve`",
         .place = {.id = "r"}, .pref32_reserve = 256 * MIB, .pref64_reserve = 16384 * MIB);
-    NOT(ROOT_PORT, root_port, "root port: `id` is missing", .slot = 1);
+    NOT(ROOT_PORT, root_port, "port: `id` is missing", .slot = 1);
     NOT(ROOT_PORT, root_port, "`chassis` must be from 1 to 255", .place = {.id = "r"},
         .chassis = 300);
     IS(IOMMU, iommu, "-device intel-iommu,intremap=on,device-iotlb=on,caching-mode=on",

@@ -546,6 +546,32 @@ static int add_root_port_32(struct cima_cmdline *c, const char *dir, struct err 
     return cima_add_root_port(c, &x, err);
 }
 
+static int add_switch(struct cima_cmdline *c, const char *dir, struct err *err)
+{
+    const struct cima_root_port up = {.kind = CIMA_PORT_UPSTREAM,
+                                      .place = {.id = "up0", .bus = "rp1"}};
+    const struct cima_root_port down = {.kind = CIMA_PORT_DOWNSTREAM,
+                                        .place = {.id = "down0", .bus = "up0"},
+                                        .chassis = 8,
+                                        .slot = 1};
+
+    (void)dir;
+    return cima_add_root_port(c, &up, err) < 0 ? -1 : cima_add_root_port(c, &down, err);
+}
+
+static int add_sev(struct cima_cmdline *c, const char *dir, struct err *err)
+{
+    const struct cima_protection x = {.id = "sev0",
+                                      .c_bit = 51,
+                                      .reduced_phys_bits = 1,
+                                      .has_policy = true,
+                                      .policy = 5,
+                                      .kernel_hashes = true};
+
+    (void)dir;
+    return cima_add_protection(c, &x, err);
+}
+
 static int add_gpu(struct cima_cmdline *c, const char *dir, struct err *err)
 {
     const struct cima_gpu x = {.place = {.id = "gpu0", .addr = "00:09.0"}};
@@ -650,6 +676,8 @@ static const struct device {
     {"pcie-pci-bridge", add_pcie_bridge, BY_GUEST},
     {"pcie-root-port", add_root_port, BOOT_ONLY},
     {"pcie-root-port without numbers", add_root_port_32, BOOT_ONLY},
+    {"switch", add_switch, BOOT_ONLY},
+    {"sev-guest", add_sev, BOOT_ONLY},
     {"virtio-gpu", add_gpu, BOOT_ONLY},
     {"intel-iommu", add_iommu, BOOT_ONLY},
     {"balloon", add_balloon, BY_GUEST},

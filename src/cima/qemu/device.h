@@ -206,6 +206,31 @@ struct cima_secret {
     bool base64;
 };
 
+enum cima_protection_kind {
+    CIMA_PROTECTION_SEV,
+    CIMA_PROTECTION_SEV_SNP,
+    CIMA_PROTECTION_TDX,
+    CIMA_PROTECTION_S390_PV,
+    CIMA_PROTECTION_PEF,
+    CIMA_PROTECTION_KIND_COUNT
+};
+/* "sev-guest", "sev-snp-guest", "tdx-guest", "s390-pv-guest", "pef-guest". */
+const char *cima_protection_kind_to_string(enum cima_protection_kind k);
+int cima_protection_kind_from_string(const char *name, enum cima_protection_kind *ret);
+
+/* How the guest's memory is kept from the host: the machine's option confidential-guest-support
+ * names it. */
+struct cima_protection {
+    enum cima_protection_kind kind;
+    const char *id;
+    /* SEV and SEV-SNP: */
+    unsigned c_bit, reduced_phys_bits; /* those of the host's processor; needed */
+    bool has_policy;
+    uint64_t policy;
+    bool kernel_hashes;                      /* kernel, initrd and parameters are measured */
+    const char *dh_cert_file, *session_file; /* SEV only */
+};
+
 enum cima_rng_source { CIMA_RNG_RANDOM, CIMA_RNG_BUILTIN, CIMA_RNG_SOURCE_COUNT };
 struct cima_rng {
     struct cima_place place;
@@ -454,12 +479,24 @@ struct cima_bridge {
     uint64_t io_reserve, mem_reserve, pref64_reserve; /* bytes; pci only */
 };
 
+enum cima_port_kind {
+    CIMA_PORT_ROOT,
+    CIMA_PORT_UPSTREAM,   /* a switch: below a root port */
+    CIMA_PORT_DOWNSTREAM, /* of a switch: below its upstream port */
+    CIMA_PORT_KIND_COUNT
+};
+const char *cima_port_kind_to_string(enum cima_port_kind k); /* "root", "upstream", … */
+int cima_port_kind_from_string(const char *name, enum cima_port_kind *ret);
+
+/* A place for PCI Express devices, also for some that come later. */
 struct cima_root_port {
-    struct cima_place place; /* the id is needed */
+    enum cima_port_kind kind;
+    struct cima_place place; /* the id is needed; of a switch the bus, too */
     unsigned chassis;        /* 1 to 255; with slot unlike those of other ports */
     unsigned slot;
     unsigned port;
     bool multifunction;
+    /* Root ports only: */
     uint64_t io_reserve, mem_reserve, pref64_reserve; /* bytes */
     uint64_t pref32_reserve;                          /* bytes; not with pref64_reserve */
     unsigned bus_reserve; /* numbers of buses, for bridges that are plugged in below */
@@ -511,6 +548,7 @@ struct cima_loader {
     X(VIRTIO_MEM, virtio_mem)                                                                      \
     X(IOTHREAD, iothread)                                                                          \
     X(SECRET, secret)                                                                              \
+    X(PROTECTION, protection)                                                                      \
     X(RNG, rng)                                                                                    \
     X(CHARDEV, chardev)                                                                            \
     X(CHAR_DEVICE, char_device)                                                                    \
