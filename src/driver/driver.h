@@ -20,8 +20,8 @@ struct driver_tools;
 struct driver_plan; /* everything decided, nothing done */
 struct vm;          /* a machine that runs */
 
-enum vm_event { VM_EVENT_RUNNING, VM_EVENT_POWERDOWN, VM_EVENT_RESET, VM_EVENT_PAUSED,
-                VM_EVENT_RESUMED, VM_EVENT_GUEST_PANICKED, VM_EVENT_IO_ERROR,
+enum vm_event { VM_EVENT_POWERDOWN, VM_EVENT_RESET, VM_EVENT_PAUSED, VM_EVENT_RESUMED,
+                VM_EVENT_GUEST_PANICKED, VM_EVENT_IO_ERROR,
                 /* It runs on from a snapshot of its memory. */
                 VM_EVENT_RESTORED };
 

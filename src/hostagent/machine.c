@@ -67,8 +67,6 @@ static void on_event(void *arg, enum vm_event ev, const char *detail)
     if (a->stopping)
         return;
     switch (ev) {
-    case VM_EVENT_RUNNING:
-        break;
     case VM_EVENT_POWERDOWN:
         log_info("The guest was asked to power off");
         break;

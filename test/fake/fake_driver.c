@@ -177,7 +177,7 @@ static void end_now(struct vm *vm)
 static void on_event(void *arg, int signo)
 {
     static const char *const names[] = {
-        [VM_EVENT_RUNNING] = "running", [VM_EVENT_POWERDOWN] = "powerdown",
+        [VM_EVENT_POWERDOWN] = "powerdown",
         [VM_EVENT_RESET] = "reset", [VM_EVENT_PAUSED] = "paused", [VM_EVENT_RESUMED] = "resumed",
         [VM_EVENT_GUEST_PANICKED] = "panic", [VM_EVENT_IO_ERROR] = "io-error"};
     struct vm *vm = arg;

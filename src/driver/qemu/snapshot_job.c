@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* snapshot-save, snapshot-load and snapshot-delete of QEMU's monitor: each starts a job. While the
- * job writes or reads the memory of the guest the monitor answers nothing: then the question for
- * its status is what waits. */
+/* snapshot-save, snapshot-load and snapshot-delete of QEMU's monitor: each starts a job. The monitor
+ * answers nothing while the job works (seen with QEMU 7.2: not even the command that began it), so
+ * that the first look finds it concluded. Where it goes on behind our back it is looked at again:
+ * the monitor is somebody else's, through whom its events don't come. */
 #include "base/mem.h"
 #include "driver/qemu/tools.h"
 #include "sys/clock.h"

@@ -5,8 +5,8 @@
 #include "driver/tools.h"
 
 /* As the fixture writes VM_EVENT_RESTORED and VM_EVENT_RESUMED. */
-#define WENT_BACK "7:;4:;"
-#define WENT_ON   "4:;"
+#define WENT_BACK "6:;3:;"
+#define WENT_ON   "3:;"
 
 static void begin(struct fixture *f)
 {
