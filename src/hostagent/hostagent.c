@@ -12,7 +12,7 @@
 #include <sys/resource.h>
 
 /* A machine that a killed agent has just started. */
-enum { BIRTH_MS = 5000 };
+enum { BIRTH_MS = 20000 };
 /* What a guest can make go wrong again and again may not fill our memory. */
 enum { ERRORS_MAX = 64 };
 

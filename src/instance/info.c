@@ -12,7 +12,7 @@
 #define TAIL_MAX    (2 * EVENT_LINE_MAX)
 #define VERSION_MAX 4096
 /* An agent that is well answers in far less. */
-enum { ANSWER_MS = 200, BIRTH_MS = 5000 };
+enum { ANSWER_MS = 200, BIRTH_MS = 20000 };
 
 bool inst_has_agent(const struct instance_state *st)
 {

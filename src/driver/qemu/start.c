@@ -18,7 +18,7 @@
 #include <fcntl.h>
 
 #define CONNECT_MS 5000
-#define BIRTH_MS   5000
+#define BIRTH_MS   20000
 #define LOG_MAX    (4 << 20)
 
 /* ---- steps ----------------------------------------------------------------------------------- */
