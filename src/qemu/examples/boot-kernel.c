@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BOOT_SECONDS = 120, QMP_MS = 10000, END_MS = 30000 };
+enum { BOOT_SECONDS = 600, QMP_MS = 60000, END_MS = 60000 };
 
 struct request {
     const char *kernel, *initrd, *text, *params;

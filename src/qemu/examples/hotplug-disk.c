@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { DISK_BYTES = 64 << 20, CONNECT_MS = 200, CONNECT_TRIES = 100, READY_MS = 20000 };
+enum { DISK_BYTES = 64 << 20, CONNECT_MS = 200, CONNECT_TRIES = 300, READY_MS = 60000 };
 
 /* ---- the machine ------------------------------------------------------------------------------- */
 
