@@ -145,17 +145,18 @@ check 'the home is as it was otherwise' is "$(cd "$home" && find . -mindepth 1 !
     './_config ./_config/networks.yaml ./_config/user ./_config/user.pub ./_disks ./_networks '
 
 # ---- somebody else's agent --------------------------------------------------------------------------
+agent_lost() { is "$(condition_of q)" 'agent lost'; }
 foreign_agent() { # takes over instance q as limactl would
     port=$(field_of q sshLocalPort)
-    kill -9 "$(agent_pid q)"
+    kill_hard "$(agent_pid q)"
     rm -f "$home/q/got-sigint"
-    within 10 is "$(condition_of q)" 'agent lost'
+    within 10 agent_lost
     python3 "$srcdir/test/fake/limactl-hostagent.py" "$port" hostagent --pidfile "$home/q/ha.pid" \
         --socket "$home/q/ha.sock" q >/dev/null 2>&1 &
     foreign=$!
-    within 10 has_status q Running
+    within 60 has_status q Running
 }
-both_gone() { within 10 gone "$foreign" && within 10 gone "$driver"; }
+both_gone() { within 60 gone "$foreign" && within 60 gone "$driver"; }
 lima_dir q 2.2.0
 stub_disk qcow2
 succeeds 'start' "$cima" start q
