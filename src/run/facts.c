@@ -149,7 +149,7 @@ static bool is_old_virtiofsd(const char *program)
     struct spawn s = SPAWN_INIT;
 
     s.argv = argv;
-    return run_capture(&s, NULL, 4096, 5000, &result, &e) == 0 &&
+    return run_capture(&s, NULL, 4096, 30000, &result, &e) == 0 &&
            strstr(sbuf_str(&result.out), "QEMU Project");
 }
 

@@ -102,10 +102,13 @@ int http_call_finish(struct http_call *c, int64_t until, struct err *err)
     while (r == 0) {
         struct pollfd p = {.fd = c->fd, .events = http_call_wants(c)};
 
-        if (deadline_left(until) == 0)
-            return err_set(err, ERR_TIMEOUT, "%s: no answer in time", c->path);
-        if (poll(&p, 1, deadline_left(until)) > 0)
+        int left = deadline_left(until);
+
+        /* What can be done without waiting is done, however late it is. */
+        if (poll(&p, 1, left) > 0)
             r = http_call_step(c, err);
+        else if (left == 0)
+            return err_set(err, ERR_TIMEOUT, "%s: no answer in time", c->path);
     }
     return r < 0 ? -1 : 0;
 }

@@ -7,7 +7,7 @@
 
 #define DESCRIPTION_MAX 65536
 #define ANSWER_MAX      65536
-#define ANSWER_MS       5000
+#define ANSWER_MS       30000
 
 void qemu_virtiofsd_release(struct qemu_virtiofsd *v)
 {
