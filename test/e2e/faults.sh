@@ -110,7 +110,7 @@ fi
 
 # A host that was booted again: the same numbers may live, they mean nothing.
 check 'F05 all is killed' kill_all
-sleep 600 &
+sleep 6000 &
 bystander=$!
 start_time=$(sed 's/.*) //' "/proc/$bystander/stat" | cut -d ' ' -f 20)
 other_boot="$bystander $start_time 00000000-0000-4000-8000-000000000000"
