@@ -62,7 +62,7 @@ fails 'delete of a running instance is refused' 1 "$cima" delete life
 check '… and it still runs' has_status life Running
 succeeds 'stop' "$cima" stop life
 check 'it is stopped' has_status life Stopped
-check 'no process is left' is "$(processes_with "$CIMA_HOME/life/")" 0
+check 'no process is left' none_with "$CIMA_HOME/life/"
 for f in qemu.pid qmp.sock ha.pid ha.sock ssh.sock; do
     check "$f is gone" absent "$CIMA_HOME/life/$f"
 done
