@@ -16,7 +16,8 @@ guest_dir() { # NAME VERSION LAYOUT
     lima_dir "$1" "$2"
     cp "$guest/vmlinux" "$d/kernel"
     cp "$guest/initrd.img" "$d/initrd"
-    printf 'console=ttyS0 quiet cryptomgr.notests initcall_blacklist=init_kprobe_trace,load_system_certificate_list,crypto_kdf108_init' >"$d/kernel.cmdline"
+    # It has two processors, of which the guest starts one (see lifecycle.sh).
+    printf 'console=ttyS0 quiet maxcpus=1 cryptomgr.notests initcall_blacklist=init_kprobe_trace,load_system_certificate_list,crypto_kdf108_init' >"$d/kernel.cmdline"
     case $3 in
         raw) qemu-img convert -O raw "$guest/disk.qcow2" "$d/disk" && chmod 644 "$d/disk" ;;
         old)
