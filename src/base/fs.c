@@ -114,6 +114,15 @@ bool fd_is_at(int fd, const char *path)
            ours.st_ino == there.st_ino;
 }
 
+bool path_is_below(const char *inner, const char *outer)
+{
+    size_t len = strlen(outer);
+
+    while (len && outer[len - 1] == '/')
+        len--;
+    return strncmp(inner, outer, len) == 0 && inner[len] == '/' && inner[len + 1];
+}
+
 bool path_exists(const char *path)
 {
     struct stat st;

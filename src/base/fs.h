@@ -16,6 +16,8 @@ const char *path_basename(const char *path);
 char *path_dirname(const char *path);
 /* Absolute and without ".", ".." and double slashes, by text only. Relative to base. */
 char *path_normalise(const char *base, const char *path);
+/* Does `inner` lie below `outer`? By text only; both are normal. */
+bool path_is_below(const char *inner, const char *outer);
 /* Is fd the file of that name now? A lock on one that was replaced or removed is worth nothing. */
 bool fd_is_at(int fd, const char *path);
 /* Follows symbolic links. False also when it can't be seen. */

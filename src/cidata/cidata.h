@@ -38,7 +38,7 @@ struct cidata_input {
 
 /* All files of the seed, in order. No I/O but the caCerts files of the host that cfg names. */
 int cidata_plan(const struct cidata_input *in, struct cidata *ret, struct err *err);
-/* The user-data alone (also kept as cloud-config.yaml). */
+/* The file of that name, such as "user-data"; NULL: there is none. */
 const struct cidata_file *cidata_find(const struct cidata *c, const char *name);
 /* Another form of a seed, for guests that know OpenStack's: volume config-2 with
  * openstack/latest/{meta_data.json,user_data}. *ret is empty before. */

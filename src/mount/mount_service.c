@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mount/mount_service.h"
+#include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "mount/remote.h"

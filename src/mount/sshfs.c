@@ -55,12 +55,3 @@ void sshfs_server_argv(const char *server, const struct config_mount *m, struct 
     if (m->writable != TRI_TRUE)
         strv_push(ret, "-R"); /* sshfs is told, too, but the guest is not to be trusted with it */
 }
-
-bool path_is_below(const char *inner, const char *outer)
-{
-    size_t len = strlen(outer);
-
-    while (len && outer[len - 1] == '/')
-        len--;
-    return strncmp(inner, outer, len) == 0 && inner[len] == '/' && inner[len + 1];
-}

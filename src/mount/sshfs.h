@@ -11,10 +11,10 @@
 int sshfs_prepare(const char *local, struct err *err);
 /* "slave,ro,allow_other,…" of HA-70. Caller frees. */
 char *sshfs_options(const struct config_mount *m, bool nonempty);
+/* ssh with the sshfs of the guest at its end, as sftp_pair_spec.ssh_argv. */
 int sshfs_ssh_argv(const struct ssh_target *t, const struct config_mount *m, const char *local,
                    bool nonempty, struct strv *ret, struct err *err);
+/* The sftp-server for it; of a mount that is not writable it can only read. */
 void sshfs_server_argv(const char *server, const struct config_mount *m, struct strv *ret);
-/* Does `inner` lie below `outer`? */
-bool path_is_below(const char *inner, const char *outer);
 
 #endif

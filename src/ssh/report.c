@@ -97,7 +97,7 @@ void report_line(struct report *r, const char *line, size_t len)
         r->ended = parse_status(words.v[1], &r->end_status) == 0;
 }
 
-size_t report_failures(const struct report *r)
+static size_t count_failures(const struct report *r)
 {
     size_t n = 0;
 
@@ -186,7 +186,7 @@ static int check_cloud_init(const struct report *r, struct err *err)
 
 int report_check(const struct report *r, const struct config_instance *cfg, struct err *err)
 {
-    size_t failures = report_failures(r);
+    size_t failures = count_failures(r);
 
     for (size_t i = 0; i < r->n; i++) {
         const struct report_script *s = &r->v[i];

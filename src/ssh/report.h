@@ -38,8 +38,8 @@ struct report {
 #define REPORT_BYTES_MAX (64 * 1024)
 
 void report_release(struct report *r);
+/* One line without its end. */
 void report_line(struct report *r, const char *line, size_t len);
-size_t report_failures(const struct report *r);
 /* Returns 0 when nothing has failed, else -1 with an ERR_GUEST that names the first failed script as
  * an entry of the configuration's `provision` and shows the output of all of them. cfg may be NULL. */
 int report_check(const struct report *r, const struct config_instance *cfg, struct err *err);

@@ -54,6 +54,15 @@ Test(path, normalise)
     expect_text(path_normalise(NULL, "."), cwd);
 }
 
+Test(path, path_below)
+{
+    cr_assert(path_is_below("/a/b", "/a"));
+    cr_assert(path_is_below("/a/b", "/a/"));
+    cr_assert_not(path_is_below("/a", "/a"));
+    cr_assert_not(path_is_below("/ab", "/a"));
+    cr_assert_not(path_is_below("/a", "/a/b"));
+}
+
 /* ---- files ------------------------------------------------------------------------------ */
 
 Test(fs, read_and_write)

@@ -47,12 +47,3 @@ Test(remote, scripts_are_scripts)
     cr_assert_eq(strv_split_shell(&words, command), 0);
     assert_script(words.v[2]);
 }
-
-Test(remote, below)
-{
-    cr_assert(path_is_below("/a/b", "/a"));
-    cr_assert(path_is_below("/a/b", "/a/"));
-    cr_assert_not(path_is_below("/a", "/a"));
-    cr_assert_not(path_is_below("/ab", "/a"));
-    cr_assert_not(path_is_below("/a", "/a/b"));
-}
