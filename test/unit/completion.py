@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 
-LIMIT = 120  # seconds: for a machine that is busy
+LIMIT = 900  # seconds: for a machine that is busy
 
 
 class Bash:
