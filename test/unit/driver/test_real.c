@@ -16,7 +16,7 @@ static bool has_program(const char *name)
     return path != NULL;
 }
 
-static void begin(struct fixture *f, const char *yaml)
+static bool comes_up(struct fixture *f, const char *yaml)
 {
     set_up(f, yaml, NULL);
     capture_log(f->dir);
@@ -24,8 +24,13 @@ static void begin(struct fixture *f, const char *yaml)
     start(f);
     f->quit_when_running = true;
     loop_run(f->loop);
-    cr_assert_eq(f->running, 1, "%s\n%s", f->end.msg, f->end.detail);
     f->quit_when_running = false;
+    return f->running == 1;
+}
+
+static void begin(struct fixture *f, const char *yaml)
+{
+    cr_assert(comes_up(f, yaml), "%s\n%s", f->end.msg, f->end.detail);
 }
 
 static void on_time(void *arg)
@@ -147,7 +152,12 @@ Test(real, S1_H2_swtpm)
 
     if (!has_program("qemu-system-x86_64") || !has_program("swtpm"))
         cr_skip_test("qemu-system-x86_64 or swtpm is not installed");
-    begin(&f, "firmware: {legacyBIOS: true}\ntpm: true");
+    /* QEMU (7.2) does not wait for a swtpm that is kept from the processor for long. */
+    for (int i = 0; !comes_up(&f, "firmware: {legacyBIOS: true}\ntpm: true"); i++) {
+        cr_assert(i < 20 && f.end.detail && strstr(f.end.detail, "is not emulating TPM device"),
+                  "%s\n%s", f.end.msg, f.end.detail);
+        tear_down(&f);
+    }
     struct reply r = {.loop = f.loop};
     struct cima_qmp_call call = {.command = "query-tpm", .done = on_reply, .arg = &r};
     qemu_vm_send(f.vm, &call);
