@@ -86,31 +86,31 @@ static const char *display_type(struct builder *b, const char *type)
     return NULL;
 }
 
-/* The display of the YAML is an option text of QEMU ("gtk,gl=on"): read, checked, written again. */
-static struct cima_opts *display_opts(struct builder *b)
+/* QEMU refuses everybody until a password is set over the monitor. (A password-secret would be the
+ * same protocol, and the password could not be changed.) */
+static struct cima_opts *vnc_opts(struct builder *b)
 {
-    const struct config_video *v = &b->in->cfg->video;
-    _cleanup_opts_ struct cima_opts *o = NULL;
-    const char *type;
+    const char *where = b->in->cfg->video.vnc.display;
+    _cleanup_free_ char *text =
+        xasprintf("vnc=%s", str_empty(where) ? "127.0.0.1:0,to=9" : where);
+    struct cima_opts *o = cima_opts_parse(text, NULL, b->err);
 
-    if (streq(v->display, "vnc")) {
-        _cleanup_free_ char *text =
-            xasprintf("vnc=%s", str_empty(v->vnc.display) ? "127.0.0.1:0,to=9" : v->vnc.display);
-
-        o = cima_opts_parse(text, NULL, b->err);
-        if (!o) {
-            err_wrap(b->err, "field `video.vnc.display`");
-            return NULL;
-        }
-        /* QEMU refuses everybody until a password is set over the monitor. (A password-secret would
-         * be the same protocol, and the password could not be changed.) */
+    if (o)
         cima_opts_bool(o, "password", true);
-        return TAKE_PTR(o);
-    }
-    o = cima_opts_parse(v->display, "type", b->err);
+    else
+        err_wrap(b->err, "field `video.vnc.display`");
+    return o;
+}
+
+/* The display of the YAML is an option text of QEMU ("gtk,gl=on"): read, checked, written again. */
+static struct cima_opts *window_opts(struct builder *b)
+{
+    const char *text = b->in->cfg->video.display, *type;
+    _cleanup_opts_ struct cima_opts *o = cima_opts_parse(text, "type", b->err);
+
     if (!o || !cima_opts_get(o, "type")) {
         if (o)
-            err_set(b->err, ERR_CONFIG, "'%s' does not begin with a display type", v->display);
+            err_set(b->err, ERR_CONFIG, "'%s' does not begin with a display type", text);
         err_wrap(b->err, "field `video.display`");
         return NULL;
     }
@@ -132,7 +132,7 @@ static int plan_display(struct builder *b)
         plan_opts(b, "-display", cima_opts_new("type", "none"));
         return 0;
     }
-    o = display_opts(b);
+    o = vnc ? vnc_opts(b) : window_opts(b);
     if (!o)
         return -1;
     plan_opts(b, "-display", o);

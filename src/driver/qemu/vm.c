@@ -126,7 +126,6 @@ static void explain_end(struct vm *vm, int status, struct err *err)
 {
     _cleanup_free_ char *log = instance_path(&vm->inst, INST_QEMU_LOG), *words = NULL, *how = NULL;
     bool early = vm->state == VM_STARTING;
-
     bool killed = status == -1 || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 
     /* When it ended by itself although we had given it up, its own reason is the better one. */

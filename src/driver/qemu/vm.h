@@ -6,6 +6,7 @@
  *      │                                                    │                    ▼
  *      └──────────────── process ends, any time ────────────┴──► GONE ◄── KILL ◄── QUIT
  *
+ * A monitor that was lost is connected to again in POWERDOWN, and at no other time.
  * kill() leads to KILL from everywhere. GONE is the process's end and nothing else: exited() is
  * called then, once. */
 #ifndef CIMA_DRIVER_QEMU_VM_H

@@ -32,7 +32,8 @@ struct vm {
     struct qemu_helpers *helpers; /* NULL: none */
     struct follow *words;         /* its stderr in our debug log */
     struct vm_extra extra;
-    struct loop_source *end, *monitor, *deadline, *timer, *repeat;
+    struct loop_source *end, *monitor, *deadline, *timer;
+    struct loop_source *repeat; /* the next press of the button, or try to connect again */
     struct cima_qmp *qmp; /* NULL: lost, and not yet connected to again */
     bool reconnects;      /* it is a second connection, not READY yet */
     int64_t reconnect_until;
