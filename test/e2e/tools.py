@@ -13,7 +13,7 @@ import termios
 import time
 import zlib
 
-PATIENCE = 90
+PATIENCE = 600
 
 
 # ---- pictures ------------------------------------------------------------------------------------
@@ -147,16 +147,30 @@ class Terminal:
                     pass
 
 
+def wait_free(cima, name):
+    """QEMU takes a moment to see that the last one has gone."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        r = subprocess.run([cima, "qmp", name, "query-chardev"], stdin=subprocess.DEVNULL,
+                           capture_output=True, timeout=PATIENCE)
+        if r.returncode == 0 and any(c["label"] == "char-serial" and c["filename"].startswith("disconnected:")
+                                     for c in json.loads(r.stdout)):
+            return
+        assert time.monotonic() < end, r
+        time.sleep(0.1)
+
+
 def attach(cima, name, *options):
+    wait_free(cima, name)
     t = Terminal(cima, "console", *options, name)
     t.expect(b"Connected to the serial console")
     t.raw()
     return t
 
 
-def command(t, line, answer):
-    """Types a line at the guest's prompt, whatever stood there."""
-    t.expect(b"# ", again=b"\r")
+def command(t, line, answer, key=b"\r"):
+    """Types a line at the guest's prompt, whatever stood there; the key makes it show one."""
+    t.expect(b"# ", again=key)
     os.write(t.fd, line + b"\r")
     t.expect(answer)
 
@@ -170,8 +184,7 @@ def console(cima, name):
     os.write(t.fd, b"sleep 1000\r")
     t.expect(b"sleep 1000")
     time.sleep(1)
-    os.write(t.fd, b"\x03")
-    command(t, b"echo $((7 * 7))-answer", b"49-answer")
+    command(t, b"echo $((7 * 7))-answer", b"49-answer", key=b"\x03")
     os.write(t.fd, b"\x1d")
     t.expect(b"Detached from the console")
     assert t.exit_code() == 0
@@ -182,6 +195,7 @@ def console(cima, name):
     os.write(t.fd, b"\x1d")
     assert t.exit_code() == 0
     # No terminal: input to its end, then what comes.
+    wait_free(cima, name)
     out = subprocess.run([cima, "console", name], input=b"\recho $((9 * 7))-answer\r",
                          stdout=subprocess.PIPE, timeout=PATIENCE, check=True).stdout
     assert b"63-answer" in out, out
@@ -232,13 +246,14 @@ def held(cima, name, path):
 
 def end(cima, name):
     t = attach(cima, name)
-    follower = subprocess.Popen([cima, "console", "--log", "-f", name], stdout=subprocess.PIPE)
+    follower = subprocess.Popen([cima, "console", "--log", "-f", name], stdout=subprocess.PIPE, bufsize=0)
+    first = follower.stdout.read(1)
     subprocess.run([cima, "qmp", name, "quit"], check=True, timeout=PATIENCE)
     t.expect(b"has ended")
     assert t.exit_code() == 1
     assert t.mode() & termios.ICANON
     out, _ = follower.communicate(timeout=PATIENCE)
-    assert follower.returncode == 0 and b"sshd started" in out
+    assert follower.returncode == 0 and b"sshd started" in first + out
 
 
 if __name__ == "__main__":

@@ -94,13 +94,14 @@ check '… says what to do' says '`cima stop one` first'
 check '… and nothing has happened' has_state second
 succeeds 'SD-71, S1-58: apply while running' "$cima" snapshot apply one --tag 'before "it"'
 check '… the file is as it was' within 60 has_state first
-check '… the agent noticed' agent_knows 'gone back to a snapshot'
+check '… the agent noticed' within 20 agent_knows 'gone back to a snapshot'
 check '… and lives' has_status one Running
 
 # A machine that has lost its agent: the monitor is asked directly.
-kill -9 "$(agent_pid)"
+kill_hard "$(agent_pid)"
 check 'SD-73: without an agent' within 10 "$cima" snapshot list -q one
-succeeds 'qmp: without an agent' "$cima" qmp one query-status
+asked_directly() { run "$cima" qmp one query-status && [ "$code" -eq 0 ]; }
+check 'qmp: without an agent' within 10 asked_directly
 check '… answers' prints '"running": true'
 check 'qmp: while another program is connected' python3 "$tools" held "$cima" one "$dir/qmp.sock"
 succeeds 'the agent is replaced' "$cima" start one
