@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One HTTP request over a unix socket. It owns no loop: whoever has one waits for http_call_fd() and
- * calls http_call_step(). */
+/* One HTTP request over a unix socket. It owns no loop: whoever has one waits for http_call_fd()
+ * and calls http_call_step(). */
 #ifndef CIMA_SYS_HTTP_CALL_H
 #define CIMA_SYS_HTTP_CALL_H
 
@@ -11,7 +11,7 @@ struct http_call;
 /* Where and what. Everything is borrowed for the call of http_call_new(). */
 struct http_request {
     const char *socket;
-    int connect_ms;    /* as in unix_connect() */
+    int connect_ms; /* as in unix_connect() */
     const char *path;
     const char *json;  /* the body of a POST; NULL: a GET */
     size_t answer_max; /* bytes, with its head */

@@ -91,8 +91,7 @@ static const char *display_type(struct builder *b, const char *type)
 static struct cima_opts *vnc_opts(struct builder *b)
 {
     const char *where = b->in->cfg->video.vnc.display;
-    _cleanup_free_ char *text =
-        xasprintf("vnc=%s", str_empty(where) ? "127.0.0.1:0,to=9" : where);
+    _cleanup_free_ char *text = xasprintf("vnc=%s", str_empty(where) ? "127.0.0.1:0,to=9" : where);
     struct cima_opts *o = cima_opts_parse(text, NULL, b->err);
 
     if (o)

@@ -4,8 +4,8 @@
 
 enum { ANSWER_MAX = 1 << 20, CONNECT_MS = 200, STATUS_OK = 200 };
 
-struct http_call *usernet_call_new(const char *endpoint, const char *path,
-                                   const struct json *body, struct err *err)
+struct http_call *usernet_call_new(const char *endpoint, const char *path, const struct json *body,
+                                   struct err *err)
 {
     _cleanup_free_ char *text = body ? json_dump(body) : NULL;
     const struct http_request r = {.socket = endpoint,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who loads a snapshot of the machine's memory (loadvm, snapshot-load), and whether it came to that:
- * QEMU has no event for it. The machine goes back where it resumes while such a command is under
- * way, or for the first time after one that was done to a machine that stood still. */
+/* Who loads a snapshot of the machine's memory (loadvm, snapshot-load), and whether it came to
+ * that: QEMU has no event for it. The machine goes back where it resumes while such a command is
+ * under way, or for the first time after one that was done to a machine that stood still. */
 #include "base/mem.h"
 #include "driver/qemu/vm_internal.h"
 #include "sys/clock.h"

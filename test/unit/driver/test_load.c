@@ -143,7 +143,7 @@ Test(load, SD_71_ends_meanwhile)
     struct fixture f;
 
     begin(&f);
-    cr_assert_gt(send_text(&f, "snapshot-load", "{\"job-id\": \"j\", \"tag\": \"still\"}", NULL, NULL),
-                 0);
+    cr_assert_gt(
+        send_text(&f, "snapshot-load", "{\"job-id\": \"j\", \"tag\": \"still\"}", NULL, NULL), 0);
     end(&f);
 }
