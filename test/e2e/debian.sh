@@ -10,7 +10,7 @@
 command -v qemu-system-x86_64 >/dev/null || skip 'qemu-system-x86_64 is not installed'
 command -v mmdebstrap >/dev/null || skip 'mmdebstrap is not installed; ./bootstrap deps does it'
 guest=$builddir/guest/debian
-"$srcdir/test/guest/debian/build.sh" --out "$guest" >"$scratch/guest.log" 2>&1 || {
+outside "$srcdir/test/guest/debian/build.sh" --out "$guest" >"$scratch/guest.log" 2>&1 || {
     cat "$scratch/guest.log"
     skip 'the Debian guest could not be made (see above)'
 }
@@ -31,7 +31,7 @@ YAML
 in_guest() { "$cima" shell deb sh -c "$1" 2>"$scratch/shell.err"; }
 box=$CIMA_HOME/deb
 # Emulated on a busy machine, one boot may take many minutes.
-patience='--timeout 40m'
+patience='--timeout 60m'
 
 debian_yaml "$scratch/deb.yaml" <<'YAML'
 param:
@@ -97,7 +97,7 @@ check 'the disk has grown' [ "$(in_guest 'df -m / | sed -n 2p' | awk '{ print $2
 in_guest 'echo "written before the stop" >"$HOME/note"; cp /etc/ssh/ssh_host_ed25519_key.pub "$HOME/hostkey"'
 armed() { "$cima" shell deb systemctl is-active -q cima-quick-switch.service 2>/dev/null; }
 check 'cloud-init may rest' within 600 armed
-succeeds 'stop' "$cima" stop deb
+succeeds 'stop' "$cima" stop --timeout 20m deb
 
 # shellcheck disable=SC2086
 succeeds 'start again' "$cima" start $patience deb
@@ -115,7 +115,7 @@ check '… names and network as before' is "$(in_guest 'hostname; ip -o -4 addr 
 check 'the file has survived, and the host key' is "$(in_guest 'cat "$HOME/note"; cmp /etc/ssh/ssh_host_ed25519_key.pub "$HOME/hostkey" && echo same')" 'written before the stop
 same'
 check 'nothing has failed' is "$(in_guest 'systemctl --failed --no-legend | wc -l')" 0
-succeeds 'stop' "$cima" stop deb
+succeeds 'stop' "$cima" stop --timeout 20m deb
 
 # Its seed is another one now: a script of each mode that fails.
 debian_yaml "$box/lima.yaml" <<'YAML'
@@ -171,6 +171,6 @@ succeeds 'F25 later scripts still ran' "$cima" shell deb test -e /run/later-scri
 check 'mode boot is early' is "$(in_guest 'cat /run/boot-was-early')" inactive
 check 'the changed seed has its effect' is "$(in_guest 'grep EDITION /etc/environment')" EDITION=second
 check 'cloud-init hears of the failure' sh -c "'$cima' shell deb cloud-init status --wait --long | grep -q 'status: error'"
-succeeds 'stop again' "$cima" stop deb
+succeeds 'stop again' "$cima" stop --timeout 20m deb
 succeeds 'delete' "$cima" delete deb
 finish

@@ -38,6 +38,18 @@ cloud_final_modules: [package-update-upgrade-install, write-files-deferred, scri
   scripts-per-once, scripts-per-boot, scripts-per-instance, scripts-user, final-message,
   power-state-change]
 TEXT
+# A busy host that emulates it takes its time.
+mkdir -p "$root/etc/systemd/system.conf.d" "$root/etc/systemd/system/systemd-networkd-wait-online.service.d"
+cat >"$root/etc/systemd/system.conf.d/guest.conf" <<'TEXT'
+[Manager]
+DefaultTimeoutStartSec=15min
+DefaultDeviceTimeoutSec=15min
+TEXT
+cat >"$root/etc/systemd/system/systemd-networkd-wait-online.service.d/guest.conf" <<'TEXT'
+[Service]
+ExecStart=
+ExecStart=/lib/systemd/systemd-networkd-wait-online --timeout=900
+TEXT
 # As in Debian's cloud images: what the machine does on its own in the background is not wanted.
 rm -f "$root/etc/cron.daily/"* "$root/etc/systemd/system/timers.target.wants/"* \
     "$root"/etc/systemd/system/*.wants/e2scrub_reap.service
