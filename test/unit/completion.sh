@@ -37,7 +37,8 @@ ladder() {
 }
 words() { CIMA_HOME=$tmp/home "$cima" complete bash -- "$@" | tail -n +2; }
 half=$(($(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo) / 2 / 1048576))
-[ "$half" -gt 0 ] && sizes=$(ladder "$half") || sizes=0.5
+sizes=0.5
+[ "$half" -eq 0 ] || sizes=$(ladder "$half")
 if [ "$(words create --cpus '')" != "$(ladder "$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc)")" ]; then
     echo "FAIL: not the numbers of processors: $(words create --cpus '' | tr '\n' ' ')"
     failed=1
