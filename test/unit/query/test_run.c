@@ -192,8 +192,13 @@ Test(query_run, limits)
 {
     static const char *const endless[] = {"[range(1e9)] | length", "def f: [f]; f", "repeat(.)"};
 
-    for (size_t i = 0; i < ARRAY_SIZE(endless); i++)
-        expect_failure("null", endless[i], "the expression failed: it");
+    for (size_t i = 0; i < ARRAY_SIZE(endless); i++) {
+        _cleanup_free_ char *got = run("null", endless[i]);
+
+        /* The processor's time, or, where there is little of it, the clock's. */
+        cr_expect(strstr(got, "the expression failed: it") || strstr(got, "did not end within"),
+                  "%s: %s", endless[i], got);
+    }
     /* A limit of ours, or jq's on texts. */
     expect_failure("null", "reduce range(40) as $i (\"aaaaaaaa\"; . + .) | length",
                    "the expression failed: ");
