@@ -110,7 +110,6 @@ check_hotplug() {
     check "$1: then not any more" prints 'taken out: 0 disk(s)'
     check "$1: its parts as words" prints '-device scsi-hd,drive=data,id=disk0,bus=scsi0.0'
 }
-no_qemu_left() { ! pgrep -f -- "-name $1" >/dev/null; }
 
 succeeds 'S2-34, S2-59: a machine with a monitor is managed after the launch' "$scratch/hotplug-disk"
 check_hotplug 'shared'
@@ -131,8 +130,8 @@ check 'QEMU says why' says 'no-kernel'
 # Its own $PATH without QEMU.
 fails "S2-52: no QEMU in the path" 1 env PATH=/nonexistent "$scratch/hotplug-disk"
 check 'that is said' says "hotplug-disk: not_found: starting 'qemu-system-x86_64': no such program in \$PATH"
-check 'nothing is left' no_qemu_left hotplug-disk
-check 'nothing is left either' no_qemu_left boot-kernel
+check 'nothing is left' within 20 none_of_ours '-name hotplug-disk'
+check 'nothing is left either' within 20 none_of_ours '-name boot-kernel'
 
 if ! command -v valgrind >/dev/null 2>&1; then
     echo 'note: valgrind is not installed, the examples were not run under it'
