@@ -49,10 +49,6 @@ inside() {
     shift
     run "$cima" shell --workdir / "$name" "$@"
 }
-# A port of the host that nobody has.
-free_port() {
-    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
-}
 
 begin base copy-to-host
 inside base cat /etc/greeting
@@ -78,8 +74,8 @@ check '… and the proxy, by an address it can reach' prints 'https_proxy=http:/
 end env
 
 if command -v python3 >/dev/null && command -v curl >/dev/null; then
-    port=$(free_port)
-    range=$(python3 -c 'import random; print(random.randrange(20000, 30000))')
+    port=$(free_ports 1 24000)
+    range=$(free_ports 3 25000)
     sed -i -e "s/18080/$port/" -e "s/\[13001, 13003\]/[$range, $((range + 2))]/" "$examples/forwards.yaml"
     begin forwards kernel
     check '… a port' within 30 sh -c "curl -s http://127.0.0.1:$port/ | grep -q 'hello from forwards'"
