@@ -37,6 +37,16 @@ int yaml_add_quoted(struct sbuf *out, const char *text, const char *what, struct
     return 0;
 }
 
+int yaml_add_item(struct sbuf *out, const char *indent, const char *text, const char *what,
+                  struct err *err)
+{
+    sbuf_addf(out, "%s- ", indent);
+    if (yaml_add_quoted(out, text, what, err) < 0)
+        return -1;
+    sbuf_addch(out, '\n');
+    return 0;
+}
+
 int check_one_line(const char *what, const char *text, const char *also, struct err *err)
 {
     for (const char *p = text; *p; p++)

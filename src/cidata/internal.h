@@ -25,6 +25,9 @@ extern const size_t embedded_files_count;
 /* Appends a double-quoted YAML scalar that reads back as the text. -1 with err when the text is not
  * UTF-8; `what` names it in the message. */
 int yaml_add_quoted(struct sbuf *out, const char *text, const char *what, struct err *err);
+/* The same as an item of a list, with its line. */
+int yaml_add_item(struct sbuf *out, const char *indent, const char *text, const char *what,
+                  struct err *err);
 /* Appends "NAME=value\n". -1 with err when the value can't stand on one line or the name is none.
  */
 int env_add(struct sbuf *out, const char *name, const char *value, struct err *err);
@@ -40,6 +43,8 @@ int check_one_line(const char *what, const char *text, const char *also, struct 
 void cidata_name_servers(const struct config_instance *cfg, struct strv *ret);
 int cidata_user_data(const struct cidata_input *in, struct sbuf *out, struct err *err);
 int cidata_network_config(const struct cidata_input *in, struct sbuf *out, struct err *err);
+/* " MAC=NAME" for every interface with a name in ASCII, as words of a shell. */
+int cidata_nic_words(const struct cidata_input *in, struct sbuf *out, struct err *err);
 int cidata_lima_env(const struct cidata_input *in, struct sbuf *out, struct err *err);
 int cidata_param_env(const struct cidata_input *in, struct sbuf *out, struct err *err);
 /* `env` of the YAML and the proxy settings (GS-12). */

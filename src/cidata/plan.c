@@ -45,8 +45,10 @@ static void add_text(struct cidata *c, const char *name, const struct sbuf *text
 /* The scripts that cloud-init gets inside user-data are not on the seed once more. */
 static bool is_in_user_data(const char *name)
 {
-    return streq(name, "lima.boot.sh") || streq(name, "lima.bootcmd.sh") ||
-           streq(name, "lima.early.sh");
+    static const char *const names[] = {"lima.boot.sh", "lima.bootcmd.sh", "lima.early.sh",
+                                        "lima.nics.sh", NULL};
+
+    return str_is_one_of(name, names);
 }
 
 static void add_embedded(struct cidata *c)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* user-data for cloud-init (GS-04) and network-config. Block style throughout, one key per line and
+/* user-data for cloud-init (GS-04). Block style throughout, one key per line and
  * every text from outside in double quotes: a guest without cloud-init (test/guest/mini) reads it
  * line by line. */
 #include "cidata/internal.h"
@@ -31,16 +31,6 @@ static int add_pair(struct sbuf *out, const char *indent, const char *key, const
 {
     sbuf_addf(out, "%s%s: ", indent, key);
     if (yaml_add_quoted(out, value, key, err) < 0)
-        return -1;
-    sbuf_addch(out, '\n');
-    return 0;
-}
-
-static int add_item(struct sbuf *out, const char *indent, const char *value, const char *what,
-                    struct err *err)
-{
-    sbuf_addf(out, "%s- ", indent);
-    if (yaml_add_quoted(out, value, what, err) < 0)
         return -1;
     sbuf_addch(out, '\n');
     return 0;
@@ -94,7 +84,7 @@ static int add_user(const struct cidata_input *in, struct sbuf *out, struct err 
         sbuf_addstr(out, "    ssh_authorized_keys:\n");
     for (size_t i = 0; i < in->n_ssh_keys; i++)
         if (check_one_line("the ssh public key", in->ssh_keys[i], "", err) < 0 ||
-            add_item(out, "      ", in->ssh_keys[i], "the ssh public key", err) < 0)
+            yaml_add_item(out, "      ", in->ssh_keys[i], "the ssh public key", err) < 0)
             return -1;
     return 0;
 }
@@ -155,7 +145,7 @@ static int add_resolver(const struct config_instance *c, struct sbuf *out, struc
     cidata_name_servers(c, &servers);
     sbuf_addstr(out, "manage_resolv_conf: true\nresolv_conf:\n  nameservers:\n");
     for (size_t i = 0; i < servers.n; i++)
-        if (add_item(out, "    ", servers.v[i], "dns", err) < 0)
+        if (yaml_add_item(out, "    ", servers.v[i], "dns", err) < 0)
             return -1;
     return 0;
 }
@@ -172,11 +162,11 @@ static int add_ca_certs(const struct config_instance *c, struct sbuf *out, struc
         sbuf_addstr(out, "  trusted:\n");
     for (unsigned i = 0; i < ca->files_count; i++) {
         _cleanup_free_ char *pem = file_read(ca->files[i], CA_CERT_MAX, NULL, err);
-        if (!pem || add_item(out, "    ", pem, ca->files[i], err) < 0)
+        if (!pem || yaml_add_item(out, "    ", pem, ca->files[i], err) < 0)
             return err_wrap(err, "caCerts.files[%u]", i);
     }
     for (unsigned i = 0; i < ca->certs_count; i++)
-        if (add_item(out, "    ", ca->certs[i], "the certificate", err) < 0)
+        if (yaml_add_item(out, "    ", ca->certs[i], "the certificate", err) < 0)
             return err_wrap(err, "caCerts.certs[%u]", i);
     return 0;
 }
@@ -189,7 +179,30 @@ static bool has_boot_provision(const struct config_instance *c)
     return false;
 }
 
-static void add_scripts(const struct config_instance *c, struct sbuf *out)
+static void add_entry(struct sbuf *out, const char *script)
+{
+    sbuf_addstr(out, "  - ");
+    add_literal(out, "    ", cidata_script(script));
+}
+
+/* The interfaces' names are set before anything runs that might use one. */
+static int add_bootcmd(const struct cidata_input *in, struct sbuf *out, struct err *err)
+{
+    sbuf_addstr(out, "bootcmd:\n");
+    add_entry(out, "lima.nics.sh");
+    sbuf_addstr(out, "    lima_name_nics");
+    if (cidata_nic_words(in, out, err) < 0)
+        return -1;
+    sbuf_addch(out, '\n');
+    /* An upgrade of packages comes in cloud-init's last stage, and before our scripts. */
+    if (in->cfg->upgrade_packages != TRI_TRUE)
+        add_entry(out, "lima.early.sh");
+    if (has_boot_provision(in->cfg))
+        add_entry(out, "lima.bootcmd.sh");
+    return 0;
+}
+
+static void add_boot_script(struct sbuf *out)
 {
     sbuf_addstr(out, "write_files:\n"
                      "  - path: /var/lib/cloud/scripts/per-boot/00-lima.boot.sh\n"
@@ -197,19 +210,6 @@ static void add_scripts(const struct config_instance *c, struct sbuf *out)
                      "    permissions: \"0755\"\n"
                      "    content: ");
     add_literal(out, "      ", cidata_script("lima.boot.sh"));
-    /* An upgrade of packages comes in cloud-init's last stage, and before our scripts. */
-    bool early = c->upgrade_packages != TRI_TRUE;
-    bool boot = has_boot_provision(c);
-    if (early || boot)
-        sbuf_addstr(out, "bootcmd:\n");
-    if (early) {
-        sbuf_addstr(out, "  - ");
-        add_literal(out, "    ", cidata_script("lima.early.sh"));
-    }
-    if (boot) {
-        sbuf_addstr(out, "  - ");
-        add_literal(out, "    ", cidata_script("lima.bootcmd.sh"));
-    }
 }
 
 int cidata_user_data(const struct cidata_input *in, struct sbuf *out, struct err *err)
@@ -229,74 +229,6 @@ int cidata_user_data(const struct cidata_input *in, struct sbuf *out, struct err
     if (add_user(in, out, err) < 0 || add_resolver(c, out, err) < 0 ||
         add_ca_certs(c, out, err) < 0)
         return -1;
-    add_scripts(c, out);
-    return 0;
-}
-
-/* ---- network-config ------------------------------------------------------------------------- */
-
-/* Nothing waits for it at boot. Lima's template of Ubuntu 26.04 asks for that: there, the rename of
- * an interface that is up already fails, and systemd would wait two minutes for its new name. */
-static bool is_optional(const struct config_instance *c)
-{
-    for (unsigned i = 0; i < c->param_count; i++)
-        if (streq(c->param[i].key, "internal_netplanOptional"))
-            return streq0(c->param[i].value, "true");
-    return false;
-}
-
-static int add_interface(struct sbuf *out, const char *name, const char *mac_text, int64_t metric,
-                         bool optional, const struct strv *servers, struct err *err)
-{
-    uint8_t mac[6];
-    if (check_one_line("the name of an interface", name, " /", err) < 0)
-        return -1;
-    if (parse_mac(mac_text, mac) < 0)
-        return err_set(err, ERR_CONFIG, "'%s' is no MAC address", mac_text);
-    _cleanup_free_ char *address = format_mac(mac);
-    sbuf_addstr(out, "  ");
-    if (yaml_add_quoted(out, name, "the name of an interface", err) < 0)
-        return -1;
-    sbuf_addf(out, ":\n    match:\n      macaddress: \"%s\"\n    set-name: ", address);
-    if (yaml_add_quoted(out, name, "the name of an interface", err) < 0)
-        return -1;
-    sbuf_addf(out,
-              "\n    dhcp4: true\n    dhcp-identifier: mac\n    dhcp4-overrides:\n"
-              "      route-metric: %lld\n",
-              (long long)metric);
-    if (optional)
-        sbuf_addstr(out, "    optional: true\n");
-    if (!servers)
-        return 0;
-    sbuf_addstr(out, "    nameservers:\n      addresses:\n");
-    for (size_t i = 0; i < servers->n; i++)
-        if (add_item(out, "        ", servers->v[i], "dns", err) < 0)
-            return -1;
-    return 0;
-}
-
-int cidata_network_config(const struct cidata_input *in, struct sbuf *out, struct err *err)
-{
-    _cleanup_strv_ struct strv servers = STRV_INIT;
-    _cleanup_free_ char *mac0 = config_eth0_mac(in->cfg, in->host, in->instance_dir);
-    bool optional = is_optional(in->cfg);
-    cidata_name_servers(in->cfg, &servers);
-    sbuf_addstr(out, "version: 2\nethernets:\n");
-    if (add_interface(out, "eth0", mac0, 200, optional, &servers, err) < 0)
-        return -1;
-    for (unsigned i = 0; i < in->cfg->networks_count; i++) {
-        const struct config_network *n = &in->cfg->networks[i];
-
-        if ((int)i == config_eth0_network(in->cfg))
-            continue; /* it is eth0 */
-        _cleanup_free_ char *id = xasprintf("%s/lima.yaml#%u", in->instance_dir, i);
-        _cleanup_free_ char *mac =
-            str_empty(n->mac_address) ? config_mac_address(in->host, id) : config_network_mac(n);
-        _cleanup_free_ char *name =
-            str_empty(n->interface) ? xasprintf("lima%u", i) : xstrdup(n->interface);
-        int64_t metric = n->set & CFG_BIT(network, metric) ? n->metric : 100;
-        if (add_interface(out, name, mac, metric, optional, NULL, err) < 0)
-            return err_wrap(err, "networks[%u]", i);
-    }
-    return 0;
+    add_boot_script(out);
+    return add_bootcmd(in, out, err);
 }

@@ -77,6 +77,15 @@ cat >"$base/bin/systemd-run" <<'EOF'
 printf '%s\n' "$@" >>/run/systemd-run-arguments
 [ ! -e /run/start ] || . /run/start
 EOF
+# ip notes the call, and renames; an interface has an address when it has been asked for thrice.
+cat >"$base/bin/ip" <<'EOF'
+#!/bin/sh
+echo "$*" >>/run/ip-calls
+case "$*" in
+*' name '*) [ ! -e /run/ip-fails ] && mv "/sys/class/net/$4" "/sys/class/net/$6" ;;
+*addr*) [ "$(grep -c addr /run/ip-calls)" -lt 3 ] || echo "2: lima0    inet 192.168.5.15/24" ;;
+esac
+EOF
 cat >"$base/bin/chpasswd" <<'EOF'
 #!/bin/sh
 cat >/run/chpasswd-in
@@ -88,7 +97,7 @@ export FAKE_HOME=/mnt/home
 
 # A seed with nothing to do.
 new_seed() {
-    rm -rf /run/* "${seed:?}" /mnt/home /etc/hosts /etc/environment /etc/fuse.conf
+    rm -rf /run/* /sys/class/net "${seed:?}" /mnt/home /etc/hosts /etc/environment /etc/fuse.conf
     mkdir -p "$seed" /mnt/home
     chown "$user" /mnt/home
     cp -r "$scripts/." "$seed/"
@@ -329,6 +338,57 @@ test_per_boot_script() {
     rc=$?
     check "exit status" [ $rc -eq 0 ]
     check "boot-done" is /run/lima-boot-done iid-1
+}
+
+# A card of the fake guest: name, address.
+card() {
+    mkdir -p "/sys/class/net/$1/device"
+    echo "$2" >"/sys/class/net/$1/address"
+}
+
+# lima.nics.sh: who has its name is left alone, as is who is no card.
+test_interfaces_get_their_names() {
+    if [ "$shell" = 'busybox sh' ]; then
+        echo "not tested under $shell: its own ip goes before ours"
+        return
+    fi
+    card eth0 52:55:55:00:00:01
+    card ens5 52:55:55:00:00:02
+    card other 52:55:55:00:00:03
+    card lo 00:00:00:00:00:00
+    mkdir /sys/class/net/br0
+    echo 52:55:55:00:00:02 >/sys/class/net/br0/address
+    # As cloud-init does it: lines of one script. The address comes with the third look.
+    (cat "$scripts/lima.nics.sh" && cat <<'EOF'
+lima_name_nics '52:55:55:00:00:01=eth0' '52:55:55:00:00:02=lima0' '52:55:55:00:00:03=eth0' \
+    '52:55:55:00:00:04=lima1'
+echo "went on $?" >/run/went
+EOF
+    ) >/run/bootcmd
+    # shellcheck disable=SC2086
+    $shell /run/bootcmd
+    check "no exit" is /run/went 'went on 0'
+    check "renamed while down" [ "$(grep '^link' /run/ip-calls | tr '\n' ',')" = \
+        'link set dev ens5 down,link set dev ens5 name lima0,link set dev lima0 up,' ]
+    check "waits for its address" [ "$(grep -c '^-4 -o addr show dev lima0' /run/ip-calls)" -eq 3 ]
+    rm /run/ip-calls
+    # shellcheck disable=SC2086
+    $shell /run/bootcmd
+    check "nothing to do the next time" absent /run/ip-calls
+}
+
+# A name that can't be had is no reason to stay without a network.
+test_interface_keeps_its_name() {
+    if [ "$shell" = 'busybox sh' ]; then
+        echo "not tested under $shell: its own ip goes before ours"
+        return
+    fi
+    card ens5 52:55:55:00:00:02
+    : >/run/ip-fails
+    (cat "$scripts/lima.nics.sh" && echo "lima_name_nics '52:55:55:00:00:02=eth0'") >/run/bootcmd
+    # shellcheck disable=SC2086
+    $shell /run/bootcmd
+    check "up again" [ "$(tail -n 1 /run/ip-calls)" = 'link set dev ens5 up' ]
 }
 
 # lima.early.sh: only with systemd, and once per boot.

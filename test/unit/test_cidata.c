@@ -84,7 +84,8 @@ static void check_golden(const char *name, const char *const *proxy_env)
         if (embedded || strchr(f->name, '/'))
             continue;
         _cleanup_free_ char *t1 = without_script(f->data, "      ", "lima.boot.sh");
-        _cleanup_free_ char *t3 = without_script(t1, "    ", "lima.early.sh");
+        _cleanup_free_ char *t4 = without_script(t1, "    ", "lima.nics.sh");
+        _cleanup_free_ char *t3 = without_script(t4, "    ", "lima.early.sh");
         _cleanup_free_ char *t2 = without_script(t3, "    ", "lima.bootcmd.sh");
         /* The id is a hash over the scripts, too. */
         char *id = streq(f->name, "meta-data") ? strstr(t2, "iid-") : NULL;
@@ -139,25 +140,48 @@ Test(cidata, GS04_user_data_is_yaml_with_the_scripts_unchanged)
     _cleanup_free_ char *path = source_path("src/cidata/scripts/lima.boot.sh");
     _cleanup_free_ char *boot = file_read(path, 1u << 20, NULL, NULL);
     cr_expect_str_eq(scalar(file, "content"), boot);
-    static const char *const entries[] = {"lima.early.sh", "lima.bootcmd.sh"};
+    static const char *const entries[] = {"lima.nics.sh", "lima.early.sh", "lima.bootcmd.sh"};
     for (size_t i = 0; i < ARRAY_SIZE(entries); i++) {
         _cleanup_free_ char *name = xasprintf("src/cidata/scripts/%s", entries[i]);
         _cleanup_free_ char *path2 = source_path(name);
         _cleanup_free_ char *entry = file_read(path2, 1u << 20, NULL, NULL);
-        cr_expect_str_eq(at(root, "bootcmd", i)->value, entry);
+        const char *is = at(root, "bootcmd", i)->value;
+        size_t len = strlen(entry);
+
+        cr_expect(strncmp(is, entry, len) == 0, "%s: %s", entries[i], is);
+        cr_expect(i == 0 ? str_starts(is + len, "lima_name_nics 5") : !is[len], "%s", is + len);
     }
 }
 
+/* Where a name that cloud-init gives does not come to be. */
+Test(cidata, GS04_bootcmd_names_the_interfaces)
+{
+    _seed_ struct seed *s =
+        seed_new(IMAGES "networks:\n"
+                        "- {socket: /a, macAddress: '52:55:55:AB:CD:EF', interface: a}\n"
+                        "- {socket: /b, interface: \"\\xe4\"}\n");
+    s->config.v.networks[0].interface = (char *)"a'b$c";
+    _cleanup_cidata_ struct cidata c = plan(s);
+    _cleanup_yaml_doc_ struct yaml_doc *doc = parse("user-data", text_of(&c, "user-data"));
+    const char *call = strstr(at(yaml_doc_root(doc), "bootcmd", 0)->value, "\nlima_name_nics ");
+    _cleanup_free_ char *mac0 = config_eth0_mac(s->in.cfg, s->in.host, s->in.instance_dir);
+    _cleanup_free_ char *expected =
+        xasprintf("\nlima_name_nics %s=eth0 '52:55:55:ab:cd:ef=a'\\''b$c'\n", mac0);
+
+    cr_assert_not_null(call);
+    cr_expect_str_eq(call, expected);
+}
+
 /* cloud-init upgrades packages in its last stage, and our scripts come after that. */
-Test(cidata, GS04_bootcmd_only_with_what_needs_it)
+Test(cidata, GS04_bootcmd_has_what_is_needed)
 {
     _seed_ struct seed *s = seed_new(IMAGES "provision: [{mode: system, script: '#!/bin/sh'}]\n");
     _cleanup_cidata_ struct cidata c = plan(s);
-    cr_expect_not_null(strstr(text_of(&c, "user-data"), "bootcmd"));
+    cr_expect_not_null(strstr(text_of(&c, "user-data"), "systemd-run"));
     cr_expect_null(strstr(text_of(&c, "user-data"), "boot.sh\" bootcmd"));
     _seed_ struct seed *s2 = seed_new(IMAGES "upgradePackages: true\n");
     _cleanup_cidata_ struct cidata c2 = plan(s2);
-    cr_expect_null(strstr(text_of(&c2, "user-data"), "bootcmd"));
+    cr_expect_null(strstr(text_of(&c2, "user-data"), "systemd-run"));
 }
 
 /* A switch of Lima's template of Ubuntu 26.04. */
@@ -564,7 +588,8 @@ Test(cidata, mini_guest_reads_what_cloud_init_reads)
     cr_expect_str_eq(files, "0 0755 root:root /var/lib/cloud/scripts/per-boot/00-lima.boot.sh\n");
     _cleanup_free_ char *bootcmd = file_in(dir, "bootcmd");
     cr_expect_not_null(strstr(bootcmd, cidata_script("lima.bootcmd.sh")->data));
-    cr_expect_eq(strncmp(bootcmd, cidata_script("lima.early.sh")->data,
-                         cidata_script("lima.early.sh")->len),
+    cr_expect_not_null(strstr(bootcmd, cidata_script("lima.early.sh")->data));
+    cr_expect_eq(strncmp(bootcmd, cidata_script("lima.nics.sh")->data,
+                         cidata_script("lima.nics.sh")->len),
                  0);
 }
