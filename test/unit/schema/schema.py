@@ -47,6 +47,12 @@ def construct_float(loader, node):
     return float(loader.construct_scalar(node))
 
 
+def construct_binary(loader, node):
+    """What is encoded is a text of the instance's like any other."""
+    return loader.construct_yaml_binary(node).decode()
+
+
+Yaml12.add_constructor("tag:yaml.org,2002:binary", construct_binary)
 Yaml12.add_constructor("tag:yaml.org,2002:int", construct_int)
 Yaml12.add_constructor("tag:yaml.org,2002:float", construct_float)
 
