@@ -39,8 +39,9 @@ char *fstab_escape(const char *text);
 int check_one_line(const char *what, const char *text, const char *also, struct err *err);
 
 /* ---- the parts of the seed ------------------------------------------------------------------ */
-/* Name servers of the guest: those of the YAML, else QEMU's. */
-void cidata_name_servers(const struct config_instance *cfg, struct strv *ret);
+/* Name servers of the guest as items of a list: those of the YAML, else QEMU's. */
+int cidata_add_name_servers(const struct config_instance *cfg, const char *indent, struct sbuf *out,
+                            struct err *err);
 int cidata_user_data(const struct cidata_input *in, struct sbuf *out, struct err *err);
 int cidata_network_config(const struct cidata_input *in, struct sbuf *out, struct err *err);
 /* " MAC=NAME" for every interface with a name in ASCII, as words of a shell. */

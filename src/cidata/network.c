@@ -89,18 +89,6 @@ static int add_interface(struct sbuf *out, const struct nic *n, bool optional, s
     return 0;
 }
 
-static int add_name_servers(struct sbuf *out, const struct config_instance *c, struct err *err)
-{
-    _cleanup_strv_ struct strv servers = STRV_INIT;
-
-    cidata_name_servers(c, &servers);
-    sbuf_addstr(out, "    nameservers:\n      addresses:\n");
-    for (size_t i = 0; i < servers.n; i++)
-        if (yaml_add_item(out, "        ", servers.v[i], "dns", err) < 0)
-            return -1;
-    return 0;
-}
-
 int cidata_network_config(const struct cidata_input *in, struct sbuf *out, struct err *err)
 {
     _cleanup_(nics_release) struct nics nics = {0};
@@ -109,10 +97,15 @@ int cidata_network_config(const struct cidata_input *in, struct sbuf *out, struc
     if (list_nics(in, &nics, err) < 0)
         return -1;
     sbuf_addstr(out, "version: 2\nethernets:\n");
-    for (size_t i = 0; i < nics.n; i++)
-        if (add_interface(out, &nics.v[i], optional, err) < 0 ||
-            (i == 0 && add_name_servers(out, in->cfg, err) < 0))
+    for (size_t i = 0; i < nics.n; i++) {
+        if (add_interface(out, &nics.v[i], optional, err) < 0)
             return -1;
+        if (i > 0)
+            continue;
+        sbuf_addstr(out, "    nameservers:\n      addresses:\n");
+        if (cidata_add_name_servers(in->cfg, "        ", out, err) < 0)
+            return -1;
+    }
     return 0;
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* user-data for cloud-init (GS-04). Block style throughout, one key per line and
- * every text from outside in double quotes: a guest without cloud-init (test/guest/mini) reads it
- * line by line. */
+/* user-data for cloud-init (GS-04). Block style throughout, one key per line and every text from
+ * outside in double quotes: a guest without cloud-init (test/guest/mini) reads it line by line. */
 #include "cidata/internal.h"
 #include "base/fs.h"
 #include "base/mem.h"
@@ -17,12 +16,15 @@ const struct embedded_file *cidata_script(const char *name)
     return NULL;
 }
 
-void cidata_name_servers(const struct config_instance *cfg, struct strv *ret)
+int cidata_add_name_servers(const struct config_instance *cfg, const char *indent, struct sbuf *out,
+                            struct err *err)
 {
+    if (!cfg->dns_count)
+        return yaml_add_item(out, indent, SLIRP_DNS, "dns", err);
     for (unsigned i = 0; i < cfg->dns_count; i++)
-        strv_push(ret, cfg->dns[i]);
-    if (ret->n == 0)
-        strv_push(ret, SLIRP_DNS);
+        if (yaml_add_item(out, indent, cfg->dns[i], "dns", err) < 0)
+            return -1;
+    return 0;
 }
 
 /* "KEY: "VALUE"\n" */
@@ -139,17 +141,6 @@ static int add_mounts(const struct config_instance *c, struct sbuf *out, struct 
     return 0;
 }
 
-static int add_resolver(const struct config_instance *c, struct sbuf *out, struct err *err)
-{
-    _cleanup_strv_ struct strv servers = STRV_INIT;
-    cidata_name_servers(c, &servers);
-    sbuf_addstr(out, "manage_resolv_conf: true\nresolv_conf:\n  nameservers:\n");
-    for (size_t i = 0; i < servers.n; i++)
-        if (yaml_add_item(out, "    ", servers.v[i], "dns", err) < 0)
-            return -1;
-    return 0;
-}
-
 static int add_ca_certs(const struct config_instance *c, struct sbuf *out, struct err *err)
 {
     const struct config_ca_certs *ca = &c->ca_certs;
@@ -226,8 +217,10 @@ int cidata_user_data(const struct cidata_input *in, struct sbuf *out, struct err
         return -1;
     if (!str_empty(c->timezone) && add_pair(out, "", "timezone", c->timezone, err) < 0)
         return -1;
-    if (add_user(in, out, err) < 0 || add_resolver(c, out, err) < 0 ||
-        add_ca_certs(c, out, err) < 0)
+    if (add_user(in, out, err) < 0)
+        return -1;
+    sbuf_addstr(out, "manage_resolv_conf: true\nresolv_conf:\n  nameservers:\n");
+    if (cidata_add_name_servers(c, "    ", out, err) < 0 || add_ca_certs(c, out, err) < 0)
         return -1;
     add_boot_script(out);
     return add_bootcmd(in, out, err);
