@@ -531,7 +531,7 @@ static bool no_qemu(void)
     _cleanup_free_ char *path = find_program("qemu-system-x86_64");
 
     if (!path)
-        cr_log_warn("skipped: qemu-system-x86_64 is not installed");
+        fprintf(stderr, "skipped: qemu-system-x86_64 is not installed\n");
     return !path;
 }
 

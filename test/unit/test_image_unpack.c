@@ -79,7 +79,7 @@ static char *compress(const struct tool *t, const char *path)
     _cleanup_err_ struct err e = ERR_INIT;
     _cleanup_free_ char *program = find_program(t->program);
     if (!program) {
-        cr_log_warn("skipped: %s is not installed", t->program);
+        fprintf(stderr, "skipped: %s is not installed\n", t->program);
         return NULL;
     }
     p.argv = argv;
