@@ -4,6 +4,8 @@
 # Fails when a test failed or when nothing ran.
 set -eu
 
+plain() { sed 's/\x1b\[[0-9;]*m//g' "$1"; }
+
 # N passed, N failed[, N skipped]
 set_counts() { n=$1 f=$3 s=${5:-0}; }
 
@@ -17,7 +19,7 @@ for dir; do
         name=${name%.trs}
         result=$(sed -n 's/^:global-test-result: //p' "$trs")
         # Criterion closes with its synthesis, the other runners with "N passed, N failed".
-        line=$(sed 's/\x1b\[[0-9;]*m//g' "$log" |
+        line=$(plain "$log" |
             grep -E 'Synthesis: Tested:|^([^ ]+: )?[0-9]+ passed, [0-9]+ failed' | tail -n 1) || line=
         printf '%-5s %-28s %s\n' "$result" "$name" "$line"
         case $line in
@@ -26,7 +28,10 @@ for dir; do
             f=$(printf '%s\n' "$line" | sed 's/.*Failing: *\([0-9]*\).*/\1/')
             crashed=$(printf '%s\n' "$line" | sed 's/.*Crashing: *\([0-9]*\).*/\1/')
             f=$((f + crashed))
-            total=$((total + n)) bad=$((bad + f))
+            # What was skipped is in none of them: a line of its own says so, and why.
+            s=$(plain "$log" | grep -c '^\[SKIP\]') || true
+            total=$((total + n)) bad=$((bad + f)) skipped=$((skipped + s))
+            plain "$log" | grep -E '^\[SKIP\]|^skipped: ' | sed 's/^/      /' || true
             ;;
         *passed*)
             # "[name: ]N passed, N failed[, N skipped]": words to positions.
@@ -46,8 +51,9 @@ for dir; do
             if [ -z "$line" ] || [ "$f" -eq 0 ]; then
                 bad=$((bad + 1))
             fi
-            sed 's/\x1b\[[0-9;]*m//g' "$log" | grep -E -A 32 '^FAIL |^not ok|\[FAIL\]|\[CRASH\]|ERROR: |runtime error' |
-                head -n 80 | cut -c 1-400 | sed 's/^/      /' || true
+            # Criterion's assertions come before the line that names the test.
+            plain "$log" | grep -E -A 32 '^FAIL |^not ok|Assertion Failed|\[FAIL\]|\[CRASH\]|ERROR: |runtime error' |
+                head -n 120 | cut -c 1-400 | sed 's/^/      /' || true
             echo '      ...'
             tail -n 40 "$log" | sed 's/^/      /'
             ;;
