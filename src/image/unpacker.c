@@ -117,12 +117,14 @@ static int unpack(struct archive *a, int filter, uint64_t max)
 
 int main(int argc, char **argv)
 {
-    const struct rlimit none = {0, 0};
     uint64_t max;
     int filter = -1;
     confine();
+#if !WITH_ASAN /* whose look for leaks takes a process of its own */
     /* libarchive would run a program for a filter that it was built without. */
+    const struct rlimit none = {0, 0};
     (void)setrlimit(RLIMIT_NPROC, &none);
+#endif
     for (size_t i = 0; argc == 4 && i < ARRAY_SIZE(filters); i++)
         if (streq(argv[1], filters[i].name))
             filter = filters[i].code;

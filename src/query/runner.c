@@ -64,9 +64,9 @@ static void confine(void)
     limit(RLIMIT_CORE, 0, 0);
     limit(RLIMIT_CPU, QUERY_CPU_SECONDS, QUERY_CPU_SECONDS + 1);
     limit(RLIMIT_NOFILE, 0, 0);
-    limit(RLIMIT_NPROC, 0, 0);
     limit(RLIMIT_FSIZE, 0, 0);
-#if !WITH_ASAN /* whose shadow takes terabytes */
+#if !WITH_ASAN /* whose shadow takes terabytes, and whose look for leaks a process */
+    limit(RLIMIT_NPROC, 0, 0);
     limit(RLIMIT_AS, QUERY_MEMORY_MAX, QUERY_MEMORY_MAX);
 #endif
 }
