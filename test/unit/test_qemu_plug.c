@@ -55,21 +55,24 @@ static int add_memfd(struct cima_cmdline *c, const char *dir, struct err *err)
     return cima_add_memory_backend(c, &x, err);
 }
 
+/* 32 MiB of a file. */
+static struct cima_dimm nvdimm(const char *path)
+{
+    return (struct cima_dimm){
+        .kind = CIMA_DIMM_NVDIMM,
+        .id = "nv0",
+        .memory = {.kind = CIMA_MEMORY_FILE, .id = "m", .size = 32 << 20, .path = path},
+    };
+}
+
 static int add_nvdimm(struct cima_cmdline *c, const char *dir, struct err *err)
 {
     _cleanup_free_ char *path = in_dir(dir, "pmem,1", 32 << 20);
-    const struct cima_dimm x = {
-        .kind = CIMA_DIMM_NVDIMM,
-        .id = "nv0",
-        .memory = {.kind = CIMA_MEMORY_FILE,
-                   .id = "m",
-                   .size = 32 << 20,
-                   .path = path,
-                   .share = true,
-                   .align = 2 << 20},
-        .label_size = 128 << 10,
-    };
+    struct cima_dimm x = nvdimm(path);
 
+    x.memory.share = true;
+    x.memory.align = 2 << 20;
+    x.label_size = 128 << 10;
     return cima_add_dimm(c, &x, err);
 }
 
@@ -95,16 +98,9 @@ static int add_virtio_mem(struct cima_cmdline *c, const char *dir, struct err *e
 static int add_nvdimm_read_only(struct cima_cmdline *c, const char *dir, struct err *err)
 {
     _cleanup_free_ char *path = in_dir(dir, "rom", 32 << 20);
-    const struct cima_dimm x = {
-        .kind = CIMA_DIMM_NVDIMM,
-        .id = "nv0",
-        .memory = {.kind = CIMA_MEMORY_FILE,
-                   .id = "m",
-                   .size = 32 << 20,
-                   .path = path,
-                   .read_only = true},
-    };
+    struct cima_dimm x = nvdimm(path);
 
+    x.memory.read_only = true;
     return cima_add_dimm(c, &x, err);
 }
 

@@ -92,16 +92,18 @@ static unsigned tries(void)
     return fixture_calls(&f, "sshfs", NULL);
 }
 
-static bool until_two_tries(struct fixture *fx)
+static unsigned tries_wanted;
+
+static bool until_tried(struct fixture *fx)
 {
     (void)fx;
-    return tries() >= 2;
+    return tries() >= tries_wanted;
 }
 
-static bool until_four_tries(struct fixture *fx)
+static void wait_for_tries(unsigned n)
 {
-    (void)fx;
-    return tries() >= 4;
+    tries_wanted = n;
+    fixture_until(&f, until_tried);
 }
 
 static bool until_unmounted(struct fixture *fx)
@@ -297,14 +299,8 @@ Test(mount, F24_a_lost_mount_is_made_again)
     fixture_until(&f, until_released);
     cr_assert_eq(fixture_calls(&f, "sshfs", &pid), 1);
     cr_assert_eq(kill(pid, SIGKILL), 0);
-    fixture_until(&f, until_two_tries);
+    wait_for_tries(2);
     cr_assert_eq(f.n_degraded, 0, "%s", f.degraded.msg);
-}
-
-static bool until_six_tries(struct fixture *fx)
-{
-    (void)fx;
-    return tries() >= 6;
 }
 
 /* What has been there is not given up: twice two tries fail. */
@@ -318,7 +314,7 @@ Test(mount, F24_a_lost_mount_is_not_given_up)
     fixture_until(&f, until_released);
     fixture_calls(&f, "sshfs", &pid);
     kill(pid, SIGKILL);
-    fixture_until(&f, until_six_tries);
+    wait_for_tries(6);
     cr_assert_eq(f.n_degraded, 0, "%s", f.degraded.msg);
     assert_sshfs(2, locations[0], points[0], "slave,ro,allow_other,nonempty");
     assert_sshfs(5, locations[0], points[0], "slave,ro,allow_other");
@@ -338,7 +334,7 @@ Test(mount, F24_not_before_there_is_a_master)
     fixture_sleep(&f, 1500);
     cr_assert_eq(tries(), 1);
     f.svc->type->event(f.svc, GUEST_BOOTED);
-    fixture_until(&f, until_two_tries);
+    wait_for_tries(2);
 }
 
 Test(mount, a_reboot_of_the_guest)
@@ -348,7 +344,7 @@ Test(mount, a_reboot_of_the_guest)
     fixture_until(&f, until_released);
     f.svc->type->event(f.svc, GUEST_RESET);
     f.svc->type->event(f.svc, GUEST_BOOTED);
-    fixture_until(&f, until_two_tries);
+    wait_for_tries(2);
     cr_assert_eq(f.n_degraded, 0, "%s", f.degraded.msg);
 }
 
@@ -366,15 +362,9 @@ Test(mount, a_mount_in_a_mount_comes_after_it_and_with_it)
     _cleanup_free_ char *first = logged("sshfs", 0);
     outer = atoi(first + strlen("sshfs "));
     kill(outer, SIGKILL);
-    fixture_until(&f, until_four_tries);
+    wait_for_tries(4);
     assert_sshfs(2, locations[1], points[1], "slave,ro,allow_other");
     assert_sshfs(3, locations[0], points[0], "slave,ro,allow_other");
-}
-
-static bool until_five_tries(struct fixture *fx)
-{
-    (void)fx;
-    return tries() >= 5;
 }
 
 /* It has failed, perhaps because of the one around it: that one is new, and it has another chance. */
@@ -391,7 +381,7 @@ Test(mount, a_failed_mount_in_a_lost_one)
     _cleanup_free_ char *first = logged("sshfs", 0);
     outer = atoi(first + strlen("sshfs "));
     kill(outer, SIGKILL);
-    fixture_until(&f, until_five_tries);
+    wait_for_tries(5);
     assert_sshfs(3, locations[0], points[0], "slave,ro,allow_other");
     assert_sshfs(4, locations[1], points[1], "slave,ro,allow_other");
 }
@@ -422,7 +412,7 @@ Test(mount, F43_no_9p_in_the_kernel)
     f.svc->type->event(f.svc, GUEST_RESET);
     f.svc->type->event(f.svc, GUEST_BOOTED);
     fixture_until(&f, until_two_scripts);
-    fixture_until(&f, until_two_tries);
+    wait_for_tries(2);
 }
 
 Test(mount, HA_71_9p_is_there)
